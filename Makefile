@@ -1,0 +1,62 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BUF := $(CURDIR)/tools/node_modules/.bin/buf
+RACE := ./txn/... ./locks/... ./mvcc/... ./coordinator/... ./shard/...
+SEEDS ?= 2000
+KILLS ?= 10
+
+.PHONY: help
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+.PHONY: test
+test: ## All tests of the quick tier
+	go test ./...
+
+.PHONY: race
+race: ## The pure packages, and one short simulator run, under the race detector
+	go test -race $(RACE)
+	go test -race ./jepsen/sim/ -run TestShort
+
+.PHONY: lint
+lint: $(BUF) ## golangci-lint and buf; not part of CI
+	@command -v golangci-lint > /dev/null || { echo "make lint needs golangci-lint v2.12" >&2; exit 1; }
+	golangci-lint run
+	cd proto && $(BUF) lint
+	cd proto && $(BUF) breaking --against '../.git#branch=main,subdir=proto'
+
+.PHONY: generate
+generate: $(BUF) ## Generate Go from proto/cairn/v1 into proto/gen
+	cd proto && $(BUF) lint && $(BUF) generate
+
+.PHONY: check-generated
+check-generated: $(BUF) ## Fail if generated code is not what the .proto files say
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	cd proto && $(BUF) lint && $(BUF) generate --output "$$dir" && diff -ru gen "$$dir/gen" || \
+	{ echo "check-generated: the .proto files do not pass buf, or proto/gen is not what they say:" \
+	"run make generate" >&2; exit 1; }
+
+$(BUF): tools/package.json tools/package-lock.json | node
+	npm ci --prefix tools
+	@touch $@
+
+.PHONY: node
+node:
+	@for tool in node npm; do command -v $$tool > /dev/null || { echo "$$tool is missing: buf," \
+	"which makes and checks the generated code, comes from npm; install Node.js" >&2; exit 1; }; done
+
+.PHONY: bench
+bench: ## All benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: long-sim
+long-sim: ## The simulator over SEEDS=2000 seeds
+	CAIRN_SIM_SEEDS=$(SEEDS) go test ./jepsen/sim/ -run TestLong -count=1 -timeout=30m -v
+
+.PHONY: long-kill
+long-kill: ## kill -9 in the middle of an import of the Go sources, KILLS=10 times
+	CAIRN_KILLS=$(KILLS) go test ./jepsen/ -run TestKill -count=1 -timeout=30m -v

@@ -1,0 +1,96 @@
+package mvcc
+
+import (
+	"encoding/binary"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	intentFormat = 1
+
+	intentPrimary = 1 << 0 // the intent's key is the primary key, which is left out
+	intentWrote   = 1 << 1
+	intentFlags   = 1<<2 - 1
+)
+
+// Intent is the mark of an undecided transaction on one key.
+type Intent struct {
+	Key    txn.Key
+	Txn    txn.ID
+	BaseTS txn.Timestamp
+	TS     txn.Timestamp // c_i: where the provisional version lies
+	Hash   uint64        // of the transaction's key list
+	Age    txn.Age
+	// Primary is where the transaction's record lies. IsPrimary says that it
+	// is Key.
+	Primary   txn.Key
+	IsPrimary bool
+	// Wrote says that there is a version at TS. A delete or extend that found
+	// nothing leaves an intent without one, for recovery to find.
+	Wrote bool
+	// KeysDelta and BytesDelta are what a commit adds to the live keys and
+	// bytes of the shard.
+	KeysDelta, BytesDelta int64
+}
+
+// Clone copies i with all that it shares.
+func (i *Intent) Clone() *Intent {
+	c := *i
+	c.Key = i.Key.Clone()
+	c.Primary = c.Key
+	if !i.IsPrimary {
+		c.Primary = i.Primary.Clone()
+	}
+	return &c
+}
+
+// AppendIntent encodes i without its key. With IsPrimary, Primary is left out too.
+func AppendIntent(dst []byte, i *Intent) []byte {
+	var flags byte
+	if i.IsPrimary {
+		flags |= intentPrimary
+	}
+	if i.Wrote {
+		flags |= intentWrote
+	}
+	dst = append(dst, intentFormat, flags)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(i.Txn))
+	dst = appendTimestamp(dst, i.BaseTS)
+	dst = appendTimestamp(dst, i.TS)
+	dst = binary.BigEndian.AppendUint64(dst, i.Hash)
+	dst = appendTimestamp(dst, i.Age.At)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(i.Age.ID))
+	dst = binary.AppendVarint(dst, i.KeysDelta)
+	dst = binary.AppendVarint(dst, i.BytesDelta)
+	if !i.IsPrimary {
+		dst = append(dst, i.Primary...)
+	}
+	return dst
+}
+
+// DecodeIntent decodes the intent on key. It shares key and b; see Clone.
+func DecodeIntent(key txn.Key, b []byte) (Intent, error) {
+	d := decoder{b: b}
+	format, flags := d.u8(), d.u8()
+	i := Intent{
+		Key: key, Txn: txn.ID(d.u64()), BaseTS: d.ts(), TS: d.ts(), Hash: d.u64(),
+		Age:       txn.Age{At: d.ts(), ID: txn.ID(d.u64())},
+		KeysDelta: d.varint(), BytesDelta: d.varint(),
+		IsPrimary: flags&intentPrimary != 0, Wrote: flags&intentWrote != 0,
+	}
+	switch {
+	case d.bad:
+		return Intent{}, corrupt("an intent of %d bytes ends early", len(b))
+	case format != intentFormat || flags&^intentFlags != 0:
+		return Intent{}, corrupt(
+			"intent format %d flags %#x are unknown to this release", format, flags)
+	case i.IsPrimary && len(d.b) > 0:
+		return Intent{}, corrupt("an intent on its primary key names another")
+	}
+	i.Primary = txn.Key(d.b)
+	if i.IsPrimary {
+		i.Primary = key
+	}
+	return i, nil
+}

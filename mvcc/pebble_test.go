@@ -1,0 +1,119 @@
+package mvcc
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"go.uber.org/goleak"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+func openTest(tb testing.TB, o PebbleOptions) *Pebble {
+	tb.Helper()
+	if o.Dir == "" {
+		o.Dir = "data"
+	}
+	if o.FS == nil {
+		o.FS = vfs.NewMem()
+	}
+	p, err := OpenPebble(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// fullDisk makes an engine whose writes to files of one kind fail once full is set.
+func fullDisk(t *testing.T, suffix string) (p *Pebble, full *atomic.Bool, fatal chan error) {
+	full, fatal = new(atomic.Bool), make(chan error, 2)
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && strings.Contains(op.Path, suffix) &&
+			op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	p = openTest(t, PebbleOptions{FS: fs, OnFatal: func(err error) { fatal <- err }})
+	return p, full, fatal
+}
+
+func put(p Engine, key string, sync bool) error {
+	b := p.NewBatch()
+	defer b.Close()
+	b.Set(LocalKey(key), []byte("v"))
+	return b.Commit(sync)
+}
+
+func checkFatal(t *testing.T, err error) {
+	t.Helper()
+	e, ok := errors.AsType[*txn.Error](err)
+	if !ok || e.Reason != ReasonStorage || !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("not the typed error of a full disk: %v", err)
+	}
+	if !strings.Contains(e.Next, "free space") {
+		t.Fatalf("it does not say what to do: %q", e.Next)
+	}
+}
+
+func TestFullDiskAtWAL(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	p, full, fatal := fullDisk(t, ".log")
+	if err := put(p, "a", true); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	checkFatal(t, put(p, "b", true))
+	checkFatal(t, <-fatal)
+	full.Store(false)
+	checkFatal(t, put(p, "c", false))
+	checkFatal(t, p.Flush())
+	checkFatal(t, p.Close())
+	if len(fatal) > 0 {
+		t.Fatal("OnFatal was called twice")
+	}
+}
+
+func TestFullDiskAtFlush(t *testing.T) {
+	p, full, fatal := fullDisk(t, ".sst")
+	if err := put(p, "a", true); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	checkFatal(t, p.Flush())
+	checkFatal(t, <-fatal)
+	checkFatal(t, put(p, "c", false))
+	checkFatal(t, p.Close())
+}
+
+func TestFullDiskAtManifest(t *testing.T) {
+	p, full, fatal := fullDisk(t, "MANIFEST")
+	if err := put(p, "a", true); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	checkFatal(t, p.Flush())
+	checkFatal(t, <-fatal)
+	checkFatal(t, put(p, "c", false))
+	checkFatal(t, p.Close())
+}
+
+func TestFullDiskAtOpen(t *testing.T) {
+	for _, suffix := range []string{".log", "MANIFEST"} {
+		fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if strings.Contains(op.Path, suffix) && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+				return syscall.ENOSPC
+			}
+			return nil
+		}))
+		_, err := OpenPebble(PebbleOptions{Dir: "data", FS: fs})
+		if e, ok := errors.AsType[*txn.Error](err); !ok || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: %v %v", suffix, err, e)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package mvcc
+
+import (
+	"slices"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Hidden is the provisional version of an intent. Reading it must not trust
+// the timestamp that it lies at.
+type Hidden struct {
+	Key txn.Key
+	TS  txn.Timestamp // where the version lies; it must be there
+	// CommitTS is 0 for a version that nobody may see, else the timestamp
+	// that the version counts with; then it is at or after TS.
+	CommitTS txn.Timestamp
+}
+
+// Reader answers questions about versions from one iterator over the data
+// space. It belongs to one goroutine. Keys, values and entries that it
+// returns are good until its next call (see CloneVersion and CloneEntry).
+type Reader struct {
+	it     Iterator
+	hidden []Hidden
+	seek   []byte // the key of the last seek
+	prefix []byte // of the key in question, closing 00 included
+}
+
+// NewReader reads through it, whose bounds must hold every key asked for.
+// hidden is sorted by key, one a key, and is kept. Both must have been taken
+// together under the shard's apply lock (rule M14). The caller closes it.
+func NewReader(it Iterator, hidden []Hidden) *Reader {
+	return &Reader{it: it, hidden: hidden}
+}
+
+// Reset makes r read through another iterator, keeping its buffers.
+func (r *Reader) Reset(it Iterator, hidden []Hidden) { r.it, r.hidden = it, hidden }
+
+// Get is the newest version of key with a timestamp at or below at, whatever
+// its kind; the zero Version if there is none.
+func (r *Reader) Get(key txn.Key, at txn.Timestamp) (txn.Version, error) {
+	ts, err := r.find(key, at)
+	if err != nil || ts == 0 {
+		return txn.Version{}, err
+	}
+	return r.decode(ts)
+}
+
+// Newest is the newest version of key, for a writer that holds its latch.
+func (r *Reader) Newest(key txn.Key) (txn.Version, error) { return r.Get(key, txn.Forever) }
+
+// ChangedKey reports whether key has a version, of any kind, with
+// after < timestamp <= upTo.
+func (r *Reader) ChangedKey(key txn.Key, after, upTo txn.Timestamp) (bool, error) {
+	ts, err := r.find(key, upTo)
+	return ts > after, err
+}
+
+// find positions the iterator on the version that Get returns and tells the
+// timestamp that it counts with; 0 if there is none.
+func (r *Reader) find(key txn.Key, at txn.Timestamp) (txn.Timestamp, error) {
+	if at <= 0 {
+		return 0, nil
+	}
+	r.seek = AppendDataKey(r.seek[:0], key, at)
+	if !r.it.SeekPrefixGE(r.seek) {
+		return 0, r.it.Error()
+	}
+	r.prefix = append(r.prefix[:0], r.seek[:len(r.seek)-suffixTS]...)
+	return r.settle(r.hiddenAt(key), at)
+}
+
+// here is the timestamp of the version that the iterator is on; 0 if it is
+// on none, or on one of another key than r.prefix.
+func (r *Reader) here() (txn.Timestamp, error) {
+	if !r.it.Valid() {
+		return 0, r.it.Error()
+	}
+	k := r.it.Key()
+	n := len(r.prefix)
+	if len(k) != n+suffixTS || string(k[:n]) != string(r.prefix) {
+		return 0, nil
+	}
+	_, ts, err := DecodeDataKey(k)
+	return ts, err
+}
+
+// settle is find with the iterator already on the newest version at or below
+// at by the timestamps in the keys, or past all of them.
+func (r *Reader) settle(h *Hidden, at txn.Timestamp) (txn.Timestamp, error) {
+	ts, err := r.here()
+	if err != nil || h == nil {
+		return ts, err
+	}
+	if ts == h.TS {
+		r.it.Next()
+		if ts, err = r.here(); err != nil {
+			return 0, err
+		}
+	}
+	if h.CommitTS == 0 || h.CommitTS > at || h.CommitTS <= ts {
+		return ts, nil
+	}
+	r.seek = appendTS(append(r.seek[:0], r.prefix...), h.TS)
+	r.it.SeekGE(r.seek)
+	if lies, err := r.here(); err != nil || lies != h.TS {
+		if err == nil {
+			err = corrupt("the intent on %v has no version at %d", h.Key, h.TS)
+		}
+		return 0, err
+	}
+	return h.CommitTS, nil
+}
+
+// hiddenAt is the hidden version of key; nil if there is none.
+func (r *Reader) hiddenAt(key txn.Key) *Hidden {
+	if len(r.hidden) == 0 {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(r.hidden, key, func(h Hidden, k txn.Key) int {
+		return h.Key.Compare(k)
+	})
+	if !ok {
+		return nil
+	}
+	return &r.hidden[i]
+}
+
+// decode is the version that the iterator is on, as of timestamp ts.
+func (r *Reader) decode(ts txn.Timestamp) (txn.Version, error) {
+	b, err := r.it.Value()
+	if err != nil {
+		return txn.Version{}, err
+	}
+	return DecodeVersion(ts, b)
+}

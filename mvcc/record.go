@@ -1,0 +1,94 @@
+package mvcc
+
+import (
+	"encoding/binary"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	recordFormat = 1
+	// recordKeyBytesMax is what the keys of one record may come to, spelled out.
+	recordKeyBytesMax = txn.WriteBytesMax + 4*txn.WriteKeysMax
+)
+
+// AppendRecord encodes r without Txn and Primary, which are in the key. Each
+// key is cut by what it shares with the key before it.
+func AppendRecord(dst []byte, r *txn.Record) []byte {
+	dst = append(dst, recordFormat, byte(r.Status))
+	dst = appendTimestamp(dst, r.BaseTS)
+	dst = appendTimestamp(dst, r.MaxTS)
+	dst = appendTimestamp(dst, r.CommitTS)
+	dst = binary.BigEndian.AppendUint64(dst, r.Hash)
+	dst = binary.AppendUvarint(dst, uint64(len(r.Keys)))
+	var last txn.Key
+	for _, k := range r.Keys {
+		n := sharedPrefix(last, k)
+		dst = binary.AppendUvarint(dst, uint64(n))
+		dst = appendBytes(dst, k[n:])
+		last = k
+	}
+	return dst
+}
+
+func sharedPrefix(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// DecodeRecord decodes the record of id, whose primary key is primary. It
+// shares primary and nothing of b.
+func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
+	d := decoder{b: b}
+	format, status := d.u8(), txn.Status(d.u8())
+	r := txn.Record{
+		Txn: id, Primary: primary, Status: status,
+		BaseTS: d.ts(), MaxTS: d.ts(), CommitTS: d.ts(), Hash: d.u64(),
+	}
+	count := d.uvarint()
+	switch {
+	case d.bad:
+	case format != recordFormat:
+		return txn.Record{}, corrupt("record format %d is unknown to this release", format)
+	case status == txn.Absent || status > txn.Aborted:
+		return txn.Record{}, corrupt("record %v has status %v", id, status)
+	case count > txn.WriteKeysMax || count > uint64(len(d.b)):
+		return txn.Record{}, corrupt("record %v has %d keys", id, count)
+	}
+	if count > 0 && !d.bad {
+		r.Keys = decodeKeys(&d, int(count))
+	}
+	if d.bad || len(d.b) > 0 {
+		return txn.Record{}, corrupt("record %v does not end where it should", id)
+	}
+	return r, nil
+}
+
+// decodeKeys undoes the cutting of AppendRecord. Cut keys can stand for far
+// more bytes than they take: recordKeyBytesMax bounds that.
+func decodeKeys(d *decoder, count int) []txn.Key {
+	keys := make([]txn.Key, 0, count)
+	var last txn.Key
+	total := 0
+	for range count {
+		shared := d.uvarint()
+		rest := d.bytes()
+		if shared > uint64(len(last)) {
+			d.fail()
+			return nil
+		}
+		if total += int(shared) + len(rest); total > recordKeyBytesMax {
+			d.fail()
+			return nil
+		}
+		k := make(txn.Key, 0, int(shared)+len(rest))
+		last = append(append(k, last[:shared]...), rest...)
+		keys = append(keys, last)
+	}
+	return keys
+}

@@ -1,0 +1,127 @@
+package mvcc
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// versionFormat is the first byte of every version.
+const versionFormat = 1
+
+// What a version's flags byte says. The numbers are on disk.
+const (
+	flagExpiry      = 1 << iota // expiry follows
+	flagCreatedHere             // create_ts and first revision are the version's own
+	flagCreate                  // create_ts and first revision follow
+	flagNoHistory               // the version below is not history
+	flagAnnotated               // principal and message follow
+	flagsKnown      = 1<<iota - 1
+)
+
+// AppendVersion encodes v without its TS, which is in the key. A version that
+// begins its incarnation says so by a flag, so that its bytes stay right when
+// they move to another timestamp. v.Revision and v.First must not be negative.
+func AppendVersion(dst []byte, v *txn.Version) []byte {
+	var flags byte
+	if v.Expiry != 0 {
+		flags |= flagExpiry
+	}
+	here := v.Kind != txn.KindDelete && v.CreateTS == v.TS && v.First == v.Revision
+	switch {
+	case here:
+		flags |= flagCreatedHere
+	case v.CreateTS != 0 || v.First != 0:
+		flags |= flagCreate
+	}
+	if v.NoHistory {
+		flags |= flagNoHistory
+	}
+	if v.Principal != "" || v.Message != "" {
+		flags |= flagAnnotated
+	}
+	dst = append(dst, versionFormat, byte(v.Kind), byte(v.Value.Type), flags)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Txn))
+	dst = binary.AppendUvarint(dst, uint64(v.Revision))
+	if flags&flagCreate != 0 {
+		dst = appendTimestamp(dst, v.CreateTS)
+		dst = binary.AppendUvarint(dst, uint64(v.First))
+	}
+	if flags&flagExpiry != 0 {
+		dst = appendTimestamp(dst, v.Expiry)
+	}
+	if flags&flagAnnotated != 0 {
+		dst = appendString(dst, v.Principal)
+		dst = appendString(dst, v.Message)
+	}
+	return append(dst, v.Value.Data...)
+}
+
+// DecodeVersion decodes a version that lies at ts. Its payload shares b.
+// What no release has written is an error with reason ReasonCorruption.
+func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
+	d := decoder{b: b}
+	format, kind, typ, flags := d.u8(), txn.Kind(d.u8()), txn.Type(d.u8()), d.u8()
+	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.u64()), Revision: d.count()}
+	switch {
+	case d.bad:
+	case format != versionFormat:
+		return txn.Version{}, corrupt("version format %d is unknown to this release", format)
+	case flags&^flagsKnown != 0:
+		return txn.Version{}, corrupt("version flags %#x are unknown to this release", flags)
+	case !kind.Valid():
+		return txn.Version{}, corrupt("version kind %d is unknown to this release", kind)
+	case flags&flagCreatedHere != 0 && (flags&flagCreate != 0 || kind == txn.KindDelete):
+		return txn.Version{}, corrupt("version flags %#x contradict kind %d", flags, kind)
+	}
+	v.NoHistory = flags&flagNoHistory != 0
+	if flags&flagCreatedHere != 0 {
+		v.CreateTS, v.First = ts, v.Revision
+	}
+	if flags&flagCreate != 0 {
+		v.CreateTS, v.First = d.ts(), d.count()
+	}
+	if flags&flagExpiry != 0 {
+		v.Expiry = d.ts()
+	}
+	if flags&flagAnnotated != 0 {
+		v.Principal, v.Message = string(d.bytes()), string(d.bytes())
+	}
+	if d.bad {
+		return txn.Version{}, corrupt("a version of %d bytes ends early", len(b))
+	}
+	v.Value = txn.Value{Type: typ, Data: d.b}
+	if err := checkPayload(&v); err != nil {
+		return txn.Version{}, err
+	}
+	return v, nil
+}
+
+// checkPayload refuses a payload that does not fit the version's kind and type.
+func checkPayload(v *txn.Version) error {
+	if v.Kind == txn.KindDelete {
+		if len(v.Value.Data) != 0 || v.Value.Type != 0 {
+			return corrupt("a delete carries a value")
+		}
+		v.Value = txn.Value{}
+		return nil
+	}
+	if err := v.Value.Check(); err != nil {
+		return corrupt("stored value: %w", err)
+	}
+	return nil
+}
+
+// CloneVersion copies what v shares with the memory it was decoded from.
+func CloneVersion(v txn.Version) txn.Version {
+	v.Value.Data = bytes.Clone(v.Value.Data)
+	return v
+}
+
+// CloneEntry copies what e shares with an iterator's memory.
+func CloneEntry(e txn.Entry) txn.Entry {
+	e.Key = e.Key.Clone()
+	e.Version = CloneVersion(e.Version)
+	return e
+}

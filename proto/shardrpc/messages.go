@@ -1,0 +1,168 @@
+package shardrpc
+
+import "github.com/cairnkv/cairn/txn"
+
+// Route says where a shard is and what it holds.
+type Route struct {
+	Shard ShardID
+	Epoch uint64
+	Span  txn.Span
+}
+
+// Target is the part that every request shares.
+type Target struct {
+	Shard ShardID
+	Epoch uint64 // of the sender's Route; a shard of another epoch answers Moved
+}
+
+// ReadRequest reads at a timestamp that the oracle issued after the read was
+// asked for (or that the user named).
+type ReadRequest struct {
+	Target
+	At   txn.Timestamp
+	Keys []txn.Key
+	// Revision, if set, asks for that revision of Keys[0] (not later than At).
+	Revision *int64
+	Scan     *Scan
+}
+
+// Scan is the range part of a read.
+type Scan struct {
+	Span     txn.Span // within the shard
+	Reverse  bool
+	KeysOnly bool
+	Limit    int // entries; 0: as many as fit into Bytes
+	Bytes    int // of keys and values in the answer; at least one entry is sent
+}
+
+// ReadResponse answers a ReadRequest whole or not at all.
+type ReadResponse struct {
+	Moved bool
+	// Err is why this can never be answered; nothing else is set then.
+	Err *txn.Error
+	// Blocked names undecided transactions that the answer depends on. The
+	// reader finds out what became of them (Query), resolves, and asks again.
+	Blocked []Blocker
+	TooOld  txn.Timestamp // not 0: history before this is collected
+	Retry   bool          // not serving now; ask again
+	// Versions answers Keys in order; newest at At, tombstones too, zero if none.
+	Versions []txn.Version
+	Entries  []txn.Entry // live ones, in scan order
+	More     bool        // Limit or Bytes cut the scan after the last entry
+}
+
+// CommitRequest is a whole transaction that lies on one shard (1PC, F3).
+type CommitRequest struct {
+	Target
+	Txn     txn.ID
+	Age     txn.Age
+	BaseTS  txn.Timestamp
+	MaxTS   txn.Timestamp
+	Reads   txn.ReadSet
+	Program txn.Program
+}
+
+// CommitResponse: on OK the program ran at CommitTS. A program that wrote
+// nothing (its test failed) still took effect as a read at CommitTS.
+type CommitResponse struct {
+	Reply
+	CommitTS  txn.Timestamp
+	Succeeded bool
+	Results   []txn.Result
+	Written   []txn.Written
+}
+
+// ValidateRequest asks whether what was read at Reads.At still holds at At,
+// on a shard where the transaction writes nothing.
+type ValidateRequest struct {
+	Target
+	Txn   txn.ID
+	At    txn.Timestamp // C0
+	Reads txn.ReadSet
+}
+
+// PrewriteRequest lays down the intents of one shard (F4, F5).
+type PrewriteRequest struct {
+	Target
+	Txn     txn.ID
+	Age     txn.Age
+	BaseTS  txn.Timestamp // C0
+	MaxTS   txn.Timestamp
+	Primary txn.Key
+	Hash    uint64      // of the whole transaction's key list
+	Record  bool        // Primary is in this shard: write the record too
+	Reads   txn.ReadSet // of this shard: keys written and keys only read
+	Writes  []txn.Write // by key
+}
+
+// PrewriteResponse: on OK the intents are durable at TS.
+type PrewriteResponse struct {
+	Reply
+	TS      txn.Timestamp
+	Written []txn.Written
+}
+
+// DecideRequest moves the record at its primary (RecordCAS).
+type DecideRequest struct {
+	Target
+	Txn      txn.ID
+	Primary  txn.Key
+	BaseTS   txn.Timestamp
+	From     txn.Mask
+	To       txn.Status
+	CommitTS txn.Timestamp
+}
+
+// DecideResponse carries the status that the record has now. Absent: nothing
+// was decided (Answer says why: Retry, Moved or Gone).
+type DecideResponse struct {
+	Answer   Answer
+	Status   txn.Status
+	CommitTS txn.Timestamp
+}
+
+// ResolveRequest turns the intents of a decided transaction into versions, or
+// removes them. Intents that are not there are passed over.
+type ResolveRequest struct {
+	Target
+	Txn      txn.ID
+	BaseTS   txn.Timestamp
+	Commit   bool
+	CommitTS txn.Timestamp
+	Keys     []txn.Key // within the shard; empty: every intent of Txn there
+}
+
+// ResolveResponse: OK when no intent of the request is left.
+type ResolveResponse struct {
+	Answer Answer
+}
+
+// QueryRequest asks the primary's shard what became of a transaction (F7).
+type QueryRequest struct {
+	Target
+	Txn     txn.ID
+	Primary txn.Key
+	BaseTS  txn.Timestamp
+}
+
+// QueryResponse: with OK, Status is Committed or Aborted for ever, or Pending
+// (ask again). Gone: nothing is left that could tell.
+type QueryResponse struct {
+	Answer   Answer
+	Status   txn.Status
+	CommitTS txn.Timestamp
+}
+
+// SessionRequest opens a session for a gateway at the meta group.
+type SessionRequest struct {
+	Target
+	Address string // of the gateway; for operators
+	// Sole says that no other gateway lives: all earlier sessions are over.
+	Sole bool
+}
+
+// SessionResponse carries the session: 1 to 2^24-1, never used before.
+type SessionResponse struct {
+	Answer  Answer
+	Session uint32
+}

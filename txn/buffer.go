@@ -1,0 +1,312 @@
+package txn
+
+import "slices"
+
+// View is committed state at one timestamp. What it returns may alias memory
+// that the next call reuses.
+type View interface {
+	// Get is the newest version of key, tombstones included; zero if none.
+	Get(key Key) (Version, error)
+	// Scan emits the live entries of span in order until emit returns false.
+	Scan(span Span, reverse bool, emit func(Entry) bool) error
+}
+
+// Buffer holds the writes of one transaction until it commits, and answers
+// operations as they would be with those writes in place. It folds all
+// operations on a key into one Write: a transaction makes one version a key.
+// (So a delete and a set of the same key in one transaction replace the value
+// and keep create_ts.)
+type Buffer struct {
+	writes []Write // by key
+	bytes  int
+}
+
+// Writes are the folded writes in key order, shared with b.
+func (b *Buffer) Writes() []Write { return b.writes }
+
+// Run evaluates p on top of an empty Buffer at time at. Results of writes are
+// whole only after Fill.
+func (p *Program) Run(v View, at Timestamp) (*Outcome, error) {
+	holds, err := p.If.holds(v, at)
+	if err != nil {
+		return nil, err
+	}
+	out := &Outcome{Succeeded: holds, Ops: p.Then}
+	if !holds {
+		out.Ops = p.Else
+	}
+	var b Buffer
+	out.Results = make([]Result, len(out.Ops))
+	for i := range out.Ops {
+		if out.Results[i], err = b.Do(&out.Ops[i], v, at); err != nil {
+			return nil, err
+		}
+	}
+	out.Writes = b.writes
+	return out, nil
+}
+
+// Outcome is what a Program came to.
+type Outcome struct {
+	Succeeded bool // the test held
+	Ops       []Op // the branch that ran
+	Results   []Result
+	Writes    []Write
+}
+
+// Fill completes the results of writes with what their shards answered.
+// written is in key order.
+func Fill(ops []Op, results []Result, written []Written) {
+	for i := range ops {
+		if ops[i].Kind == OpGet || ops[i].Kind == OpRange || !results[i].OK {
+			continue
+		}
+		at, ok := slices.BinarySearchFunc(written, ops[i].Key, func(w Written, k Key) int {
+			return w.Key.Compare(k)
+		})
+		if !ok {
+			continue
+		}
+		w := &written[at]
+		r := &results[i]
+		r.OK = w.Wrote
+		r.Entry = Entry{Key: w.Key, Version: w.Version}
+		r.PrevRevision = w.PrevRevision
+	}
+}
+
+func (t *Test) holds(v View, at Timestamp) (bool, error) {
+	switch t.Kind {
+	case TestAll, TestAny:
+		for i := range t.Of {
+			ok, err := t.Of[i].holds(v, at)
+			if err != nil || ok == (t.Kind == TestAny) {
+				return ok, err
+			}
+		}
+		return t.Kind == TestAll, nil
+	case TestNot:
+		ok, err := t.Of[0].holds(v, at)
+		return !ok, err
+	default:
+		if t.Cond.Empty() {
+			return true, nil
+		}
+		ver, err := v.Get(t.Key)
+		return err == nil && t.Cond.Holds(&ver, at), err
+	}
+}
+
+// Do evaluates one operation at time at and buffers what it writes.
+func (b *Buffer) Do(op *Op, v View, at Timestamp) (Result, error) {
+	switch op.Kind {
+	case OpGet:
+		return b.get(op, v, at)
+	case OpRange:
+		return b.scan(op, v, at)
+	default:
+		return b.write(op, v, at)
+	}
+}
+
+func (b *Buffer) get(op *Op, v View, at Timestamp) (Result, error) {
+	ver, err := b.current(op.Key, v, at)
+	if err != nil || !ver.Live(at) {
+		return Result{Entry: Entry{Key: op.Key, Version: Version{Revision: NoRevision}}}, err
+	}
+	ver.Value.Data = slices.Clone(ver.Value.Data)
+	if op.KeysOnly {
+		ver.Value.Data = nil
+	}
+	return Result{OK: true, Entry: Entry{Key: op.Key, Version: ver}}, nil
+}
+
+// blind reports whether op needs to know nothing of what is there.
+func (op *Op) blind() bool { return op.Kind == OpSet && op.Cond.Empty() && !op.ReturnPrev }
+
+func (b *Buffer) write(op *Op, v View, at Timestamp) (Result, error) {
+	res := Result{OK: true, Entry: Entry{Key: op.Key}}
+	if !op.blind() {
+		cur, err := b.current(op.Key, v, at)
+		if err != nil {
+			return res, err
+		}
+		live := cur.Live(at)
+		if live && op.ReturnPrev {
+			prev := Entry{Key: op.Key, Version: cur}
+			prev.Value.Data = slices.Clone(cur.Value.Data)
+			res.Prev = &prev
+		}
+		res.PrevRevision = cur.RevisionAt(at)
+		if !op.Cond.Holds(&cur, at) || op.Kind != OpSet && !live {
+			res.OK = false
+			if cur.Value.Data = nil; !live {
+				cur = Version{Revision: NoRevision}
+			}
+			res.Entry.Version = cur
+			return res, nil
+		}
+	}
+	return res, b.put(op)
+}
+
+// put folds op into the write that its key already has.
+func (b *Buffer) put(op *Op) error {
+	w := Write{Key: op.Key, Value: op.Value, TTL: op.TTL,
+		KeepTTL: op.KeepTTL, NoHistory: op.NoHistory}
+	at, had := b.find(op.Key)
+	switch op.Kind {
+	case OpDelete:
+		w = Write{Key: op.Key, Kind: KindDelete}
+	case OpExtend:
+		w.Kind = KindExtend
+		if had && b.writes[at].Kind == KindSet {
+			w = b.writes[at]
+			w.TTL, w.KeepTTL = op.TTL, false
+		}
+	case OpSet:
+		if had && op.KeepTTL {
+			old := &b.writes[at]
+			w.TTL, w.KeepTTL = old.TTL, old.Kind == KindSet && old.KeepTTL
+		}
+	}
+	if had {
+		b.bytes -= b.writes[at].Size()
+		b.writes[at] = w
+	} else {
+		b.writes = slices.Insert(b.writes, at, w)
+	}
+	b.bytes += w.Size()
+	return b.checkSize()
+}
+
+func (b *Buffer) checkSize() error {
+	if n := len(b.writes); n > WriteKeysMax {
+		return Errorf(Exhausted, "transaction_too_large",
+			"the transaction writes %d keys, the limit is %d", n, WriteKeysMax)
+	}
+	if b.bytes > WriteBytesMax {
+		return Errorf(Exhausted, "transaction_too_large",
+			"the transaction writes %d bytes, the limit is %d", b.bytes, WriteBytesMax)
+	}
+	return nil
+}
+
+func (b *Buffer) find(k Key) (int, bool) {
+	if n := len(b.writes); n == 0 || b.writes[n-1].Key.Compare(k) < 0 {
+		return n, false // ascending writes, the common case of a batch
+	}
+	return slices.BinarySearchFunc(b.writes, k, func(w Write, k Key) int {
+		return w.Key.Compare(k)
+	})
+}
+
+// current is the newest version of k as this transaction sees it.
+func (b *Buffer) current(k Key, v View, at Timestamp) (Version, error) {
+	ver, err := v.Get(k)
+	if i, had := b.find(k); had && err == nil {
+		ver, _ = b.writes[i].Version(&ver, at, 0)
+	}
+	return ver, err
+}
+
+func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
+	var res Result
+	take := func(e Entry) bool {
+		if op.Limit > 0 && res.Count == int64(op.Limit) {
+			res.More = true
+			return false
+		}
+		if res.Count++; op.CountOnly {
+			return true
+		}
+		e.Key = e.Key.Clone()
+		if e.Value.Data = slices.Clone(e.Value.Data); op.KeysOnly {
+			e.Value.Data = nil
+		}
+		res.Entries = append(res.Entries, e)
+		return true
+	}
+	own := b.within(op.Span, op.Reverse)
+	if len(own) == 0 {
+		err := v.Scan(op.Span, op.Reverse, take)
+		res.OK = err == nil
+		return res, err
+	}
+	m := merge{buf: b, own: own, view: v, at: at, take: take}
+	err := m.run(op)
+	res.OK = err == nil
+	return res, err
+}
+
+// within copies the writes inside span in the order of a scan.
+func (b *Buffer) within(span Span, reverse bool) []Write {
+	var own []Write
+	for i := range b.writes {
+		if span.Contains(b.writes[i].Key) {
+			own = append(own, b.writes[i])
+		}
+	}
+	if reverse {
+		slices.Reverse(own)
+	}
+	return own
+}
+
+// merge interleaves own writes with a scan of what is committed.
+type merge struct {
+	buf  *Buffer
+	own  []Write
+	view View
+	at   Timestamp
+	take func(Entry) bool
+}
+
+func (m *merge) run(op *Op) error {
+	// The entries are copied out first: emitting an own write reads the view
+	// again, which a View need not allow inside a scan. Each own write hides
+	// at most one entry, so this many are enough for the limit and one more.
+	enough := op.Limit + len(m.own) + 1
+	var base []Entry
+	err := m.view.Scan(op.Span, op.Reverse, func(e Entry) bool {
+		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
+		base = append(base, e)
+		return op.Limit == 0 || len(base) < enough
+	})
+	for err == nil && len(m.own)+len(base) > 0 {
+		var more bool
+		more, err = m.next(&base, op.Reverse)
+		if !more {
+			break
+		}
+	}
+	return err
+}
+
+// next emits the smaller head; an own write replaces a committed entry.
+func (m *merge) next(base *[]Entry, reverse bool) (more bool, err error) {
+	order := -1
+	switch {
+	case len(m.own) == 0:
+		order = 1
+	case len(*base) > 0:
+		if order = m.own[0].Key.Compare((*base)[0].Key); reverse {
+			order = -order
+		}
+	}
+	if order > 0 {
+		e := (*base)[0]
+		*base = (*base)[1:]
+		return m.take(e), nil
+	}
+	key := m.own[0].Key
+	m.own = m.own[1:]
+	if order == 0 && len(*base) > 0 {
+		*base = (*base)[1:]
+	}
+	ver, err := m.buf.current(key, m.view, m.at)
+	if err != nil || !ver.Live(m.at) {
+		return err == nil, err
+	}
+	return m.take(Entry{Key: key, Version: ver}), nil
+}

@@ -1,0 +1,132 @@
+package txn
+
+// Kind is what a version did to its key. The numbers are on disk.
+type Kind uint8
+
+const (
+	KindSet Kind = iota
+	KindDelete
+	KindExtend
+	kindEnd
+)
+
+// Valid reports whether this release knows k.
+func (k Kind) Valid() bool { return k < kindEnd }
+
+// Version is one stone of a key's stack. The zero Version stands for "no
+// version at all" and has TS 0.
+type Version struct {
+	TS        Timestamp // commit timestamp; 0: there is no version
+	Kind      Kind
+	NoHistory bool // the version below this one does not count as history
+	Txn       ID
+	Revision  int64     // of the key; from 0
+	First     int64     // revision that began the incarnation
+	CreateTS  Timestamp // commit timestamp that began the incarnation
+	Expiry    Timestamp // first moment at which the key is gone; 0: never
+	Principal string
+	Message   string
+	Value     Value
+}
+
+// NoRevision is the revision of a missing key.
+const NoRevision int64 = -1
+
+// Live reports whether the key exists at time at, v being its newest version then.
+func (v *Version) Live(at Timestamp) bool {
+	return v.TS != 0 && v.Kind != KindDelete && (v.Expiry == 0 || at < v.Expiry)
+}
+
+// RevisionAt is the revision that users see at time at: -1 for a missing key.
+func (v *Version) RevisionAt(at Timestamp) int64 {
+	if !v.Live(at) {
+		return NoRevision
+	}
+	return v.Revision
+}
+
+// Entry is a key with one of its versions.
+type Entry struct {
+	Key Key
+	Version
+}
+
+// Write is what a transaction will do to one key once it has its commit
+// timestamp. A transaction has at most one Write a key.
+type Write struct {
+	Key       Key
+	Kind      Kind
+	Value     Value // of a set
+	TTL       int64 // ms; 0: none
+	KeepTTL   bool  // a set that keeps the expiry it finds
+	NoHistory bool
+}
+
+// Size is what counts against WriteBytesMax.
+func (w *Write) Size() int { return len(w.Key) + len(w.Value.Data) }
+
+// Version is the version that w makes at time c on top of prev, the newest
+// version below c (or the zero Version). All of its numbers are absolute, so
+// that it may move to a later timestamp unchanged, except that a created key
+// takes its create_ts from where it ends up: the codec keeps that as a flag.
+//
+// An extend or delete of a key that is missing at c makes no version: ok is false.
+func (w *Write) Version(prev *Version, c Timestamp, id ID) (v Version, ok bool) {
+	live := prev.Live(c)
+	if w.Kind != KindSet && !live {
+		return Version{}, false
+	}
+	v = Version{TS: c, Kind: w.Kind, NoHistory: w.NoHistory, Txn: id}
+	if prev.TS != 0 {
+		v.Revision = prev.Revision + 1
+	}
+	switch w.Kind {
+	case KindSet:
+		v.Value = w.Value
+	case KindExtend:
+		v.Value, v.Revision = prev.Value, prev.Revision
+	case KindDelete:
+	}
+	if live {
+		v.First, v.CreateTS = prev.First, prev.CreateTS
+	} else {
+		v.First, v.CreateTS = v.Revision, c
+	}
+	switch {
+	case w.Kind == KindDelete:
+	case w.TTL > 0:
+		v.Expiry = c + Timestamp(w.TTL)*1000
+	case w.KeepTTL && live:
+		v.Expiry = prev.Expiry
+	}
+	return v, true
+}
+
+// Written is what a write came to, as its shard answers it.
+type Written struct {
+	Key     Key
+	Wrote   bool    // false: a delete or extend found nothing to do
+	Version Version // without its value
+	// PrevRevision is the revision that users saw before: -1 for a missing key.
+	PrevRevision int64
+}
+
+// Seen is one point read of a transaction: the newest version at the read
+// timestamp, tombstones included. TS 0: the key had no version.
+type Seen struct {
+	Key Key
+	TS  Timestamp
+}
+
+// ReadSet is what a transaction observed at its read timestamp At.
+type ReadSet struct {
+	At    Timestamp
+	Keys  []Seen
+	Spans []Span // as far as they were observed (rule V5)
+	// MaxTS is the last moment at which what was read can still be true: the
+	// earliest expiry of a value read, less one (rule V6). Forever if none.
+	MaxTS Timestamp
+}
+
+// Empty reports whether nothing was read.
+func (r *ReadSet) Empty() bool { return len(r.Keys) == 0 && len(r.Spans) == 0 }
