@@ -69,7 +69,8 @@ func Fill(ops []Op, results []Result, written []Written) {
 		}
 		w := &written[at]
 		r := &results[i]
-		r.OK = w.Wrote
+		// A set that a later delete of the same transaction undid was done.
+		r.OK = w.Wrote || ops[i].Kind == OpSet
 		r.Entry = Entry{Key: w.Key, Version: w.Version}
 		r.PrevRevision = w.PrevRevision
 	}

@@ -20,7 +20,7 @@ const (
 	TooOld                           // That history is gone; the error names the oldest.
 	Unauthenticated                  // Say who you are.
 	Denied                           // You may not.
-	Deadline                         // Time is up and nothing was sent to commit.
+	Deadline                         // Time is up, and provably nothing was committed.
 	Unknown                          // Commit may have happened. Ask with the token.
 	errorKindEnd
 )

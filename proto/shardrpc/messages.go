@@ -113,8 +113,9 @@ type DecideRequest struct {
 	CommitTS txn.Timestamp
 }
 
-// DecideResponse carries the status that the record has now. Absent: nothing
-// was decided (Answer says why: Retry, Moved or Gone).
+// DecideResponse carries the status that the record has now, with OK. A final
+// one is the outcome, whoever moved it there; any other says that From did not
+// fit. With Retry, Moved and Gone nothing is known.
 type DecideResponse struct {
 	Answer   Answer
 	Status   txn.Status
@@ -122,7 +123,8 @@ type DecideResponse struct {
 }
 
 // ResolveRequest turns the intents of a decided transaction into versions, or
-// removes them. Intents that are not there are passed over.
+// removes them. Intents that are not there are passed over; an abort also
+// keeps a prewrite of Txn that is still travelling from ever being carried out.
 type ResolveRequest struct {
 	Target
 	Txn      txn.ID

@@ -1,0 +1,293 @@
+package shard
+
+import (
+	"github.com/cairnkv/cairn/locks"
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// write is a request that latches keys and may propose: a Commit, a Prewrite
+// or a Decide. Exactly one of the three is set.
+type write struct {
+	id       uint64
+	commit   *shardrpc.CommitRequest
+	prewrite *shardrpc.PrewriteRequest
+	decide   *shardrpc.DecideRequest
+	// decided, if set, is told instead of replying: the decide is our own (F7).
+	decided func(shardrpc.DecideResponse)
+
+	txn    txn.ID
+	baseTS txn.Timestamp
+	maxTS  txn.Timestamp
+	reads  *txn.ReadSet
+	latch  locks.Latch
+
+	granted     bool
+	c           txn.Timestamp // provisional commit timestamp; 0: unknown
+	asked       bool          // a timestamp is on its way
+	evaluations int
+	stall       int // ticks left to wait for another's intent; 0: not waiting
+	blocker     *mvcc.Intent
+}
+
+// request admits a request or answers at once (L1, L2).
+func (r *Replica) request(ev Request) {
+	switch m := ev.Msg.(type) {
+	case *shardrpc.CommitRequest:
+		r.admit(newCommit(ev.ID, m), m.Target)
+	case *shardrpc.PrewriteRequest:
+		r.admit(newPrewrite(ev.ID, m), m.Target)
+	case *shardrpc.DecideRequest:
+		r.admit(newDecide(ev.ID, m), m.Target)
+	case *shardrpc.ResolveRequest:
+		r.resolve(ev.ID, m)
+	case *shardrpc.QueryRequest:
+		r.query(ev.ID, m)
+	case *shardrpc.SessionRequest:
+		r.openSession(ev.ID, m)
+	}
+}
+
+// rejects is what a request gets that cannot be looked at here and now.
+func (r *Replica) rejects(
+	t shardrpc.Target, keys []txn.Key, spans []txn.Span,
+) (shardrpc.Answer, bool) {
+	switch {
+	case r.lead == nil || r.serving.Load() != r.lead.term:
+		return shardrpc.Retry, true
+	case t.Epoch != r.mu.state.Epoch || !inShard(r.o.Route.Span, keys, spans):
+		return shardrpc.Moved, true
+	}
+	return 0, false
+}
+
+// admit queues w for its latches; its timestamp is fetched meanwhile (F3.2).
+func (r *Replica) admit(w *write, t shardrpc.Target) {
+	a, rejected := r.rejects(t, w.latch.Writes, w.latch.ReadSpans)
+	if !rejected && !inShard(r.o.Route.Span, w.latch.Reads, nil) {
+		a, rejected = shardrpc.Moved, true
+	}
+	if !rejected && r.lead.writes >= writesMax {
+		a, rejected = shardrpc.Retry, true
+	}
+	if rejected {
+		r.answerWrite(w, shardrpc.Reply{Answer: a})
+		return
+	}
+	r.o.Newest.Raise(w.baseTS)
+	r.lead.writes++
+	w.latch.Owner = w
+	if w.commit != nil {
+		r.freshTS(w)
+	}
+	r.mu.Lock()
+	granted := r.mu.latches.Acquire(&w.latch)
+	r.mu.Unlock()
+	if granted {
+		r.granted(w)
+	}
+}
+
+// freshTS asks the oracle for w's commit timestamp. Until it is there no
+// reader passes w's latches.
+func (r *Replica) freshTS(w *write) {
+	w.asked = true
+	if w.c = 0; w.granted {
+		r.mu.Lock()
+		w.latch.ClearTS()
+		r.mu.Unlock()
+	}
+	l := r.lead
+	l.oracle = append(l.oracle, func(ts txn.Timestamp) {
+		w.asked, w.c = false, ts
+		if w.granted {
+			r.evaluate(w)
+		}
+	})
+}
+
+func (r *Replica) granted(w *write) {
+	w.granted = true
+	if !w.asked {
+		r.evaluate(w)
+	}
+}
+
+// release lets w's latches go and wakes whoever waited for them.
+func (r *Replica) release(w *write) {
+	if r.lead == nil {
+		return // its latches went with the leadership
+	}
+	r.mu.Lock()
+	next := r.mu.latches.Release(&w.latch)
+	r.wakeReaders()
+	r.mu.Unlock()
+	r.lead.writes--
+	for _, l := range next {
+		r.granted(l.Owner.(*write))
+	}
+}
+
+// evaluate decides what w comes to. It runs again from the start whenever what
+// w waited for has come: a timestamp, or the end of another's intent.
+func (r *Replica) evaluate(w *write) {
+	if r.lead == nil {
+		return
+	}
+	if w.decide != nil {
+		r.evaluateDecide(w)
+		return
+	}
+	done, err := r.alreadyDone(w)
+	if err != nil || done {
+		r.failIf(err)
+		return
+	}
+	if reason := r.admission(w); reason != "" {
+		r.refuse(w, shardrpc.Reply{Reason: reason})
+		return
+	}
+	if full := r.o.Full.Load(); full != nil && w.grows() {
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: full})
+		return
+	}
+	way := r.inTheWay(w)
+	if way.blocker != nil {
+		r.wait(w, way.blocker)
+		return
+	}
+	w.stall, w.blocker = 0, nil
+	r.evaluateReads(w, way)
+}
+
+// admission is L3, read under the latch with one value of newest.
+func (r *Replica) admission(w *write) (reason string) {
+	newest := r.o.Newest.Load()
+	switch {
+	case r.lead.dead.Has(w.txn):
+		return shardrpc.ReasonDead
+	case w.baseTS <= r.lead.startTS, newest-w.baseTS > ageMax:
+		return shardrpc.ReasonStale
+	}
+	return ""
+}
+
+// evaluateReads places w in time, validates what it read, and lets it write.
+func (r *Replica) evaluateReads(w *write, way obstacles) {
+	rd, err := r.versions(way.hidden)
+	if err != nil {
+		r.failIf(err)
+		return
+	}
+	placed, err := r.place(w, rd)
+	if err != nil || !placed {
+		r.failIf(err)
+		return
+	}
+	// The bump precedes the evaluation: a later write below c would undo
+	// what is about to be concluded.
+	r.bump(w)
+	key, changed, err := r.changed(w, rd)
+	switch {
+	case err != nil:
+		r.failIf(err)
+	case changed:
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonConflict, Key: key})
+	case w.commit != nil:
+		r.evaluateCommit(w, rd, way.resolves)
+	default:
+		r.evaluatePrewrite(w, rd, way.resolves)
+	}
+}
+
+// place finds out whether w may commit at w.c; if not it asks for a later
+// timestamp (now nobody can overtake: readers wait while c is unknown), or
+// refuses when that would be too late for w.
+func (r *Replica) place(w *write, rd *mvcc.Reader) (placed bool, err error) {
+	r.mu.Lock()
+	w.latch.SetTS(w.c) // before the cache is read: V3
+	r.wakeReaders()
+	r.mu.Unlock()
+	if w.c > w.maxTS {
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonPushed})
+		return false, nil
+	}
+	cache := r.cache.Load()
+	for _, k := range w.latch.Writes {
+		newest, err := rd.Newest(k)
+		if err != nil {
+			return false, err
+		}
+		if newest.TS < w.c && cache.Floor(k) <= w.c {
+			continue
+		}
+		if w.evaluations++; w.evaluations > evaluationsMax {
+			r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonPushed, Key: k})
+		} else {
+			r.freshTS(w)
+		}
+		return false, nil
+	}
+	return true, nil
+}
+
+// bump records everything that w reads as read at c.
+func (r *Replica) bump(w *write) {
+	cache := r.cache.Load()
+	for _, k := range w.latch.Reads {
+		cache.Bump(k, w.c)
+	}
+	for _, s := range w.latch.ReadSpans {
+		cache.BumpSpan(s, w.c)
+	}
+}
+
+// changed looks for a version that w did not see and that is below c.
+func (r *Replica) changed(w *write, rd *mvcc.Reader) (txn.Key, bool, error) {
+	for i := range w.reads.Keys {
+		s := &w.reads.Keys[i]
+		v, err := rd.Get(s.Key, w.c)
+		if err != nil || v.TS != s.TS {
+			return s.Key, true, err
+		}
+	}
+	for _, s := range w.reads.Spans {
+		k, changed, err := rd.Changed(s, w.reads.At, w.c)
+		if err != nil || changed {
+			return k, true, err
+		}
+	}
+	return nil, false, nil
+}
+
+// versions is a reader over the applied state, shared by all evaluations
+// until something is applied.
+func (r *Replica) versions(hidden []mvcc.Hidden) (*mvcc.Reader, error) {
+	if r.iter == nil {
+		lower, upper := mvcc.DataBounds(r.o.Route.Span)
+		it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+		if err != nil {
+			return nil, err
+		}
+		r.iter = it
+	}
+	r.reader.Reset(r.iter, hidden)
+	return r.reader, nil
+}
+
+func (r *Replica) dropIter() {
+	if r.iter == nil {
+		return
+	}
+	if err := r.iter.Close(); err != nil {
+		r.fail(err)
+	}
+	r.iter = nil
+}
+
+func (r *Replica) failIf(err error) {
+	if err != nil {
+		r.fail(err)
+	}
+}

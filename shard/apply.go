@@ -1,0 +1,279 @@
+package shard
+
+import (
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// applying is one engine batch on its way: what it changes in memory once it
+// is committed, and who is told afterwards.
+type applying struct {
+	batch   mvcc.Batch
+	state   mvcc.ShardState
+	intents []intentChange
+	told    []told
+	// What the batch holds and later commands of it must see. An entry is
+	// never cut in two: its applied index goes with all of it (I10).
+	staged  map[string]staged // by key
+	records map[txn.ID]txn.Record
+}
+
+// staged is the newest word of the batch on a key's intent.
+type staged struct {
+	intent *mvcc.Intent // nil: resolved
+	value  []byte       // its provisional version
+}
+
+type intentChange struct {
+	put *mvcc.Intent
+	del txn.Key
+}
+
+type told struct {
+	proposal uint64
+	applied  applied
+}
+
+// apply carries out committed entries, blindly and in order.
+func (r *Replica) apply(entries []*raftpb.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	a := r.startApply()
+	defer func() { a.batch.Close() }()
+	for _, e := range entries {
+		if e.GetType() != raftpb.EntryNormal {
+			return txn.Errorf(txn.Internal, "conf_change",
+				"shard %d: entry %d changes the membership, which this release cannot",
+				r.o.Route.Shard, e.GetIndex())
+		}
+		if err := r.applyEntry(a, e); err != nil {
+			return err
+		}
+		if a.batch.Size() >= applyBatchBytesMax {
+			if err := r.commitApply(a); err != nil {
+				return err
+			}
+		}
+	}
+	return r.commitApply(a)
+}
+
+func (r *Replica) startApply() *applying {
+	return &applying{batch: r.o.State.NewBatch(), state: r.mu.state,
+		staged: map[string]staged{}, records: map[txn.ID]txn.Record{}}
+}
+
+// commitApply makes the batch visible together with its intents (M14), then
+// answers. a is empty afterwards.
+func (r *Replica) commitApply(a *applying) error {
+	mvcc.PutShardState(a.batch, uint64(r.o.Route.Shard), &a.state)
+	r.mu.Lock()
+	err := a.batch.Commit(false)
+	if err == nil {
+		for _, c := range a.intents {
+			if c.put != nil {
+				r.mu.intents.Put(c.put)
+			} else {
+				r.mu.intents.Delete(c.del)
+			}
+		}
+		r.mu.state = a.state
+		r.appliedTo = a.state.AppliedIndex
+		r.wakeReaders()
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	r.dropIter()
+	for _, t := range a.told {
+		r.answerWaiter(t.proposal, t.applied)
+	}
+	a.batch.Close()
+	*a = *r.startApply()
+	return nil
+}
+
+func (r *Replica) applyEntry(a *applying, e *raftpb.Entry) error {
+	if len(e.Data) > 0 {
+		commands, err := decodeEntry(e.Data)
+		if err != nil {
+			return err
+		}
+		for i := range commands {
+			if err := r.applyCommand(a, &commands[i], e.GetTerm()); err != nil {
+				return err
+			}
+		}
+	}
+	a.state.AppliedIndex, a.state.AppliedTerm = e.GetIndex(), e.GetTerm()
+	return nil
+}
+
+// applyCommand rejects what another leadership proposed or what was meant for
+// another epoch (R8, R9): without effect, and its waiter learns so.
+func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
+	res := applied{ok: true}
+	var err error
+	switch {
+	case c.term != term || c.epoch != a.state.Epoch:
+		res.ok = false
+	case c.kind == cmdWrite:
+		applyWrite(a, c)
+	case c.kind == cmdPrewrite:
+		res.ok, err = r.applyPrewrite(a, c)
+	case c.kind == cmdResolve:
+		err = r.applyResolve(a, c)
+	case c.kind == cmdDecide:
+		res, err = r.applyDecide(a, c)
+	case c.kind == cmdMeta:
+		err = r.o.Meta.Apply(a.batch, c.body)
+		res.session = r.o.Meta.LastSession()
+	}
+	if r.lead != nil && c.term == r.lead.term {
+		a.told = append(a.told, told{c.proposal, res})
+	}
+	return err
+}
+
+func (a *applying) put(o *op, ts txn.Timestamp) {
+	if o.wrote {
+		mvcc.PutEncoded(a.batch, o.key, ts, o.value)
+	}
+}
+
+func (a *applying) count(keys, bytes int64) {
+	a.state.Keys += keys
+	a.state.Bytes += bytes
+}
+
+func applyWrite(a *applying, c *command) {
+	for i := range c.ops {
+		a.put(&c.ops[i], c.ts)
+		a.count(c.ops[i].keys, c.ops[i].bytes)
+	}
+}
+
+// applyPrewrite puts intents and provisional versions. With the record it
+// checks again that there is none (A2).
+func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
+	if c.flags&flagRecord != 0 {
+		rec, err := r.record(a, c)
+		if err != nil {
+			return false, err
+		}
+		if rec.Status != txn.Absent || c.baseTS <= a.state.RecordFloor {
+			return false, nil
+		}
+		rec.BaseTS, rec.MaxTS, rec.Hash = c.baseTS, c.maxTS, c.hash
+		rec.Move(txn.In(txn.Absent), txn.Pending, 0)
+		a.putRecord(&rec)
+	}
+	for i := range c.ops {
+		o := &c.ops[i]
+		a.put(o, c.ts)
+		in := (&mvcc.Intent{Key: o.key, Txn: c.txn, BaseTS: c.baseTS, TS: c.ts, Hash: c.hash,
+			Age: c.age, Primary: c.primary, IsPrimary: o.key.Compare(c.primary) == 0,
+			Wrote: o.wrote, KeysDelta: o.keys, BytesDelta: o.bytes}).Clone()
+		mvcc.PutIntent(a.batch, in)
+		a.intents = append(a.intents, intentChange{put: in})
+		a.staged[string(o.key)] = staged{intent: in, value: o.value}
+	}
+	return true, nil
+}
+
+func (a *applying) putRecord(rec *txn.Record) {
+	mvcc.PutRecord(a.batch, rec)
+	a.records[rec.Txn] = *rec
+}
+
+// record is c's record as the batch will leave it.
+func (r *Replica) record(a *applying, c *command) (txn.Record, error) {
+	if rec, ok := a.records[c.txn]; ok {
+		return rec, nil
+	}
+	return mvcc.GetRecord(r.o.State, c.primary, c.txn)
+}
+
+// intent is the intent on k as the batch will leave it.
+func (r *Replica) intent(a *applying, k txn.Key) (*mvcc.Intent, []byte) {
+	if s, ok := a.staged[string(k)]; ok {
+		return s.intent, s.value
+	}
+	return r.mu.intents.Get(k), nil
+}
+
+// intentsOf are the keys on which id has, or had before this batch, an intent.
+func (r *Replica) intentsOf(a *applying, id txn.ID) []txn.Key {
+	keys := r.mu.intents.OfTxn(id)
+	for _, c := range a.intents {
+		if c.put != nil && c.put.Txn == id {
+			keys = append(keys, c.put.Key)
+		}
+	}
+	return keys
+}
+
+// applyResolve ends the intents of a decided transaction; those that are not
+// there any more are passed over.
+func (r *Replica) applyResolve(a *applying, c *command) error {
+	keys := c.keys
+	if len(keys) == 0 {
+		keys = r.intentsOf(a, c.txn)
+	}
+	for _, k := range keys {
+		in, value := r.intent(a, k)
+		if in == nil || in.Txn != c.txn {
+			continue
+		}
+		mvcc.DeleteIntent(a.batch, k)
+		a.intents = append(a.intents, intentChange{del: in.Key})
+		a.staged[string(k)] = staged{}
+		if err := r.resolveVersion(a, in, value, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveVersion deletes the provisional version or moves it to C. value is
+// that of a version which is still in this batch.
+func (r *Replica) resolveVersion(a *applying, in *mvcc.Intent, value []byte, c *command) error {
+	switch {
+	case !in.Wrote:
+		return nil
+	case c.flags&flagCommit == 0:
+		mvcc.DeleteVersion(a.batch, in.Key, in.TS)
+		return nil
+	}
+	a.count(in.KeysDelta, in.BytesDelta)
+	if value == nil {
+		return mvcc.MoveVersion(r.o.State, a.batch, in.Key, in.TS, c.ts)
+	}
+	if in.TS != c.ts {
+		mvcc.DeleteVersion(a.batch, in.Key, in.TS)
+		mvcc.PutEncoded(a.batch, in.Key, c.ts, value)
+	}
+	return nil
+}
+
+// applyDecide moves the record, if it may still be moved.
+func (r *Replica) applyDecide(a *applying, c *command) (applied, error) {
+	rec, err := r.record(a, c)
+	if err != nil {
+		return applied{}, err
+	}
+	if rec.Status == txn.Absent && c.from.Has(txn.Absent) {
+		if c.baseTS <= a.state.RecordFloor {
+			return applied{ok: true, gone: true}, nil // A6
+		}
+		rec.BaseTS = c.baseTS
+	}
+	if rec.Move(c.from, c.to, c.ts) {
+		a.putRecord(&rec)
+	}
+	return applied{ok: true, status: rec.Status, commit: rec.CommitTS}, nil
+}

@@ -1,0 +1,206 @@
+package shard
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// newCommit latches what either branch may write, and shares what it may read.
+func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
+	w := &write{id: id, commit: m, txn: m.Txn, baseTS: m.BaseTS, maxTS: m.MaxTS, reads: &m.Reads}
+	for _, ops := range [2][]txn.Op{m.Program.Then, m.Program.Else} {
+		for i := range ops {
+			if k := ops[i].Kind; k != txn.OpGet && k != txn.OpRange {
+				w.latch.Writes = append(w.latch.Writes, ops[i].Key)
+			}
+		}
+	}
+	m.Program.Keys(func(k txn.Key) { w.latch.Reads = append(w.latch.Reads, k) })
+	m.Program.Spans(func(s txn.Span) { w.latch.ReadSpans = append(w.latch.ReadSpans, s) })
+	w.latchReads()
+	return w
+}
+
+// latchReads shares the read set.
+func (w *write) latchReads() {
+	for i := range w.reads.Keys {
+		w.latch.Reads = append(w.latch.Reads, w.reads.Keys[i].Key)
+	}
+	w.latch.ReadSpans = append(w.latch.ReadSpans, w.reads.Spans...)
+}
+
+// grows reports whether w can need disk space; deletes and decisions go on
+// when there is little left.
+func (w *write) grows() bool {
+	if w.prewrite != nil {
+		for i := range w.prewrite.Writes {
+			if w.prewrite.Writes[i].Kind != txn.KindDelete {
+				return true
+			}
+		}
+		return false
+	}
+	for _, ops := range [2][]txn.Op{w.commit.Program.Then, w.commit.Program.Else} {
+		for i := range ops {
+			if k := ops[i].Kind; k == txn.OpSet || k == txn.OpExtend {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// alreadyDone answers a request that an earlier copy of itself has carried out
+// (C4 to C6, A1). It comes before everything that could refuse.
+func (r *Replica) alreadyDone(w *write) (bool, error) {
+	if w.prewrite != nil {
+		for i := range w.prewrite.Writes {
+			if in := r.mu.intents.Get(w.prewrite.Writes[i].Key); in != nil && in.Txn == w.txn {
+				return true, r.repeatPrewrite(w, in.TS)
+			}
+		}
+	}
+	rd, err := r.versions(nil)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range w.latch.Writes {
+		ts, err := ownVersion(rd, k, w)
+		if err != nil {
+			return false, err
+		}
+		if ts == 0 {
+			continue
+		}
+		if w.commit != nil {
+			return true, r.repeatCommit(w, ts)
+		}
+		return true, r.repeatPrewrite(w, ts)
+	}
+	return false, nil
+}
+
+// ownVersion finds a version of w's own transaction on k; 0 if there is none.
+// It costs one seek where nothing has been written since base_ts.
+func ownVersion(rd *mvcc.Reader, k txn.Key, w *write) (txn.Timestamp, error) {
+	v, err := rd.Newest(k)
+	for err == nil && v.TS >= w.baseTS {
+		if v.Txn == w.txn {
+			return v.TS, nil
+		}
+		v, err = rd.Get(k, v.TS-1)
+	}
+	return 0, err
+}
+
+// atView is the committed state just below c, with c as the present.
+type atView struct {
+	rd *mvcc.Reader
+	c  txn.Timestamp
+}
+
+func (v atView) Get(k txn.Key) (txn.Version, error) { return v.rd.Get(k, v.c-1) }
+
+func (v atView) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
+	o := mvcc.ScanOptions{Span: span, At: v.c - 1, Reverse: reverse}
+	return v.rd.Scan(o, func(e txn.Entry) bool { return !e.Live(v.c) || emit(e) })
+}
+
+var _ txn.View = atView{}
+
+// evaluateCommit runs the program at c. One that writes nothing has taken
+// effect as a read at c, and its id must never write: a late copy that found
+// the test true would contradict the answer.
+func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command) {
+	resp, ops, err := r.runProgram(w, rd, w.c)
+	switch e, ours := errors.AsType[*txn.Error](err); {
+	case err == nil && len(ops) == 0:
+		r.lead.dead.Add(w.txn, w.baseTS)
+		r.reply(w.id, resp)
+		r.release(w)
+	case err == nil:
+		r.pend(resolves...)
+		cmd := &command{kind: cmdWrite, txn: w.txn, ts: w.c, ops: ops}
+		r.proposeFor(w, cmd, func() { r.reply(w.id, resp) })
+	case ours && e.Kind != txn.Internal:
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: e})
+	default:
+		r.fail(err)
+	}
+}
+
+// repeatCommit answers again what the program came to at ts.
+func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
+	way := r.inTheWay(w)
+	rd, err := r.versions(way.hidden)
+	if err != nil {
+		return err
+	}
+	resp, _, err := r.runProgram(w, rd, ts)
+	if err != nil {
+		return err
+	}
+	r.reply(w.id, resp)
+	r.release(w)
+	return nil
+}
+
+func (r *Replica) runProgram(w *write, rd *mvcc.Reader, c txn.Timestamp) (
+	*shardrpc.CommitResponse, []op, error,
+) {
+	out, err := w.commit.Program.Run(atView{rd, c}, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	ops, written, err := makeOps(rd, out.Writes, c, w.txn)
+	if err != nil {
+		return nil, nil, err
+	}
+	ops = slices.DeleteFunc(ops, func(o op) bool { return !o.wrote })
+	txn.Fill(out.Ops, out.Results, written)
+	return &shardrpc.CommitResponse{
+		Reply: shardrpc.Reply{Answer: shardrpc.OK}, CommitTS: c,
+		Succeeded: out.Succeeded, Results: out.Results, Written: written,
+	}, ops, nil
+}
+
+// makeOps turns writes into versions at c, on top of the newest ones below it.
+func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
+	[]op, []txn.Written, error,
+) {
+	ops := make([]op, len(writes))
+	written := make([]txn.Written, len(writes))
+	for i := range writes {
+		w := &writes[i]
+		if n := len(w.Value.Data); n > txn.ValueBytesMax {
+			e := txn.Errorf(txn.Invalid, "value_too_large",
+				"the value has %d bytes, the limit is %d", n, txn.ValueBytesMax)
+			e.Key = w.Key
+			return nil, nil, e
+		}
+		prev, err := rd.Get(w.Key, c-1)
+		if err != nil {
+			return nil, nil, err
+		}
+		ops[i], written[i] = makeOp(w, &prev, c, id)
+	}
+	return ops, written, nil
+}
+
+func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, id txn.ID) (op, txn.Written) {
+	v, wrote := w.Version(prev, c, id)
+	o := op{key: w.Key, wrote: wrote}
+	if wrote {
+		o.value = mvcc.AppendVersion(nil, &v)
+		o.keys, o.bytes = mvcc.LiveDelta(prev, &v)
+		o.bytes += o.keys * int64(len(w.Key.User()))
+	} else {
+		v.Revision = txn.NoRevision
+	}
+	v.Value.Data = nil
+	return o, txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
+}

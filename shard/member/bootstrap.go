@@ -1,0 +1,89 @@
+package member
+
+import (
+	"encoding/binary"
+
+	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// descriptor is a shard's row in the state engine: msgpack, field names kept.
+type descriptor struct {
+	Shard uint64 `codec:"shard"`
+	Epoch uint64 `codec:"epoch"`
+	Start []byte `codec:"start"`
+	End   []byte `codec:"end"` // empty: to the end of all keys
+}
+
+func msgpack() *codec.MsgpackHandle {
+	h := &codec.MsgpackHandle{WriteExt: true}
+	h.Canonical = true
+	h.MaxInitLen = 1 << 16
+	return h
+}
+
+// firstRoutes cuts the keys into shards 2 and up. Keyspace default begins the
+// first; the last also holds every keyspace after it. The meta group, shard 1,
+// holds no user's keys.
+func firstRoutes(splits [][]byte) []shardrpc.Route {
+	var routes []shardrpc.Route
+	start := txn.NewKey(txn.SystemKeyspace, nil)
+	for _, s := range splits {
+		end := txn.NewKey(txn.DefaultKeyspace, s)
+		routes = append(routes, dataRoute(len(routes), start, end))
+		start = end
+	}
+	return append(routes, dataRoute(len(routes), start, nil))
+}
+
+func dataRoute(i int, start, end txn.Key) shardrpc.Route {
+	return shardrpc.Route{Shard: shardrpc.MetaShard + 1 + shardrpc.ShardID(i), Epoch: 1,
+		Span: txn.Span{Start: start, End: end}}
+}
+
+// bootstrap writes the first state of every shard in one durable batch.
+func bootstrap(state mvcc.Engine, member uint64, splits [][]byte) error {
+	b := state.NewBatch()
+	defer b.Close()
+	meta := shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}
+	for _, r := range append(firstRoutes(splits), meta) {
+		if err := shard.Bootstrap(b, r, []uint64{member}); err != nil {
+			return err
+		}
+		if r.Shard == shardrpc.MetaShard {
+			continue
+		}
+		var enc []byte
+		d := descriptor{Shard: uint64(r.Shard), Epoch: r.Epoch,
+			Start: r.Span.Start, End: r.Span.End}
+		if err := codec.NewEncoderBytes(&enc, msgpack()).Encode(&d); err != nil {
+			return err
+		}
+		b.Set(mvcc.ShardDescriptorKey(d.Shard), enc)
+	}
+	b.Set(mvcc.LocalKey("ident"), binary.BigEndian.AppendUint64(nil, member))
+	return b.Commit(true)
+}
+
+// readRoutes reads every descriptor, in the order of shards, which is that of
+// their spans until one splits.
+func readRoutes(state mvcc.Engine) ([]shardrpc.Route, error) {
+	var routes []shardrpc.Route
+	for id := shardrpc.MetaShard + 1; ; id++ {
+		enc, ok, err := state.Get(mvcc.ShardDescriptorKey(uint64(id)))
+		if err != nil || !ok {
+			return routes, err
+		}
+		var d descriptor
+		if err := codec.NewDecoderBytes(enc, msgpack()).Decode(&d); err != nil {
+			return nil, txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
+				"the descriptor of shard %d does not decode: %w", id, err)
+		}
+		routes = append(routes, shardrpc.Route{Shard: id, Epoch: d.Epoch,
+			Span: txn.Span{Start: d.Start, End: d.End}})
+	}
+}

@@ -1,0 +1,152 @@
+package member
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Timestamp implements coordinator.Shards.
+func (m *Member) Timestamp(ctx context.Context, n int) (txn.Timestamp, error) {
+	if first, ok := m.oracle.alloc(n); ok {
+		return first, nil
+	}
+	answer := make(chan txn.Timestamp, 1)
+	m.oracle.await(func() bool {
+		if ctx.Err() != nil {
+			return true // nobody waits any more
+		}
+		first, ok := m.oracle.alloc(n)
+		if ok {
+			answer <- first
+		}
+		return ok
+	})
+	select {
+	case first := <-answer:
+		return first, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-m.failed:
+		return 0, m.unavailable()
+	case <-m.stop:
+		return 0, m.unavailable()
+	}
+}
+
+// Routes implements coordinator.Shards.
+func (m *Member) Routes(context.Context) ([]shardrpc.Route, error) { return m.routes, nil }
+
+// Read implements coordinator.Shards on the caller's goroutine.
+func (m *Member) Read(
+	ctx context.Context, req *shardrpc.ReadRequest,
+) (*shardrpc.ReadResponse, error) {
+	h, ok := m.shards[req.Shard]
+	if !ok {
+		return &shardrpc.ReadResponse{Moved: true}, nil
+	}
+	m.newest.Raise(req.At)
+	return h.Read(ctx, req)
+}
+
+// Validate implements coordinator.Shards on the caller's goroutine.
+func (m *Member) Validate(
+	ctx context.Context, req *shardrpc.ValidateRequest,
+) (*shardrpc.Reply, error) {
+	h, ok := m.shards[req.Shard]
+	if !ok {
+		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
+	}
+	m.newest.Raise(req.At)
+	return h.Validate(ctx, req)
+}
+
+// Commit implements coordinator.Shards.
+func (m *Member) Commit(
+	ctx context.Context, req *shardrpc.CommitRequest,
+) (*shardrpc.CommitResponse, error) {
+	return call[shardrpc.CommitResponse](ctx, m, req.Shard, req)
+}
+
+// Prewrite implements coordinator.Shards.
+func (m *Member) Prewrite(
+	ctx context.Context, req *shardrpc.PrewriteRequest,
+) (*shardrpc.PrewriteResponse, error) {
+	return call[shardrpc.PrewriteResponse](ctx, m, req.Shard, req)
+}
+
+// Decide implements coordinator.Shards.
+func (m *Member) Decide(
+	ctx context.Context, req *shardrpc.DecideRequest,
+) (*shardrpc.DecideResponse, error) {
+	return call[shardrpc.DecideResponse](ctx, m, req.Shard, req)
+}
+
+// Resolve implements coordinator.Shards.
+func (m *Member) Resolve(
+	ctx context.Context, req *shardrpc.ResolveRequest,
+) (*shardrpc.ResolveResponse, error) {
+	return call[shardrpc.ResolveResponse](ctx, m, req.Shard, req)
+}
+
+// Query implements coordinator.Shards.
+func (m *Member) Query(
+	ctx context.Context, req *shardrpc.QueryRequest,
+) (*shardrpc.QueryResponse, error) {
+	return call[shardrpc.QueryResponse](ctx, m, req.Shard, req)
+}
+
+// OpenSession opens the session of this process's gateway. sole ends those of
+// its earlier lives. It waits until the meta group serves.
+func (m *Member) OpenSession(ctx context.Context, address string, sole bool) (uint32, error) {
+	req := &shardrpc.SessionRequest{Address: address, Sole: sole,
+		Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}}
+	for {
+		resp, err := call[shardrpc.SessionResponse](ctx, m, shardrpc.MetaShard, req)
+		switch {
+		case err != nil:
+			return 0, err
+		case resp.Answer == shardrpc.OK:
+			return resp.Session, nil
+		case resp.Answer != shardrpc.Retry:
+			return 0, txn.Errorf(txn.Exhausted, "sessions", "no session is left to give out")
+		}
+		if err := m.o.Env.Sleep(ctx, sessionRetryEvery); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// call hands a request to the replica's worker and waits for the answer.
+func call[R any](ctx context.Context, m *Member, id shardrpc.ShardID, req any) (*R, error) {
+	h, ok := m.shards[id]
+	if !ok {
+		return nil, txn.Errorf(txn.Internal, "no_such_shard", "this member has no shard %d", id)
+	}
+	answer, ok := h.worker.call(h, req)
+	if !ok {
+		return nil, txn.Errorf(txn.Exhausted, "too_many_calls",
+			"%d calls are waiting, the limit is %d", callsMax, callsMax)
+	}
+	select {
+	case msg := <-answer:
+		return msg.(*R), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-m.failed:
+		return nil, m.unavailable()
+	case <-m.stop:
+		return nil, m.unavailable()
+	}
+}
+
+// unavailable is what a call gets whose answer will not come any more.
+func (m *Member) unavailable() error {
+	if err := m.Failure(); err != nil {
+		return err
+	}
+	return &txn.Error{Kind: txn.Unavailable, Op: "member", Reason: "stopped",
+		Err: errors.New("the member has stopped")}
+}

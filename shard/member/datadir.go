@@ -1,0 +1,154 @@
+package member
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Format is the data directory format that this release reads and writes
+// (docs/formats.md).
+const Format = 1
+
+const (
+	identFile = "CAIRN"
+	identTemp = "CAIRN.new"
+	identMax  = 4096
+)
+
+// ident is the file CAIRN: one line of JSON, read before anything is opened.
+type ident struct {
+	Format  int    `json:"format"`
+	Release string `json:"release"` // that wrote this format first here
+	Cluster string `json:"cluster"`
+	Member  uint64 `json:"member"`
+	// Ready says that the engines were made. Without them the directory is
+	// damaged from then on, not new.
+	Ready bool `json:"ready"`
+}
+
+// datadir is a locked data directory.
+type datadir struct {
+	fs   vfs.FS
+	path string
+	lock *pebble.Lock
+	id   ident
+}
+
+// openDir makes the directory if it is missing, locks it, and reads or writes
+// its ident.
+func openDir(fs vfs.FS, path, release string) (*datadir, error) {
+	if err := fs.MkdirAll(path, 0o755); err != nil {
+		return nil, dirError(path, "cannot make the data directory", err)
+	}
+	lock, err := pebble.LockDirectory(path, fs)
+	if err != nil {
+		return nil, &txn.Error{Kind: txn.Unavailable, Op: "member.Open", Reason: "data_in_use",
+			Err:  errors.New("the data directory " + path + " is in use by another process"),
+			Next: "stop that process, or choose another directory with --data"}
+	}
+	d := &datadir{fs: fs, path: path, lock: lock}
+	if err := d.load(release); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func dirError(path, what string, err error) error {
+	return &txn.Error{Kind: txn.Internal, Op: "member.Open", Reason: "data_directory",
+		Err: errors.New(what + " " + path + ": " + err.Error())}
+}
+
+func (d *datadir) load(release string) error {
+	f, err := d.fs.Open(d.fs.PathJoin(d.path, identFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return d.create(release)
+	}
+	if err != nil {
+		return dirError(d.path, "cannot open the ident of", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, identMax))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return dirError(d.path, "cannot read the ident of", err)
+	}
+	if err := json.Unmarshal(bytes.TrimSpace(b), &d.id); err != nil {
+		return dirError(d.path, "the file CAIRN does not parse in", err)
+	}
+	if d.id.Format > Format {
+		e := txn.Errorf(txn.Invalid, "newer_format",
+			"the data directory %s has format %d, this release reads up to %d",
+			d.path, d.id.Format, Format)
+		e.Next = "start Cairn " + d.id.Release + " or later"
+		return e
+	}
+	return nil
+}
+
+// create begins a directory. Anything else in it would be somebody's files.
+func (d *datadir) create(release string) error {
+	names, err := d.fs.List(d.path)
+	if err != nil {
+		return dirError(d.path, "cannot list", err)
+	}
+	for _, n := range names {
+		if n != "LOCK" && n != identTemp {
+			e := txn.Errorf(txn.Invalid, "not_a_data_directory",
+				"the directory %s holds %q and no file CAIRN: it is not a data directory",
+				d.path, n)
+			e.Next = "choose an empty or new directory with --data"
+			return e
+		}
+	}
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return dirError(d.path, "no randomness for", err)
+	}
+	d.id = ident{Format: Format, Release: release, Cluster: hex.EncodeToString(id[:]), Member: 1}
+	return d.save()
+}
+
+// save writes, syncs and renames the ident into place, and syncs the directory.
+func (d *datadir) save() error {
+	b, err := json.Marshal(d.id)
+	if err != nil {
+		return dirError(d.path, "cannot encode the ident of", err)
+	}
+	temp := d.fs.PathJoin(d.path, identTemp)
+	f, err := d.fs.Create(temp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return dirError(d.path, "cannot write the ident of", err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = d.fs.Rename(temp, d.fs.PathJoin(d.path, identFile))
+	}
+	if err == nil {
+		err = d.sync()
+	}
+	if err != nil {
+		return dirError(d.path, "cannot write the ident of", err)
+	}
+	return nil
+}
+
+func (d *datadir) sync() error {
+	dir, err := d.fs.OpenDir(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (d *datadir) join(name string) string { return d.fs.PathJoin(d.path, name) }
+
+func (d *datadir) close() error { return d.lock.Close() }

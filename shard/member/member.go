@@ -1,0 +1,263 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnkv/cairn/locks"
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Member is one open data directory with its replicas.
+type Member struct {
+	o      Options
+	dir    *datadir
+	state  *mvcc.Pebble
+	log    *mvcc.Pebble
+	meta   *meta.State
+	routes []shardrpc.Route
+	shards map[shardrpc.ShardID]*hosted // nothing writes it after Open
+
+	workers  []*worker
+	appender *appender
+	oracle   *oracle
+	newest   shard.Newest
+	full     atomic.Pointer[txn.Error]
+	owner    atomic.Pointer[func(txn.ID) bool]
+
+	failOnce sync.Once
+	failed   chan struct{} // closed by fail
+	failure  error         // set before failed is closed
+	stop     chan struct{} // closed by Close
+	tasks    sync.WaitGroup
+	closed   sync.Once
+	closeErr error
+}
+
+// hosted is a replica with the worker that owns it.
+type hosted struct {
+	*shard.Replica
+	worker *worker
+}
+
+func defaultWorkers() int { return min(max(runtime.GOMAXPROCS(0), 1), 64) }
+
+// Open opens the data directory, making it if it is new, and starts every
+// replica. It returns before they serve; see Ready. Errors are *txn.Error.
+func Open(o Options) (*Member, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, &txn.Error{Kind: txn.Invalid, Op: "member.Open", Reason: "options", Err: err}
+	}
+	m := &Member{o: o, failed: make(chan struct{}), stop: make(chan struct{}),
+		shards: make(map[shardrpc.ShardID]*hosted)}
+	if err := m.open(); err != nil {
+		return nil, errors.Join(err, m.closeEngines())
+	}
+	m.start()
+	return m, nil
+}
+
+func (m *Member) open() error {
+	fs := m.o.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	dir, err := openDir(fs, m.o.Dir, m.o.Release)
+	if err != nil {
+		return err
+	}
+	m.dir = dir
+	if err := m.openEngines(); err != nil {
+		return err
+	}
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	if m.meta, err = meta.Load(m.state); err != nil {
+		return err
+	}
+	return m.openReplicas()
+}
+
+func (m *Member) openEngines() (err error) {
+	cache := mvcc.NewCache(m.o.CacheBytes)
+	defer cache.Unref()
+	options := func(kind mvcc.Kind) mvcc.PebbleOptions {
+		return mvcc.PebbleOptions{Dir: m.dir.join(kind.String()), Kind: kind, FS: m.o.FS,
+			Cache: cache, OnFatal: m.fail, Log: m.o.Log}
+	}
+	if m.state, err = mvcc.OpenPebble(options(mvcc.StateEngine)); err != nil {
+		return err
+	}
+	m.log, err = mvcc.OpenPebble(options(mvcc.LogEngine))
+	return err
+}
+
+// prepare makes the first state of a new directory, and refuses one that has
+// lost it (R12).
+func (m *Member) prepare() error {
+	_, known, err := m.state.Get(mvcc.LocalKey("ident"))
+	switch {
+	case err != nil:
+		return err
+	case !known && m.dir.id.Ready:
+		e := txn.Errorf(txn.Internal, "state_missing",
+			"the data directory %s has lost its state", m.o.Dir)
+		e.Next = "restore it from a backup; do not start an empty one under the same name"
+		return e
+	case !known:
+		if err := bootstrap(m.state, m.dir.id.Member, m.o.Splits); err != nil {
+			return err
+		}
+	}
+	if !m.dir.id.Ready {
+		m.dir.id.Ready = true
+		if err := m.dir.save(); err != nil {
+			return err
+		}
+	}
+	m.routes, err = readRoutes(m.state)
+	return err
+}
+
+func (m *Member) openReplicas() error {
+	m.appender = newAppender(m)
+	for range m.o.Workers {
+		m.workers = append(m.workers, newWorker(m))
+	}
+	points := locks.NewTSCache(locks.TSCacheSlots)
+	all := append([]shardrpc.Route{{Shard: shardrpc.MetaShard, Epoch: 1}}, m.routes...)
+	for i, route := range all {
+		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
+			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full}
+		if route.Shard == shardrpc.MetaShard {
+			o.Meta = m.meta
+		}
+		r, err := shard.New(o)
+		if err != nil {
+			return err
+		}
+		m.shards[route.Shard] = &hosted{Replica: r, worker: m.workers[i%len(m.workers)]}
+	}
+	m.oracle = newOracle(m)
+	return nil
+}
+
+func (m *Member) start() {
+	m.watchDisk()
+	for _, w := range m.workers {
+		m.tasks.Go(w.run)
+	}
+	m.tasks.Go(m.appender.run)
+	m.tasks.Go(m.keep)
+	for _, id := range m.ids() {
+		h := m.shards[id]
+		h.worker.post(h, nil) // takes the effects of New
+	}
+}
+
+// ids are all shards, meta first.
+func (m *Member) ids() []shardrpc.ShardID {
+	ids := []shardrpc.ShardID{shardrpc.MetaShard}
+	for _, r := range m.routes {
+		ids = append(ids, r.Shard)
+	}
+	return ids
+}
+
+// fail stops the member: its disk cannot be trusted any more. It never waits,
+// since an engine may call it with its locks held.
+func (m *Member) fail(err error) {
+	m.failOnce.Do(func() {
+		m.failure = err
+		close(m.failed)
+	})
+}
+
+// Failed is closed when the member cannot go on; then Failure says why. The
+// process should end: what was acknowledged is in the log.
+func (m *Member) Failed() <-chan struct{} { return m.failed }
+
+// Failure is the reason, once Failed is closed.
+func (m *Member) Failure() error {
+	select {
+	case <-m.failed:
+		return m.failure
+	default:
+		return nil
+	}
+}
+
+// SetOwner tells how to ask this process's gateway whether a transaction is
+// still its own (F7). Until then nobody is known to own any.
+func (m *Member) SetOwner(owns func(txn.ID) bool) { m.owner.Store(&owns) }
+
+// Close stops the goroutines, then the replicas, then the engines, and gives
+// the directory back. It returns the failure if there was one.
+func (m *Member) Close() error {
+	m.closed.Do(func() {
+		close(m.stop)
+		for _, w := range m.workers {
+			w.wake()
+		}
+		m.appender.wake()
+		m.tasks.Wait()
+		for _, id := range m.ids() {
+			m.shards[id].Close()
+		}
+		m.closeErr = errors.Join(m.Failure(), m.closeEngines())
+	})
+	return m.closeErr
+}
+
+func (m *Member) closeEngines() error {
+	var errs []error
+	if m.state != nil {
+		errs = append(errs, m.state.Close())
+	}
+	if m.log != nil {
+		errs = append(errs, m.log.Close())
+	}
+	if m.dir != nil {
+		errs = append(errs, m.dir.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ready reports what keeps the member from serving; nil if nothing does.
+func (m *Member) Ready() error {
+	if err := m.Failure(); err != nil {
+		return err
+	}
+	for _, id := range m.ids() {
+		if !m.shards[id].Status().Serving {
+			return txn.Errorf(txn.Unavailable, "starting", "shard %d does not serve yet", id)
+		}
+	}
+	return nil
+}
+
+// Status is for operators.
+func (m *Member) Status(context.Context) ([]shardrpc.MemberStatus, error) {
+	free, total, err := m.o.DiskSpace(m.o.Dir)
+	if err != nil {
+		m.o.Log.Warn("cannot measure the disk", "dir", m.o.Dir, "error", err)
+	}
+	s := shardrpc.MemberStatus{ClusterID: m.dir.id.Cluster, MemberID: m.dir.id.Member,
+		DataDir: m.o.Dir, DiskFree: free, DiskTotal: total,
+		DiskUsed: m.state.Stats().DiskBytes + m.log.Stats().DiskBytes}
+	for _, id := range m.ids() {
+		s.Shards = append(s.Shards, m.shards[id].Status())
+	}
+	return []shardrpc.MemberStatus{s}, nil
+}

@@ -1,0 +1,159 @@
+package member
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open starts a member that is closed when the test ends.
+func open(t testing.TB, dir string) *Member {
+	t.Helper()
+	e := env.NewReal()
+	m, err := Open(Options{Dir: dir, Release: "test", Env: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		e.Close()
+	})
+	if _, err := m.OpenSession(t.Context(), "test", true); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+var ids atomic.Uint64
+
+// commit runs a one-shot program on the shard of its first key until it is answered.
+func commit(t testing.TB, m *Member, p txn.Program) *shardrpc.CommitResponse {
+	t.Helper()
+	var key txn.Key
+	p.Keys(func(k txn.Key) { key = k })
+	for {
+		base, err := m.Timestamp(context.Background(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := txn.NewID(1, ids.Add(1))
+		resp, err := m.Commit(context.Background(), &shardrpc.CommitRequest{
+			Target: target(m, key), Txn: id, Age: txn.Age{At: base, ID: id},
+			BaseTS: base, MaxTS: math.MaxInt64, Program: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Answer == shardrpc.Retry || resp.Reason == shardrpc.ReasonStale {
+			continue
+		}
+		return resp
+	}
+}
+
+func target(m *Member, k txn.Key) shardrpc.Target {
+	for _, r := range m.routes {
+		if r.Span.Contains(k) {
+			return shardrpc.Target{Shard: r.Shard, Epoch: r.Epoch}
+		}
+	}
+	return shardrpc.Target{}
+}
+
+func set(k, v string) txn.Program {
+	return txn.Program{Then: []txn.Op{{Kind: txn.OpSet, Key: key(k), Value: txn.StringValue(v)}}}
+}
+
+func key(k string) txn.Key { return txn.NewKey(txn.DefaultKeyspace, []byte(k)) }
+
+func get(t testing.TB, m *Member, k string) txn.Version {
+	t.Helper()
+	for {
+		at, err := m.Timestamp(context.Background(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := m.Read(context.Background(), &shardrpc.ReadRequest{
+			Target: target(m, key(k)), At: at, Keys: []txn.Key{key(k)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !resp.Retry {
+			return resp.Versions[0]
+		}
+	}
+}
+
+func TestSurvivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	e := env.NewReal()
+	defer e.Close()
+	var last txn.Timestamp
+	for life := range 3 {
+		m, err := Open(Options{Dir: dir, Release: "test", Env: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := m.OpenSession(t.Context(), "test", true)
+		if err != nil || session != uint32(life+1) {
+			t.Fatalf("session %d, %v", session, err)
+		}
+		for i := range 10 {
+			if v := get(t, m, fmt.Sprint("k", i)); life > 0 && v.Revision != int64(life-1) {
+				t.Fatalf("life %d: k%d is at revision %d", life, i, v.Revision)
+			}
+			resp := commit(t, m, set(fmt.Sprint("k", i), fmt.Sprint("life ", life)))
+			if resp.Answer != shardrpc.OK || resp.CommitTS <= last {
+				t.Fatalf("answer %v at %d after %d", resp.Answer, resp.CommitTS, last)
+			}
+			last = resp.CommitTS
+		}
+		if err := m.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, callers := range []int{1, 64, 256} {
+		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
+			m := open(b, b.TempDir())
+			commit(b, m, set("k", "v"))
+			value := string(make([]byte, 256))
+			b.SetParallelism(callers / 2)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					commit(b, m, set(fmt.Sprint("key", ids.Add(1)%100000), value))
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	m := open(b, b.TempDir())
+	for i := range 1000 {
+		commit(b, m, set(fmt.Sprint("key", i), "value"))
+	}
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			get(b, m, fmt.Sprint("key", ids.Add(1)%1000))
+		}
+	})
+}

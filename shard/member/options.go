@@ -1,0 +1,93 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Limits of a member.
+const (
+	callsMax       = 1 << 16 // waiting for answers, a worker; more get Unavailable
+	flushLogBytes  = 64 << 20
+	freeBytesMin   = 512 << 20
+	freeFraction   = 20 // 1/20 of the disk
+	keeperInterval = time.Second
+	splitsMax      = 1024
+	// sessionRetryEvery is how long OpenSession sleeps while meta starts.
+	sessionRetryEvery = 5 * time.Millisecond
+)
+
+// Options are fixed for the life of a Member. Zero means the default.
+type Options struct {
+	Dir     string // required
+	Release string // of this program, for the ident of a new directory; required
+	// Splits cut keyspace default into shards at the first start, in order.
+	// nil: at ":", "h" and "p". Later starts keep what they find.
+	Splits       [][]byte
+	Env          env.Env       // required
+	FS           vfs.FS        // nil: the disk
+	CacheBytes   int64         // 128 MiB
+	TickInterval time.Duration // 40ms
+	Workers      int           // 1 to 64; default as many as there are processors
+	// DiskSpace measures the file system of a directory, in bytes. Tests fake it.
+	DiskSpace func(dir string) (free, total uint64, err error)
+	Log       *slog.Logger // discard
+}
+
+func (o Options) withDefaults() Options {
+	if o.Splits == nil {
+		o.Splits = [][]byte{[]byte(":"), []byte("h"), []byte("p")}
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 128 << 20
+	}
+	if o.TickInterval == 0 {
+		o.TickInterval = 40 * time.Millisecond
+	}
+	if o.Workers == 0 {
+		o.Workers = defaultWorkers()
+	}
+	if o.DiskSpace == nil {
+		o.DiskSpace = diskSpace
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	var errs []error
+	if o.Dir == "" {
+		errs = append(errs, errors.New("Dir is required"))
+	}
+	if o.Release == "" {
+		errs = append(errs, errors.New("Release is required"))
+	}
+	if o.Env == nil {
+		errs = append(errs, errors.New("Env is required"))
+	}
+	if o.Workers < 1 || o.Workers > 64 {
+		errs = append(errs, fmt.Errorf("Workers %d is not between 1 and 64", o.Workers))
+	}
+	if len(o.Splits) > splitsMax {
+		errs = append(errs, fmt.Errorf("%d splits, the limit is %d", len(o.Splits), splitsMax))
+	}
+	for i, s := range o.Splits {
+		if len(s) == 0 || len(s) > txn.KeyBytesMax {
+			errs = append(errs, fmt.Errorf("split %d has %d bytes, not 1 to %d",
+				i, len(s), txn.KeyBytesMax))
+		}
+		if i > 0 && string(o.Splits[i-1]) >= string(s) {
+			errs = append(errs, fmt.Errorf("split %q does not come after %q", s, o.Splits[i-1]))
+		}
+	}
+	return errors.Join(errs...)
+}

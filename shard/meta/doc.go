@@ -1,0 +1,8 @@
+// Package meta is the state machine of the meta group: how far the timestamp
+// oracle may go, and the sessions of gateways. Descriptors, members and
+// keyspaces join it when they can change.
+//
+// State applies commands; Oracle hands out timestamps from the window that the
+// log has granted. Both are driven by shard.Replica. The rules are T1, T2 and
+// T7 of docs/transactions.md.
+package meta

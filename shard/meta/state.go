@@ -1,0 +1,119 @@
+package meta
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// SessionMax is the largest session; ids of transactions have 24 bits for it.
+const SessionMax = 1<<txn.SessionBits - 1
+
+// Kinds of meta keys (docs/formats.md).
+const (
+	keyOracle   = 'o'
+	keySessions = 's'
+)
+
+type commandKind uint8
+
+const (
+	cmdExtend  commandKind = 1
+	cmdSession commandKind = 2
+)
+
+// State is the applied state of the meta group. Apply belongs to the replica;
+// the rest may be called from any goroutine.
+type State struct {
+	Oracle Oracle
+
+	mu       sync.Mutex
+	limit    txn.Timestamp // of the oracle
+	sessions sessions
+}
+
+// Load reads the state that the engine holds.
+func Load(eng mvcc.Engine) (*State, error) {
+	s := &State{}
+	b, ok, err := eng.Get(mvcc.MetaKey(keyOracle, nil))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		limit, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, corrupt("the oracle's limit")
+		}
+		s.limit = txn.Timestamp(limit)
+	}
+	b, ok, err = eng.Get(mvcc.MetaKey(keySessions, nil))
+	if err == nil && ok {
+		err = s.sessions.decode(b)
+	}
+	return s, err
+}
+
+func corrupt(what string) error {
+	return txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
+		"%s in the meta group does not decode", what)
+}
+
+// Limit is the newest timestamp that any leader may have issued.
+func (s *State) Limit() txn.Timestamp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
+}
+
+// LastSession is the session that was opened last; 0 if there was none.
+func (s *State) LastSession() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions.Last
+}
+
+// Alive reports whether a session is open.
+func (s *State) Alive(session uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.sessions.Open, func(o Session) bool { return o.ID == session })
+}
+
+// ExtendCommand grants the oracle timestamps up to limit.
+func ExtendCommand(limit txn.Timestamp) []byte {
+	return binary.AppendUvarint([]byte{byte(cmdExtend)}, uint64(limit))
+}
+
+// SessionCommand opens the next session; sole ends all others.
+func SessionCommand(address string, sole bool) []byte {
+	b := []byte{byte(cmdSession), 0}
+	if sole {
+		b[1] = 1
+	}
+	return append(b, address...)
+}
+
+// Apply carries out a command of the meta group.
+func (s *State) Apply(b mvcc.Batch, body []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(body) > 1 && commandKind(body[0]) == cmdExtend:
+		limit, n := binary.Uvarint(body[1:])
+		if n <= 0 {
+			return corrupt("a command")
+		}
+		s.limit = max(s.limit, txn.Timestamp(limit))
+		b.Set(mvcc.MetaKey(keyOracle, nil), binary.AppendUvarint(nil, uint64(s.limit)))
+		return nil
+	case len(body) > 1 && commandKind(body[0]) == cmdSession:
+		s.sessions.open(string(body[2:]), body[1] == 1)
+		enc, err := s.sessions.encode()
+		b.Set(mvcc.MetaKey(keySessions, nil), enc)
+		return err
+	}
+	return corrupt("a command")
+}

@@ -1,0 +1,73 @@
+package shard
+
+import (
+	"errors"
+
+	"go.etcd.io/raft/v3"
+)
+
+// pend queues commands for the next raft entry, in order.
+func (r *Replica) pend(commands ...*command) {
+	for _, c := range commands {
+		r.proposals++
+		c.proposal, c.term, c.epoch = r.proposals, r.lead.term, r.mu.state.Epoch
+		r.pending = append(r.pending, c)
+	}
+}
+
+// proposeFor queues w's command; done runs once it is applied. A rejected or
+// dropped one proves nothing to the coordinator.
+func (r *Replica) proposeFor(w *write, c *command, done func()) {
+	r.await(c, func(a applied) {
+		if !a.ok {
+			r.retry(w)
+			return
+		}
+		done()
+		r.release(w)
+	})
+}
+
+// await queues c and tells f what became of it.
+func (r *Replica) await(c *command, f waiter) {
+	r.pend(c)
+	r.lead.waiting[c.proposal] = f
+}
+
+// propose hands all pending commands to raft, many to an entry. A command is
+// never proposed twice: ErrProposalDropped alone says that it is not in the log.
+func (r *Replica) propose() {
+	for len(r.pending) > 0 {
+		n, size := 0, 0
+		for n < len(r.pending) && n < entryCommandsMax && size < entryBytesMax {
+			for i := range r.pending[n].ops {
+				size += len(r.pending[n].ops[i].value)
+			}
+			n++
+		}
+		batch := r.pending[:n]
+		r.pending = r.pending[n:]
+		err := r.rn.Propose(appendEntry(nil, batch))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, raft.ErrProposalDropped) {
+			r.fail(err)
+			return
+		}
+		for _, c := range batch {
+			r.answerWaiter(c.proposal, applied{})
+		}
+	}
+	r.pending = nil
+}
+
+func (r *Replica) answerWaiter(proposal uint64, a applied) {
+	if r.lead == nil {
+		return
+	}
+	if f, ok := r.lead.waiting[proposal]; ok {
+		delete(r.lead.waiting, proposal)
+		f(a)
+	}
+}

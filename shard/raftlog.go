@@ -1,0 +1,270 @@
+package shard
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// entryCacheBytesMax bounds the newest entries of a group kept in memory.
+const entryCacheBytesMax = 8 << 20
+
+// raftLog is raft's view of one group's log in the log engine. Entries that
+// were handed out for appending count as stored: raft asks for them only after
+// Appended.
+type raftLog struct {
+	engine mvcc.Engine
+	shard  shardrpc.ShardID
+	hard   *raftpb.HardState
+	conf   *raftpb.ConfState
+
+	first, firstTerm uint64 // of the last entry that was truncated away
+	last, lastTerm   uint64
+	cache            []*raftpb.Entry // the newest entries, consecutive, up to last
+	cacheBytes       int
+}
+
+func logKey(shard shardrpc.ShardID, sub byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(shard)), sub)
+}
+
+func logEntryKey(shard shardrpc.ShardID, index uint64) []byte {
+	return binary.BigEndian.AppendUint64(logKey(shard, 'e'), index)
+}
+
+func appendLogEntry(dst []byte, e *raftpb.Entry) []byte {
+	dst = binary.AppendUvarint(dst, e.GetTerm())
+	dst = append(dst, byte(e.GetType()))
+	return append(dst, e.GetData()...)
+}
+
+func decodeLogEntry(index uint64, b []byte) (*raftpb.Entry, error) {
+	d := decoder{b: b}
+	term, kind := d.uvarint(), raftpb.EntryType(d.u8())
+	if d.bad {
+		return nil, fmt.Errorf("log entry %d of %d bytes does not decode", index, len(b))
+	}
+	return &raftpb.Entry{Index: &index, Term: &term, Type: &kind, Data: d.b}, nil
+}
+
+// writeLog puts an append into a batch of the log engine.
+func writeLog(b mvcc.Batch, a *Append) {
+	if t := a.truncate; t != nil {
+		v := binary.AppendUvarint(binary.AppendUvarint(nil, t.index), t.term)
+		b.Set(logKey(a.Shard, 't'), v)
+		b.DeleteRange(logEntryKey(a.Shard, t.first), logEntryKey(a.Shard, t.index+1))
+	}
+	if n := len(a.Entries); n > 0 {
+		var buf []byte
+		for _, e := range a.Entries {
+			buf = appendLogEntry(buf[:0], e)
+			b.Set(logEntryKey(a.Shard, e.GetIndex()), buf)
+		}
+		if newLast := a.Entries[n-1].GetIndex(); newLast < a.lastOld {
+			b.DeleteRange(logEntryKey(a.Shard, newLast+1), logEntryKey(a.Shard, a.lastOld+1))
+		}
+	}
+	if h := a.Hard; h != nil {
+		v := binary.AppendUvarint(nil, h.GetTerm())
+		v = binary.AppendUvarint(v, h.GetVote())
+		b.Set(logKey(a.Shard, 'h'), binary.AppendUvarint(v, h.GetCommit()))
+	}
+}
+
+// openLog reads what a group's log holds and makes it fit the applied state
+// (R13): commit is raised to applied, and a log that ends before it is empty.
+func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*raftLog, error) {
+	l := &raftLog{engine: engine, shard: shard, hard: &raftpb.HardState{}}
+	if v, ok, err := engine.Get(logKey(shard, 'h')); err != nil {
+		return nil, err
+	} else if ok {
+		d := decoder{b: v}
+		term, vote, commit := d.uvarint(), d.uvarint(), d.uvarint()
+		if d.bad {
+			return nil, logCorrupt(shard, "hard state")
+		}
+		l.hard = &raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}
+	}
+	if v, ok, err := engine.Get(logKey(shard, 't')); err != nil {
+		return nil, err
+	} else if ok {
+		d := decoder{b: v}
+		if l.first, l.firstTerm = d.uvarint(), d.uvarint(); d.bad {
+			return nil, logCorrupt(shard, "truncated position")
+		}
+	}
+	if err := l.readEnd(); err != nil {
+		return nil, err
+	}
+	if l.last < s.AppliedIndex {
+		l.first, l.firstTerm = s.AppliedIndex, s.AppliedTerm
+		l.last, l.lastTerm = l.first, l.firstTerm
+	}
+	if s.AppliedIndex < l.first {
+		return nil, txn.Errorf(txn.Internal, "log_hole",
+			"shard %d has applied %d and its log begins after %d", shard, s.AppliedIndex, l.first)
+	}
+	if l.hard.GetCommit() < s.AppliedIndex {
+		commit := s.AppliedIndex
+		l.hard.Commit = &commit
+	}
+	return l, nil
+}
+
+func logCorrupt(shard shardrpc.ShardID, what string) error {
+	return txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
+		"the %s of shard %d in the log does not decode", what, shard)
+}
+
+// readEnd finds the last entry.
+func (l *raftLog) readEnd() error {
+	it, err := l.engine.NewIter(mvcc.IterOptions{
+		Lower: logEntryKey(l.shard, 0), Upper: logKey(l.shard, 'e'+1)})
+	if err != nil {
+		return err
+	}
+	l.last, l.lastTerm = l.first, l.firstTerm
+	if it.Last() {
+		l.last = binary.BigEndian.Uint64(it.Key()[9:])
+		v, err := it.Value()
+		if err == nil {
+			var e *raftpb.Entry
+			if e, err = decodeLogEntry(l.last, v); err == nil {
+				l.lastTerm = e.GetTerm()
+			}
+		}
+		if err != nil {
+			_ = it.Close()
+			return err
+		}
+	}
+	if err := it.Error(); err != nil {
+		_ = it.Close()
+		return err
+	}
+	return it.Close()
+}
+
+// append takes entries that go to the log engine now.
+func (l *raftLog) append(entries []*raftpb.Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	if at := entries[0].GetIndex(); at <= l.last {
+		keep := 0
+		for keep < len(l.cache) && l.cache[keep].GetIndex() < at {
+			keep++
+		}
+		l.cache = l.cache[:keep]
+		l.cacheBytes = 0
+		for _, e := range l.cache {
+			l.cacheBytes += len(e.Data)
+		}
+	}
+	l.cache = append(l.cache, entries...)
+	for _, e := range entries {
+		l.cacheBytes += len(e.Data)
+	}
+	end := entries[len(entries)-1]
+	l.last, l.lastTerm = end.GetIndex(), end.GetTerm()
+	drop := 0
+	for l.cacheBytes > entryCacheBytesMax && drop < len(l.cache)-1 {
+		l.cacheBytes -= len(l.cache[drop].Data)
+		drop++
+	}
+	if drop > 0 {
+		l.cache = append([]*raftpb.Entry(nil), l.cache[drop:]...)
+	}
+}
+
+// truncate forgets entries up to index; the engine does so by the next append.
+func (l *raftLog) truncate(index, term uint64) {
+	drop := 0
+	for drop < len(l.cache) && l.cache[drop].GetIndex() <= index {
+		l.cacheBytes -= len(l.cache[drop].Data)
+		drop++
+	}
+	l.cache = append([]*raftpb.Entry(nil), l.cache[drop:]...)
+	l.first, l.firstTerm = index, term
+}
+
+// InitialState implements raft.Storage.
+func (l *raftLog) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
+	return l.hard, l.conf, nil
+}
+
+// Entries implements raft.Storage.
+func (l *raftLog) Entries(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
+	if lo <= l.first {
+		return nil, raft.ErrCompacted
+	}
+	if hi > l.last+1 {
+		return nil, raft.ErrUnavailable
+	}
+	var out []*raftpb.Entry
+	var size uint64
+	for i := lo; i < hi; i++ {
+		e, err := l.entry(i)
+		if err != nil {
+			return nil, err
+		}
+		if size += uint64(len(e.Data)) + 16; size > maxSize && len(out) > 0 {
+			break
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (l *raftLog) entry(index uint64) (*raftpb.Entry, error) {
+	if n := len(l.cache); n > 0 && index >= l.cache[0].GetIndex() {
+		return l.cache[index-l.cache[0].GetIndex()], nil
+	}
+	v, ok, err := l.engine.Get(logEntryKey(l.shard, index))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, txn.Errorf(txn.Internal, "log_hole",
+			"shard %d: entry %d is missing from the log", l.shard, index)
+	}
+	return decodeLogEntry(index, v)
+}
+
+// Term implements raft.Storage.
+func (l *raftLog) Term(i uint64) (uint64, error) {
+	switch {
+	case i == l.first:
+		return l.firstTerm, nil
+	case i < l.first:
+		return 0, raft.ErrCompacted
+	case i == l.last:
+		return l.lastTerm, nil
+	case i > l.last:
+		return 0, raft.ErrUnavailable
+	}
+	e, err := l.entry(i)
+	if err != nil {
+		return 0, err
+	}
+	return e.GetTerm(), nil
+}
+
+// LastIndex implements raft.Storage.
+func (l *raftLog) LastIndex() (uint64, error) { return l.last, nil }
+
+// FirstIndex implements raft.Storage.
+func (l *raftLog) FirstIndex() (uint64, error) { return l.first + 1, nil }
+
+// Snapshot implements raft.Storage. A group of one has nobody to send one to.
+func (l *raftLog) Snapshot() (*raftpb.Snapshot, error) {
+	return nil, raft.ErrSnapshotTemporarilyUnavailable
+}
+
+var _ raft.Storage = (*raftLog)(nil)

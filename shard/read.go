@@ -1,0 +1,327 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Read answers a snapshot read (F2) on the caller's goroutine: bump, wait for
+// writes in flight, take intents and iterator together, scan, and check that
+// the leadership still holds (V3, M14, R5).
+func (r *Replica) Read(
+	ctx context.Context, m *shardrpc.ReadRequest,
+) (*shardrpc.ReadResponse, error) {
+	term := r.serving.Load()
+	var spans []txn.Span
+	if m.Scan != nil {
+		spans = []txn.Span{m.Scan.Span}
+	}
+	switch {
+	case term == noTerm:
+		return &shardrpc.ReadResponse{Retry: true}, nil
+	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, m.Keys, spans):
+		return &shardrpc.ReadResponse{Moved: true}, nil
+	case int64(m.At) > r.o.Env.Wall()+readAheadMax: // T5
+		return &shardrpc.ReadResponse{Err: txn.Errorf(txn.Invalid, "future_timestamp",
+			"the read timestamp %d is more than 10 s ahead of this member's clock", m.At)}, nil
+	}
+	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans, self: 0}
+	blocked, err := v.open(ctx, m.At+1)
+	if err != nil {
+		return retryOrStop(err)
+	}
+	if blocked != nil {
+		return &shardrpc.ReadResponse{Blocked: blocked}, nil
+	}
+	defer v.close()
+	if err := r.o.Env.Point("shard.read.opened"); err != nil {
+		return nil, err
+	}
+	resp, err := v.answer(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.o.Env.Point("shard.read.evaluated"); err != nil {
+		return nil, err
+	}
+	if r.serving.Load() != term { // V8, I8: not before, and not instead
+		return &shardrpc.ReadResponse{Retry: true}, nil
+	}
+	return resp, nil
+}
+
+func retryOrStop(err error) (*shardrpc.ReadResponse, error) {
+	if errors.Is(err, env.ErrTimeout) {
+		return &shardrpc.ReadResponse{Retry: true}, nil
+	}
+	return nil, err
+}
+
+// Validate is F4.2: what a transaction only read here must still hold at C0.
+func (r *Replica) Validate(
+	ctx context.Context, m *shardrpc.ValidateRequest,
+) (*shardrpc.Reply, error) {
+	term := r.serving.Load()
+	keys := make([]txn.Key, len(m.Reads.Keys))
+	for i := range m.Reads.Keys {
+		keys[i] = m.Reads.Keys[i].Key
+	}
+	switch {
+	case term == noTerm:
+		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
+	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, keys, m.Reads.Spans):
+		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
+	}
+	v := &view{r: r, at: m.At, keys: keys, spans: m.Reads.Spans, self: m.Txn}
+	blocked, err := v.open(ctx, m.At)
+	if errors.Is(err, env.ErrTimeout) {
+		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if blocked != nil { // A12
+		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonIntent,
+			Blocker: &blocked[0]}, nil
+	}
+	defer v.close()
+	if err := r.o.Env.Point("shard.validate.opened"); err != nil {
+		return nil, err
+	}
+	key, changed, err := v.changed(&m.Reads)
+	if err != nil {
+		return nil, err
+	}
+	if r.serving.Load() != term {
+		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
+	}
+	if changed {
+		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict,
+			Key: key}, nil
+	}
+	return &shardrpc.Reply{Answer: shardrpc.OK}, nil
+}
+
+// view is one consistent look at some keys and spans at a timestamp.
+type view struct {
+	r     *Replica
+	at    txn.Timestamp
+	keys  []txn.Key
+	spans []txn.Span
+	self  txn.ID // whose own intents do not matter
+	it    mvcc.Iterator
+	rd    *mvcc.Reader
+}
+
+// open bumps the timestamp cache to floor, then waits until nothing below at
+// is on its way, then takes the snapshot. It returns the undecided
+// transactions that it waited for in vain.
+func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocker, error) {
+	v.bump(floor)
+	if err := v.r.o.Env.Point("shard.read.bumped"); err != nil {
+		return nil, err
+	}
+	start := v.r.o.Env.Now()
+	for {
+		blocked, wait, err := v.take()
+		if err != nil || wait == nil {
+			return nil, err
+		}
+		until := start + readWaitMax
+		if blocked != nil {
+			until = start + intentWaitMax
+		}
+		err = v.r.o.Env.Wait(ctx, wait, until)
+		if errors.Is(err, env.ErrTimeout) && blocked != nil {
+			return blocked, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (v *view) bump(floor txn.Timestamp) {
+	cache := v.r.cache.Load()
+	if cache == nil || floor <= cache.Low() {
+		return
+	}
+	for _, k := range v.keys {
+		cache.Bump(k, floor)
+	}
+	for _, s := range v.spans {
+		cache.BumpSpan(s, floor)
+	}
+}
+
+// take opens the iterator together with the intents that matter to it (M14).
+// If something is in the way it returns a future to wait for instead.
+func (v *view) take() ([]shardrpc.Blocker, *env.Future, error) {
+	r := v.r
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if v.latched() {
+		return nil, r.waitForChange(), nil
+	}
+	hidden, blocked := v.intents()
+	if blocked != nil {
+		return blocked, r.waitForChange(), nil
+	}
+	lower, upper := mvcc.DataBounds(v.bounds())
+	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+	if err != nil {
+		return nil, nil, err
+	}
+	v.it, v.rd = it, mvcc.NewReader(it, hidden)
+	return nil, nil, nil
+}
+
+// bounds is the smallest span that holds all that v looks at.
+func (v *view) bounds() txn.Span {
+	var b txn.Span
+	first := true
+	grow := func(s txn.Span) {
+		if first {
+			b, first = s, false
+			return
+		}
+		if s.Start.Compare(b.Start) < 0 {
+			b.Start = s.Start
+		}
+		if len(b.End) > 0 && (len(s.End) == 0 || s.End.Compare(b.End) > 0) {
+			b.End = s.End
+		}
+	}
+	for _, k := range v.keys {
+		grow(txn.KeySpan(k))
+	}
+	for _, s := range v.spans {
+		grow(s)
+	}
+	return b
+}
+
+// latched reports whether a write that may land at or below at is in flight.
+func (v *view) latched() bool {
+	l := v.r.mu.latches
+	if l.Held() == 0 {
+		return false
+	}
+	for _, k := range v.keys {
+		if l.BlockingKey(k, v.at) != nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.spans, func(s txn.Span) bool {
+		return l.BlockingSpan(s, v.at) != nil
+	})
+}
+
+// intents are the ones at or below at: decided ones as the reader must take
+// them, and whoever is undecided.
+func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
+	all := v.r.mu.intents
+	if all.Len() == 0 {
+		return nil, nil
+	}
+	var hidden []mvcc.Hidden
+	var blocked []shardrpc.Blocker
+	meet := func(i *mvcc.Intent) {
+		status, commit, known := v.r.outcome(i.Txn)
+		switch {
+		case i.Txn == v.self:
+		case !known:
+			blocked = append(blocked, *blockerOf(i))
+		case i.Wrote:
+			_ = status // an aborted one has commit 0: nobody may see it
+			hidden = append(hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
+		}
+	}
+	for _, k := range v.keys {
+		if i := all.Get(k); i != nil && i.TS <= v.at {
+			meet(i)
+		}
+	}
+	for _, s := range v.spans {
+		for _, i := range all.Overlapping(s, v.at) {
+			meet(i)
+		}
+	}
+	byKey := func(a, b mvcc.Hidden) int { return a.Key.Compare(b.Key) }
+	slices.SortFunc(hidden, byKey)
+	return slices.CompactFunc(hidden, func(a, b mvcc.Hidden) bool { return byKey(a, b) == 0 }), blocked
+}
+
+func (v *view) close() { _ = v.it.Close() }
+
+func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
+	resp := &shardrpc.ReadResponse{Versions: make([]txn.Version, len(m.Keys))}
+	for i, k := range m.Keys {
+		var ver txn.Version
+		var err error
+		if i == 0 && m.Revision != nil {
+			ver, err = v.rd.GetRevision(k, *m.Revision, m.At)
+		} else {
+			ver, err = v.rd.Get(k, m.At)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ver.Value.Data = slices.Clone(ver.Value.Data)
+		resp.Versions[i] = ver
+	}
+	if m.Scan == nil {
+		return resp, nil
+	}
+	return resp, v.scan(m, resp)
+}
+
+func (v *view) scan(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) error {
+	s := m.Scan
+	budget := s.Bytes
+	if budget <= 0 {
+		budget = scanBytesDefault
+	}
+	used := 0
+	o := mvcc.ScanOptions{Span: s.Span, At: m.At, Reverse: s.Reverse}
+	return v.rd.Scan(o, func(e txn.Entry) bool {
+		size := len(e.Key)
+		if !s.KeysOnly {
+			size += len(e.Value.Data)
+		}
+		full := s.Limit > 0 && len(resp.Entries) == s.Limit
+		if full || len(resp.Entries) > 0 && used+size > budget {
+			resp.More = true
+			return false
+		}
+		used += size
+		e.Key = e.Key.Clone()
+		if e.Value.Data = slices.Clone(e.Value.Data); s.KeysOnly {
+			e.Value.Data = nil
+		}
+		resp.Entries = append(resp.Entries, e)
+		return true
+	})
+}
+
+func (v *view) changed(reads *txn.ReadSet) (txn.Key, bool, error) {
+	for i := range reads.Keys {
+		ver, err := v.rd.Get(reads.Keys[i].Key, v.at)
+		if err != nil || ver.TS != reads.Keys[i].TS {
+			return reads.Keys[i].Key, true, err
+		}
+	}
+	for _, s := range reads.Spans {
+		k, changed, err := v.rd.Changed(s, reads.At, v.at)
+		if err != nil || changed {
+			return k, true, err
+		}
+	}
+	return nil, false, nil
+}

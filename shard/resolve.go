@@ -1,0 +1,45 @@
+package shard
+
+import (
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// resolve ends a decided transaction's intents here. What became of it is
+// known from the moment the request is in: readers and writers that wait go on
+// before the log has it.
+func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
+	if a, rejected := r.rejects(m.Target, m.Keys, nil); rejected {
+		r.reply(id, &shardrpc.ResolveResponse{Answer: a})
+		return
+	}
+	r.o.Newest.Raise(max(m.BaseTS, m.CommitTS))
+	status := txn.Committed
+	if !m.Commit {
+		// A prewrite of it may still be travelling.
+		status = txn.Aborted
+		r.lead.dead.Add(m.Txn, m.BaseTS)
+	}
+	r.learn(m.Txn, status, m.CommitTS)
+	c := r.resolution(m.Txn, status, m.CommitTS, m.Keys)
+	r.await(c, func(a applied) {
+		resp := &shardrpc.ResolveResponse{Answer: shardrpc.OK}
+		if !a.ok {
+			resp.Answer = shardrpc.Retry
+		}
+		r.reply(id, resp)
+	})
+	r.unstall(m.Txn)
+}
+
+// resolution is the command that ends the intents of id on keys; no keys: on
+// every key of the shard.
+func (r *Replica) resolution(
+	id txn.ID, status txn.Status, commit txn.Timestamp, keys []txn.Key,
+) *command {
+	c := &command{kind: cmdResolve, txn: id, keys: keys}
+	if status == txn.Committed {
+		c.flags, c.ts = flagCommit, commit
+	}
+	return c
+}
