@@ -1,0 +1,230 @@
+package coordinator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestOptionsReportEverything(t *testing.T) {
+	_, err := coordinator.New(coordinator.Options{Session: 1 << 24, CommitTimeout: -1, BackgroundMax: -1})
+	if txn.KindOf(err) != txn.Invalid {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{"Env", "Shards", "Session", "CommitTimeout", "BackgroundMax"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+}
+
+// A caller that comes while a request to the oracle is under way waits for
+// the next one (T4), which it shares, and no two get the same timestamp.
+func TestTimestampsAreShared(t *testing.T) {
+	s := newStory(t)
+	s.plan("ts s0 ok delay=20ms\nts s0 lost")
+	var got []txn.Timestamp
+	s.env.run(t, func() {
+		for i := range 5 {
+			s.env.Go("caller", func() {
+				_ = s.env.Sleep(t.Context(), time.Duration(i)*time.Millisecond)
+				tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got = append(got, tx.ReadTS())
+			})
+		}
+	})
+	slices.Sort(got)
+	if len(slices.Compact(got)) != 5 {
+		t.Errorf("timestamps are not unique: %v", got)
+	}
+	// The first caller sends for itself; the four others share one request.
+	// It is lost, and each of them queues again.
+	log := s.fake.log.String()
+	if !strings.HasPrefix(log, "ts s0 1 -> ok\nts s0 4 -> lost\n") {
+		t.Errorf("requests:\n%s", log)
+	}
+}
+
+// Over the bound, a caller cleans up behind itself before it is answered.
+func TestBackgroundIsBounded(t *testing.T) {
+	e := newLockstep()
+	f := newFake(t, e)
+	f.routes = cuts(1, "m")
+	c, err := coordinator.New(coordinator.Options{Env: e, Shards: f, Session: 7, BackgroundMax: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.script["resolve s3"] = []reply{{word: "ok", args: map[string]string{"delay": "30s"}}}
+	e.run(t, func() {
+		for i := range 2 {
+			if _, err := c.Execute(t.Context(), program("set a 1\nset n 2"), 0); err != nil {
+				t.Error(err)
+			}
+			fmt.Fprintf(&f.log, "answer %d\n", i+1)
+		}
+	})
+	_, second, _ := strings.Cut(f.log.String(), "answer 1\n")
+	before, _, _ := strings.Cut(second, "answer 2\n")
+	if strings.Count(before, "resolve s2 7.2") != 1 {
+		t.Errorf("the second was answered before it was resolved:\n%s", f.log.String())
+	}
+}
+
+// The context says so too late: what was sent goes on.
+func TestCancelDoesNotAbort(t *testing.T) {
+	for _, text := range []string{"set a 1", "set a 1\nset n 2"} {
+		s := newStory(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		s.plan("commit s2 lost delay=10ms\nprewrite s3 lost delay=10ms")
+		s.env.run(t, func() {
+			s.env.Go("leaver", func() {
+				_ = s.env.Sleep(t.Context(), 5*time.Millisecond)
+				cancel()
+			})
+			if _, err := s.c.Execute(ctx, program(text), 0); err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
+		if ctx.Err() == nil {
+			t.Error("nobody left")
+		}
+	}
+}
+
+// A stopped process sends nothing more, wherever it stops.
+func TestStopAnywhere(t *testing.T) {
+	points := []string{
+		"coordinator.begin.after-ts", "coordinator.read.after-snapshot",
+		"coordinator.validate.before", "coordinator.prewrite.before-first",
+		"coordinator.prewrite.after-k", "coordinator.prewrite.after-all",
+		"coordinator.decide.before", "coordinator.decide.after-propose", "coordinator.decide.after",
+		"coordinator.ack.before", "coordinator.resolve.before-first", "coordinator.resolve.after-k",
+	}
+	for _, point := range points {
+		s := newStory(t)
+		s.env.points[point] = env.ErrStopped
+		var err error
+		atStop := -1
+		s.env.run(t, func() {
+			var tx *coordinator.Txn
+			if tx, err = s.c.Begin(t.Context(), coordinator.BeginOptions{}); err != nil {
+				return
+			}
+			for _, op := range program("get a\nset n 1\nset z 2\nget q").Then {
+				if _, err = tx.Do(t.Context(), &op, 0); err != nil {
+					return
+				}
+			}
+			_, err = tx.Commit(t.Context(), 0)
+			atStop = s.fake.log.Len()
+		})
+		acked := strings.HasPrefix(point, "coordinator.resolve")
+		if acked != (err == nil) || !acked && !errors.Is(err, env.ErrStopped) {
+			t.Errorf("%s: %v", point, err)
+		}
+		if _, planted := s.env.points[point]; planted {
+			t.Errorf("%s was not reached", point)
+		}
+		if acked || atStop < 0 {
+			continue
+		}
+		for line := range strings.Lines(s.fake.log.String()[atStop:]) {
+			if !strings.HasPrefix(line, "prewrite") { // those were on their way
+				t.Errorf("%s: sent after the stop: %s", point, line)
+			}
+		}
+	}
+}
+
+// A buffered write goes to a single shard as an operation: there it has to
+// become the same write again.
+func TestWritesSurviveOnePhase(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	live := oneState{}
+	for range 2000 {
+		var b txn.Buffer
+		for range 1 + rng.IntN(5) {
+			op := txn.Op{Kind: []txn.OpKind{txn.OpSet, txn.OpDelete, txn.OpExtend}[rng.IntN(3)],
+				Key: key(string(rune('a' + rng.IntN(2))))}
+			switch op.Kind {
+			case txn.OpSet:
+				op.Value = txn.IntValue(rng.Int64())
+				op.NoHistory = rng.IntN(2) == 0
+				if op.KeepTTL = rng.IntN(2) == 0; !op.KeepTTL {
+					op.TTL = rng.Int64N(3)
+				}
+			case txn.OpExtend:
+				op.TTL = rng.Int64N(3)
+			}
+			if _, err := b.Do(&op, live, 100); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := txn.Program{Then: coordinator.WriteOps(b.Writes())}
+		out, err := p.Run(live, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(out.Writes, b.Writes()) {
+			t.Fatalf("buffered %+v\nevaluated %+v", b.Writes(), out.Writes)
+		}
+	}
+}
+
+// oneState is a View where every key is there.
+type oneState struct{}
+
+func (oneState) Get(txn.Key) (txn.Version, error) {
+	return txn.Version{TS: 50, Expiry: 5000, Value: txn.IntValue(1)}, nil
+}
+
+func (oneState) Scan(txn.Span, bool, func(txn.Entry) bool) error { return nil }
+
+// The same, with tasks that really run side by side (for -race).
+func TestSideBySide(t *testing.T) {
+	e := env.NewReal()
+	f := newFake(t, e)
+	f.routes = cuts(1, "m")
+	c, err := coordinator.New(coordinator.Options{Env: e, Shards: f, Session: 7, BackgroundMax: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range []string{"commit s2", "prewrite s2", "prewrite s3", "decide s2", "read s3", "ts s0"} {
+		for _, word := range []string{"lost", "retry", "ok", "refused:conflict", "ok", "lost"} {
+			if word[0] != 'r' || call[0] == 'c' || call[0] == 'p' {
+				f.script[call] = append(f.script[call], reply{word: word})
+			}
+		}
+	}
+	var all [8]env.Future
+	for i := range all {
+		e.Go("caller", func() {
+			defer all[i].Resolve()
+			for _, text := range []string{"set a 1", "set a 1\nset n 2", "if n absent\nset a 1\nget z"} {
+				if _, err := c.Execute(context.Background(), program(text), 0); err != nil {
+					t.Errorf("%s: %v", text, err)
+				}
+			}
+		})
+	}
+	for i := range all {
+		if err := e.Wait(t.Context(), &all[i], 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Close()
+}

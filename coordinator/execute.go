@@ -1,0 +1,204 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Result is what a one-shot transaction came to.
+type Result struct {
+	CommitTS  txn.Timestamp // of one that wrote nothing: a moment at which it holds
+	Succeeded bool          // the test held
+	Results   []txn.Result  // of the branch that ran
+	Attempts  int
+}
+
+// Execute runs a one-shot transaction. It runs it again on conflicts, with
+// the same age, until the deadline (by Env.Now; 0: CommitTimeout from now).
+// p must not change afterwards either: copies of it may still travel.
+func (c *Coordinator) Execute(
+	ctx context.Context, p *txn.Program, deadline time.Duration,
+) (*Result, error) {
+	until := c.until(deadline)
+	if p.ReadOnly() {
+		res, err := c.readProgram(ctx, p, until)
+		return res, failed("coordinator.Execute", 0, err)
+	}
+	run := &execution{c: c, program: p, until: until}
+	var last *refusal
+	pause := backoff{c: c}
+	for {
+		run.id = c.newID()
+		run.attempts++
+		res, refused, err := run.attempt(ctx)
+		if err == nil && refused == nil {
+			res.Attempts = run.attempts
+			return res, nil
+		}
+		if err == nil {
+			last = refused
+			if refused.reply.Reason == shardrpc.ReasonInvalid {
+				return nil, failed("coordinator.Execute", run.id, refused.err())
+			}
+			err = c.settle(ctx, refused, &pause, until)
+		}
+		if err != nil {
+			if last != nil && gaveUp(err) {
+				err = last.err()
+			}
+			return nil, failed("coordinator.Execute", run.id, err)
+		}
+	}
+}
+
+// gaveUp reports whether err only says that time is up and nothing happened.
+func gaveUp(err error) bool {
+	if errors.Is(err, errNoAnswer) || errors.Is(err, errTimeIsUp) {
+		return true
+	}
+	e, ok := errors.AsType[*txn.Error](err)
+	return ok && (e.Kind == txn.Deadline || e.Kind == txn.Unavailable)
+}
+
+// settle waits until another attempt makes sense: what stood in the way of
+// the refused one is decided, and its own intents are gone.
+func (c *Coordinator) settle(
+	ctx context.Context, r *refusal, pause *backoff, until time.Duration,
+) error {
+	if r.cleaned != nil {
+		err := c.env.Wait(ctx, r.cleaned, until)
+		if err != nil {
+			return timeIsUp(err)
+		}
+	}
+	if b := r.reply.Blocker; b != nil {
+		if err := c.unblock(ctx, b, until); err != nil {
+			return err
+		}
+	}
+	return timeIsUp(pause.sleep(ctx, until))
+}
+
+// execution is a program on its way, over all its attempts.
+type execution struct {
+	c        *Coordinator
+	program  *txn.Program
+	id       txn.ID // of this attempt
+	age      txn.Age
+	attempts int
+	until    time.Duration
+}
+
+// attempt runs the program once: at its shard, if one holds all of it, else
+// here.
+func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
+	rs, err := x.c.routes(ctx, x.until)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := new(footprint)
+	x.program.Keys(func(k txn.Key) { f.keys = append(f.keys, k) })
+	x.program.Spans(func(s txn.Span) { f.spans = append(f.spans, s) })
+	if _, one := rs.holder(f); !one {
+		return x.evaluate(ctx)
+	}
+	o := &onePhase{
+		req: shardrpc.CommitRequest{Txn: x.id, Age: x.age, MaxTS: txn.Forever,
+			Reads: txn.ReadSet{MaxTS: txn.Forever}, Program: *x.program},
+		key: firstWritten(x.program), retry: x.attempts > 1, until: x.until,
+	}
+	resp, refused, err := x.c.commitOnePhase(ctx, o)
+	x.age = o.req.Age
+	if resp == nil || err != nil {
+		return nil, refused, err
+	}
+	return &Result{CommitTS: resp.CommitTS, Succeeded: resp.Succeeded, Results: resp.Results}, nil, nil
+}
+
+// evaluate runs the program here, on a snapshot, and commits what it wrote.
+func (x *execution) evaluate(ctx context.Context) (*Result, *refusal, error) {
+	v, out, err := x.c.runProgram(ctx, x.program, x.until)
+	if err != nil {
+		return nil, nil, err
+	}
+	if x.age == (txn.Age{}) {
+		x.age = txn.Age{At: v.at, ID: x.id}
+	}
+	res := &Result{CommitTS: v.at, Succeeded: out.Succeeded, Results: out.Results}
+	if len(out.Writes) == 0 {
+		return res, nil, nil
+	}
+	done, refused, err := x.c.commit(ctx, &attempt{
+		id: x.id, age: x.age, reads: v.readSet(), writes: out.Writes,
+		retry: x.attempts > 1, until: x.until,
+	})
+	if done == nil || err != nil {
+		return nil, refused, err
+	}
+	res.CommitTS = done.CommitTS
+	txn.Fill(out.Ops, out.Results, done.Written)
+	return res, nil, nil
+}
+
+// readProgram runs a program that cannot write.
+func (c *Coordinator) readProgram(
+	ctx context.Context, p *txn.Program, until time.Duration,
+) (*Result, error) {
+	v, out, err := c.runProgram(ctx, p, until)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{CommitTS: v.at, Succeeded: out.Succeeded, Results: out.Results, Attempts: 1}, nil
+}
+
+// runProgram evaluates p at a fresh snapshot. The keys that it names are read
+// in one round, but for those it sets without looking.
+func (c *Coordinator) runProgram(
+	ctx context.Context, p *txn.Program, until time.Duration,
+) (*view, *txn.Outcome, error) {
+	at, err := c.fresh(ctx, until)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := newView(ctx, snapshot{c: c, at: at, until: until})
+	if err := v.prefetch(lookedAt(p)); err != nil {
+		return nil, nil, err
+	}
+	out, err := p.Run(v, at)
+	return v, out, err
+}
+
+// lookedAt is the keys whose state p may need to know.
+func lookedAt(p *txn.Program) []txn.Key {
+	var keys []txn.Key
+	test := txn.Program{If: p.If}
+	test.Keys(func(k txn.Key) { keys = append(keys, k) })
+	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
+		for i := range ops {
+			op := &ops[i]
+			blind := op.Kind == txn.OpSet && op.Cond.Empty() && !op.ReturnPrev
+			if op.Kind != txn.OpRange && !blind {
+				keys = append(keys, op.Key)
+			}
+		}
+	}
+	return keys
+}
+
+// firstWritten is the smallest key that p may write.
+func firstWritten(p *txn.Program) txn.Key {
+	var first txn.Key
+	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
+		for i := range ops {
+			writes := ops[i].Kind != txn.OpGet && ops[i].Kind != txn.OpRange
+			if writes && (first == nil || ops[i].Key.Compare(first) < 0) {
+				first = ops[i].Key
+			}
+		}
+	}
+	return first
+}

@@ -1,0 +1,133 @@
+package coordinator
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// verdict is what the answers to the prewrites of an attempt come to.
+type verdict uint8
+
+const (
+	prewritesOpen   verdict = iota // answers are missing
+	allPrewritten                  // every shard said OK
+	prewriteRefused                // one shard refused: the attempt is dead (L5)
+	prewriteGone                   // one shard cannot tell any more
+	prewriteStopped                // the process ends
+)
+
+// prewriting collects the answers to prewrites under way.
+type prewriting struct {
+	// turn happens when the verdict is no longer open.
+	turn env.Future
+
+	mu      sync.Mutex
+	verdict verdict
+	closed  bool // the coordinator acts on the verdict: OKs come too late (A5)
+	left    int
+	refused shardrpc.Reply
+	maxTS   txn.Timestamp // of the OKs
+	written [][]txn.Written
+}
+
+// prewrite sends all prewrites in parallel and returns at once.
+func (t *twoPhase) prewrite(ctx context.Context) *prewriting {
+	p := &prewriting{left: len(t.prewrites), written: make([][]txn.Written, len(t.prewrites))}
+	for i := range t.prewrites {
+		t.c.env.Go("coordinator.prewrite", func() { t.prewriteShard(ctx, p, i) })
+	}
+	return p
+}
+
+// prewriteShard sends one prewrite until it is answered or nobody cares.
+func (t *twoPhase) prewriteShard(ctx context.Context, p *prewriting, i int) {
+	req := t.prewrites[i]
+	var resp *shardrpc.PrewriteResponse
+	asked := t.c.env.Now() // another copy's answer may repeat the first one's timestamp
+	err := t.c.deliver(ctx, delivery{key: req.Writes[0].Key, until: t.until, over: p.isOver,
+		send: func(ctx context.Context, to shardrpc.Target) (shardrpc.Answer, error) {
+			r := *req
+			r.Target = to
+			// A copy that is under way when time is up may still be refused,
+			// and that would be a proof.
+			got, err := send(ctx, t.c, t.c.graceOver(t.until),
+				func(ctx context.Context) (*shardrpc.PrewriteResponse, error) {
+					return t.c.shards.Prewrite(ctx, &r)
+				})
+			if err == nil {
+				err = t.c.env.Point("coordinator.prewrite.after-k")
+			}
+			if err != nil {
+				return shardrpc.Retry, err
+			}
+			if got.Answer == shardrpc.OK {
+				t.c.raise(got.TS, asked)
+			}
+			resp = got
+			return got.Answer, nil
+		}})
+	p.answered(i, resp, err)
+}
+
+func (p *prewriting) answered(i int, resp *shardrpc.PrewriteResponse, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case stopped(err):
+		p.turnTo(prewriteStopped)
+	case err != nil: // out of time: the coordinator sees that by itself
+	case resp.Answer == shardrpc.Refused:
+		p.refused = resp.Reply
+		p.turnTo(prewriteRefused)
+	case p.closed:
+	case resp.Answer == shardrpc.OK:
+		p.maxTS = max(p.maxTS, resp.TS)
+		p.written[i] = resp.Written
+		if p.left--; p.left == 0 {
+			p.turnTo(allPrewritten)
+		}
+	default:
+		p.turnTo(prewriteGone)
+	}
+}
+
+// turnTo moves the verdict. A refusal beats Gone, as it proves something; it
+// cannot meet allPrewritten.
+func (p *prewriting) turnTo(v verdict) {
+	if p.verdict == prewritesOpen || v == prewriteRefused && p.verdict == prewriteGone {
+		p.verdict = v
+	}
+	p.turn.Resolve()
+}
+
+// close is the verdict to act on. From now on only a refusal changes it.
+func (p *prewriting) close() verdict {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	return p.verdict
+}
+
+// isOver reports whether another copy of a prewrite would serve nobody.
+func (p *prewriting) isOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed || p.verdict != prewritesOpen
+}
+
+// isRefused reports whether a shard has refused by now.
+func (p *prewriting) isRefused() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.verdict == prewriteRefused
+}
+
+func (p *prewriting) refusal() shardrpc.Reply {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}

@@ -1,0 +1,283 @@
+package coordinator_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// story is one file of testdata: a coordinator and the shards it talks to.
+type story struct {
+	t    *testing.T
+	env  *lockstep
+	fake *fake
+	c    *coordinator.Coordinator
+	open *coordinator.Txn
+}
+
+func newStory(t *testing.T) *story {
+	e := newLockstep()
+	s := &story{t: t, env: e, fake: newFake(t, e)}
+	s.fake.routes = cuts(1, "m")
+	var err error
+	s.c, err = coordinator.New(coordinator.Options{Env: e, Shards: s.fake, Session: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// cuts is a map whose shards are numbered from first+1 on.
+func cuts(first shardrpc.ShardID, at ...string) []shardrpc.Route {
+	routes := []shardrpc.Route{{Shard: first + 1, Epoch: 1}}
+	for i, cut := range at {
+		routes[i].Span.End = key(cut)
+		routes = append(routes, shardrpc.Route{
+			Shard: routes[i].Shard + 1, Epoch: 1, Span: txn.Span{Start: key(cut)},
+		})
+	}
+	return routes
+}
+
+// Each file tells one story. Shard s2 holds everything before m, s3 the rest.
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newStory(t)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			s.t, s.fake.t = t, t
+			return s.command(d)
+		})
+	})
+}
+
+func (s *story) command(d *datadriven.TestData) string {
+	s.fake.log.Reset()
+	out := ""
+	ctx := context.Background()
+	if d.HasArg("cancelled") {
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		ctx = gone
+	}
+	deadline := time.Duration(0)
+	if d.HasArg("within") {
+		var text string
+		d.ScanArgs(s.t, "within", &text)
+		within, err := time.ParseDuration(text)
+		if err != nil {
+			d.Fatalf(s.t, "%v", err)
+		}
+		deadline = s.env.Now() + within
+	}
+	switch d.Cmd {
+	case "answers":
+		s.plan(d.Input)
+		return ""
+	case "data":
+		s.store(d.Input)
+		return ""
+	case "plant":
+		s.env.points[d.CmdArgs[0].Key] = errLost
+		if d.HasArg("stop") {
+			s.env.points[d.CmdArgs[0].Key] = env.ErrStopped
+		}
+		return ""
+	case "move": // what the shards say is there after the next refresh
+		s.fake.next = cuts(11, "m")
+		s.fake.routes, s.fake.next = s.fake.next, nil
+		return ""
+	case "pass":
+		s.env.run(s.t, func() { _ = s.env.Sleep(ctx, time.Hour) })
+		return ""
+	}
+	s.env.run(s.t, func() {
+		out = s.call(ctx, d, deadline)
+		fmt.Fprintf(&s.fake.log, "= %s\n", out)
+	})
+	return s.fake.log.String()
+}
+
+func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.Duration) string {
+	switch d.Cmd {
+	case "get":
+		var r coordinator.Read
+		r.Deadline = deadline
+		for _, name := range strings.Fields(d.Input) {
+			r.Keys = append(r.Keys, key(name))
+		}
+		if d.HasArg("revision") {
+			r.Revision = new(int64)
+			d.ScanArgs(s.t, "revision", r.Revision)
+		}
+		if d.HasArg("at") {
+			var at int64
+			d.ScanArgs(s.t, "at", &at)
+			r.At = txn.Timestamp(at)
+		}
+		versions, at, err := s.c.Get(ctx, r)
+		if err != nil {
+			return s.failure(err)
+		}
+		var got []string
+		for i := range versions {
+			got = append(got, fmt.Sprintf("%s@%d", versions[i].Value.Data, versions[i].TS))
+		}
+		return fmt.Sprintf("at %d: %s", at, strings.Join(got, " "))
+	case "scan":
+		return s.scan(ctx, d)
+	case "execute":
+		res, err := s.c.Execute(ctx, program(d.Input), deadline)
+		if err != nil {
+			return s.failure(err)
+		}
+		return fmt.Sprintf("commit=%d succeeded=%v attempts=%d", res.CommitTS, res.Succeeded, res.Attempts)
+	case "begin":
+		var err error
+		s.open, err = s.c.Begin(ctx, coordinator.BeginOptions{Deadline: deadline, ReadOnly: d.HasArg("read-only")})
+		if err != nil {
+			return s.failure(err)
+		}
+		return fmt.Sprintf("txn %v at %d", s.open.ID(), s.open.ReadTS())
+	case "do":
+		p := program(d.Input)
+		var got []string
+		for i := range p.Then {
+			res, err := s.open.Do(ctx, &p.Then[i], deadline)
+			if err != nil {
+				return s.failure(err)
+			}
+			got = append(got, fmt.Sprintf("ok=%v count=%d", res.OK, res.Count))
+		}
+		return strings.Join(got, "; ")
+	case "rollback":
+		s.open.Rollback()
+		return "rolled back"
+	case "commit":
+		done, err := s.open.Commit(ctx, deadline)
+		if err != nil {
+			return s.failure(err)
+		}
+		return fmt.Sprintf("commit=%d written=%d", done.CommitTS, len(done.Written))
+	}
+	return "unknown command"
+}
+
+func (s *story) scan(ctx context.Context, d *datadriven.TestData) string {
+	want := coordinator.Scan{Reverse: d.HasArg("reverse")}
+	if d.HasArg("limit") {
+		d.ScanArgs(s.t, "limit", &want.Limit)
+	}
+	if d.HasArg("bytes") {
+		d.ScanArgs(s.t, "bytes", &want.Bytes)
+	}
+	want.Span = span(strings.TrimSpace(d.Input))
+	var out []string
+	for {
+		page, err := s.c.Scan(ctx, want)
+		if err != nil {
+			return s.failure(err)
+		}
+		var keys []txn.Key
+		for i := range page.Entries {
+			keys = append(keys, page.Entries[i].Key)
+		}
+		out = append(out, fmt.Sprintf("at %d: %s", page.At, keyList(keys)))
+		if !page.More {
+			return strings.Join(out, ", ")
+		}
+		want.At = page.At
+		if want.Reverse {
+			want.Span.End = page.Next
+		} else {
+			want.Span.Start = page.Next
+		}
+	}
+}
+
+func (s *story) failure(err error) string {
+	e, ok := err.(*txn.Error)
+	if !ok {
+		return err.Error()
+	}
+	owned := ""
+	if e.Txn != 0 && s.c.Owns(e.Txn) {
+		owned = ", still owned"
+	}
+	return fmt.Sprintf("%v [%s] txn=%v key=%s%s", e.Kind, e.Reason, e.Txn, bound(e.Key), owned)
+}
+
+// plan reads lines of: method shard answer key=value...
+func (s *story) plan(input string) {
+	for _, line := range strings.Split(input, "\n") {
+		words := strings.Fields(line)
+		r := reply{word: words[2], args: make(map[string]string)}
+		for _, w := range words[3:] {
+			name, value, _ := strings.Cut(w, "=")
+			r.args[name] = value
+		}
+		to := words[0] + " " + words[1]
+		s.fake.script[to] = append(s.fake.script[to], r)
+	}
+}
+
+// store reads lines of: key timestamp value [expiry]
+func (s *story) store(input string) {
+	for _, line := range strings.Split(input, "\n") {
+		var k, value string
+		var ts, expiry int64
+		_, _ = fmt.Sscan(line, &k, &ts, &value, &expiry)
+		s.fake.data[string(key(k))] = txn.Version{
+			TS: txn.Timestamp(ts), Expiry: txn.Timestamp(expiry), Value: txn.StringValue(value),
+		}
+	}
+}
+
+func span(text string) txn.Span {
+	start, end, _ := strings.Cut(text, "..")
+	s := txn.Span{Start: key(start)}
+	if end != "" {
+		s.End = key(end)
+	}
+	return s
+}
+
+// program reads lines of: if key absent|present; get key; set key value;
+// delete key; extend key ms; range start..end [limit]; else starts the other branch.
+func program(input string) *txn.Program {
+	p := new(txn.Program)
+	branch := &p.Then
+	for _, line := range strings.Split(input, "\n") {
+		words := append(strings.Fields(line), "", "", "")
+		op := txn.Op{Key: key(words[1])}
+		switch words[0] {
+		case "if":
+			p.If.Key = key(words[1])
+			p.If.Cond = txn.Cond{Absent: words[2] == "absent", Present: words[2] == "present"}
+			continue
+		case "else":
+			branch = &p.Else
+			continue
+		case "get":
+			op.Kind = txn.OpGet
+		case "set":
+			op.Kind, op.Value = txn.OpSet, txn.StringValue(words[2])
+		case "delete":
+			op.Kind = txn.OpDelete
+		case "range":
+			op = txn.Op{Kind: txn.OpRange, Span: span(words[1])}
+			_, _ = fmt.Sscan(words[2], &op.Limit)
+			op.Reverse = words[3] == "reverse"
+		}
+		*branch = append(*branch, op)
+	}
+	return p
+}

@@ -1,0 +1,30 @@
+package coordinator
+
+import (
+	"context"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Shards is how a coordinator reaches the members. The in-process member and
+// the network client both satisfy it.
+//
+// An error means that no answer came: the request may have been carried out,
+// may still be, or was never sent. Only an answer proves anything. Retrying is
+// the coordinator's business; an implementation sends once. That ctx is done
+// says only that nobody waits any more: it takes nothing back.
+type Shards interface {
+	// Timestamp issues n consecutive timestamps by a request that is sent
+	// after the call began (rule T4).
+	Timestamp(ctx context.Context, n int) (first txn.Timestamp, err error)
+	// Routes is the shard map, by span, without gaps.
+	Routes(ctx context.Context) ([]shardrpc.Route, error)
+	Read(context.Context, *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error)
+	Commit(context.Context, *shardrpc.CommitRequest) (*shardrpc.CommitResponse, error)
+	Validate(context.Context, *shardrpc.ValidateRequest) (*shardrpc.Reply, error)
+	Prewrite(context.Context, *shardrpc.PrewriteRequest) (*shardrpc.PrewriteResponse, error)
+	Decide(context.Context, *shardrpc.DecideRequest) (*shardrpc.DecideResponse, error)
+	Resolve(context.Context, *shardrpc.ResolveRequest) (*shardrpc.ResolveResponse, error)
+	Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error)
+}

@@ -1,0 +1,214 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/fnv"
+	"time"
+
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// twoPhase is an attempt that several shards take part in (F5): its requests,
+// built once.
+type twoPhase struct {
+	*attempt
+	c     *Coordinator
+	base  txn.Timestamp // C0: fresh, and no other transaction's
+	maxTS txn.Timestamp
+	// validates go to shards where it only reads, prewrites to the others, in
+	// key order: the first one holds the primary and the record.
+	validates []*shardrpc.ValidateRequest
+	prewrites []*shardrpc.PrewriteRequest
+}
+
+func (t *twoPhase) primary() txn.Key { return t.writes[0].Key }
+
+// commitTwoPhase validates, prewrites, and decides at the record. Every check
+// that can fail comes before the first prewrite is sent (C10); after that the
+// attempt ends as committed, refused, proved aborted, or Unknown.
+func (c *Coordinator) commitTwoPhase(
+	ctx context.Context, a *attempt, rs routes,
+) (*Committed, *refusal, error) {
+	base, err := c.fresh(ctx, a.until)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &twoPhase{attempt: a, c: c, base: base}
+	if err := t.build(rs); err != nil {
+		return nil, nil, err
+	}
+	if t.base > t.maxTS {
+		return nil, locallyPushed(a.id), nil
+	}
+	if refused, err := t.validate(ctx); refused != nil || err != nil {
+		return nil, refused, err
+	}
+	if err := c.beforeFirst(ctx, "coordinator.prewrite.before-first"); err != nil {
+		return nil, nil, err
+	}
+	ctx = context.WithoutCancel(ctx) // C3
+	c.own(a.id)
+	p := t.prewrite(ctx)
+	if err := c.env.Wait(ctx, &p.turn, a.until); stopped(err) {
+		return nil, nil, err
+	}
+	switch p.close() {
+	case allPrewritten:
+		return t.decideCommit(ctx, p)
+	case prewriteRefused:
+		return nil, t.abandon(p.refusal()), nil
+	case prewriteStopped:
+		return nil, nil, env.ErrStopped
+	case prewriteGone:
+		return t.decideAbort(ctx, p, unknown(a.id, t.primary(), errGone))
+	default:
+		return t.decideAbort(ctx, p, lateError(a))
+	}
+}
+
+// build cuts the attempt into requests by shard.
+func (t *twoPhase) build(rs routes) error {
+	type part struct {
+		writes []txn.Write
+		reads  txn.ReadSet
+	}
+	parts := make([]part, len(rs))
+	for i := range t.writes {
+		r, err := rs.find(t.writes[i].Key)
+		if err != nil {
+			return err
+		}
+		parts[r].writes = append(parts[r].writes, t.writes[i])
+	}
+	for _, seen := range t.reads.Keys {
+		r, err := rs.find(seen.Key)
+		if err != nil {
+			return err
+		}
+		parts[r].reads.Keys = append(parts[r].reads.Keys, seen)
+	}
+	for _, span := range t.reads.Spans {
+		for r := range rs {
+			if some := span.Intersect(rs[r].Span); !some.Empty() {
+				parts[r].reads.Spans = append(parts[r].reads.Spans, some)
+			}
+		}
+	}
+	t.maxTS = t.reads.MaxTS
+	if t.readsMore() {
+		t.maxTS = min(t.maxTS, t.base)
+	}
+	hash := keysHash(t.writes)
+	for r := range parts {
+		p := &parts[r]
+		p.reads.At, p.reads.MaxTS = t.reads.At, t.reads.MaxTS
+		switch {
+		case len(p.writes) > 0:
+			t.prewrites = append(t.prewrites, &shardrpc.PrewriteRequest{
+				Txn: t.id, Age: t.age, BaseTS: t.base, MaxTS: t.maxTS, Primary: t.primary(),
+				Hash: hash, Record: len(t.prewrites) == 0, Reads: p.reads, Writes: p.writes,
+			})
+		case !p.reads.Empty():
+			t.validates = append(t.validates, &shardrpc.ValidateRequest{
+				Txn: t.id, At: t.base, Reads: p.reads,
+			})
+		}
+	}
+	return nil
+}
+
+// readsMore reports whether something was read that is not written: nothing
+// protects that from changing after C0. Both lists are in key order.
+func (t *twoPhase) readsMore() bool {
+	if len(t.reads.Spans) > 0 {
+		return true
+	}
+	w := 0
+	for i := range t.reads.Keys {
+		for w < len(t.writes) && t.writes[w].Key.Compare(t.reads.Keys[i].Key) < 0 {
+			w++
+		}
+		if w == len(t.writes) || t.writes[w].Key.Compare(t.reads.Keys[i].Key) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// keysHash names the exact list of keys that is written (C11).
+func keysHash(writes []txn.Write) uint64 {
+	h := fnv.New64a()
+	var size [4]byte
+	for i := range writes {
+		binary.BigEndian.PutUint32(size[:], uint32(len(writes[i].Key)))
+		_, _ = h.Write(size[:]) // a hash takes everything
+		_, _ = h.Write(writes[i].Key)
+	}
+	return h.Sum64()
+}
+
+// validate asks the shards that are only read, before anything is written
+// (V7): a validation that fails beside a prewrite would come too late.
+func (t *twoPhase) validate(ctx context.Context) (*refusal, error) {
+	if len(t.validates) == 0 {
+		return nil, nil
+	}
+	if err := t.c.env.Point("coordinator.validate.before"); err != nil {
+		return nil, err
+	}
+	replies := make([]shardrpc.Reply, len(t.validates))
+	err := t.c.parallel("coordinator.validate", len(t.validates), func(i int) error {
+		return t.validateShard(ctx, t.validates[i], &replies[i])
+	})
+	for i := range replies {
+		switch {
+		case replies[i].Answer == shardrpc.Refused:
+			return &refusal{id: t.id, reply: replies[i]}, nil
+		case replies[i].Answer == shardrpc.Gone && err == nil: // too old: read again
+			return &refusal{id: t.id, reply: shardrpc.Reply{
+				Answer: shardrpc.Refused, Reason: shardrpc.ReasonStale,
+			}}, nil
+		}
+	}
+	return nil, err
+}
+
+func (t *twoPhase) validateShard(
+	ctx context.Context, req *shardrpc.ValidateRequest, reply *shardrpc.Reply,
+) error {
+	var key txn.Key
+	if len(req.Reads.Keys) > 0 {
+		key = req.Reads.Keys[0].Key
+	} else {
+		key = req.Reads.Spans[0].Start
+	}
+	return t.c.deliver(ctx, delivery{key: key, until: t.until,
+		send: func(ctx context.Context, to shardrpc.Target) (shardrpc.Answer, error) {
+			r := *req
+			r.Target = to
+			got, err := send(ctx, t.c, t.until,
+				func(ctx context.Context) (*shardrpc.Reply, error) {
+					return t.c.shards.Validate(ctx, &r)
+				})
+			if err != nil {
+				return shardrpc.Retry, err
+			}
+			*reply = *got
+			return got.Answer, nil
+		}})
+}
+
+// lateError is for an attempt that was aborted because its time was up.
+func lateError(a *attempt) error {
+	return &txn.Error{Kind: txn.Deadline, Reason: "deadline", Txn: a.id,
+		Err: errNoAnswerAll}
+}
+
+// graceOver is the end of the time in which a caller may still learn more
+// than Unknown.
+func (c *Coordinator) graceOver(until time.Duration) time.Duration {
+	return max(until, c.env.Now()) + decideGrace
+}

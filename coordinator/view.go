@@ -1,0 +1,159 @@
+package coordinator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	// readKeysMax bounds what one transaction may read and still write.
+	readKeysMax = 100_000
+	// scanFirst is how many entries a scan of unknown length asks for first.
+	scanFirst = 256
+)
+
+// view is the committed state that one transaction sees. It remembers what
+// was observed, and that is the transaction's read set.
+type view struct {
+	snapshot
+	ctx context.Context // of the call under way
+	// pageLimit and keysOnly say what the next scan needs; a hint.
+	pageLimit int
+	keysOnly  bool
+
+	cache map[string]txn.Version // by key
+	seen  map[string]struct{}    // keys in reads
+	reads txn.ReadSet
+}
+
+func newView(ctx context.Context, s snapshot) *view {
+	return &view{
+		snapshot: s,
+		ctx:      ctx,
+		cache:    make(map[string]txn.Version),
+		seen:     make(map[string]struct{}),
+		reads:    txn.ReadSet{At: s.at, MaxTS: txn.Forever},
+	}
+}
+
+// during binds the view to the call under way.
+func (v *view) during(ctx context.Context, until time.Duration) {
+	v.ctx, v.until = ctx, until
+	v.pageLimit, v.keysOnly = 0, false
+}
+
+// prefetch reads keys that will be looked at, in one round. Looking is what
+// puts them into the read set.
+func (v *view) prefetch(keys []txn.Key) error {
+	slices.SortFunc(keys, txn.Key.Compare)
+	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
+	if len(keys) == 0 {
+		return nil
+	}
+	versions, err := v.get(v.ctx, keys, nil)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		v.cache[string(key)] = versions[i]
+	}
+	return nil
+}
+
+// Get implements txn.View.
+func (v *view) Get(key txn.Key) (txn.Version, error) {
+	ver, ok := v.cache[string(key)]
+	if !ok {
+		versions, err := v.get(v.ctx, []txn.Key{key}, nil)
+		if err != nil {
+			return txn.Version{}, err
+		}
+		ver = versions[0]
+		v.cache[string(key)] = ver
+	}
+	if _, ok := v.seen[string(key)]; !ok {
+		if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+			return txn.Version{}, tooManyReads()
+		}
+		v.seen[string(key)] = struct{}{}
+		v.reads.Keys = append(v.reads.Keys, txn.Seen{Key: key.Clone(), TS: ver.TS})
+		v.expires(&ver)
+	}
+	return ver, nil
+}
+
+// Scan implements txn.View. What emit was shown counts as observed, and the
+// whole span if that was all there is (V5).
+func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
+	if span.Empty() {
+		return nil
+	}
+	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+		return tooManyReads()
+	}
+	want := Scan{Span: span, Reverse: reverse, KeysOnly: v.keysOnly, Limit: v.pageLimit}
+	if want.Limit == 0 {
+		want.Limit = scanFirst
+	}
+	for {
+		page, err := v.scan(v.ctx, want)
+		if err != nil {
+			return err // nothing was concluded from what came before
+		}
+		for i := range page.Entries {
+			e := page.Entries[i]
+			v.expires(&e.Version)
+			if !emit(e) {
+				v.observed(upTo(span, e.Key, reverse))
+				return nil
+			}
+		}
+		if !page.More {
+			v.observed(span)
+			return nil
+		}
+		if want.Limit = 0; reverse {
+			want.Span.End = page.Next
+		} else {
+			want.Span.Start = page.Next
+		}
+	}
+}
+
+// upTo is the part of span that a scan has seen when it showed last.
+func upTo(span txn.Span, last txn.Key, reverse bool) txn.Span {
+	if reverse {
+		return txn.Span{Start: last.Clone(), End: span.End}
+	}
+	return txn.Span{Start: span.Start, End: last.Next()}
+}
+
+func (v *view) observed(span txn.Span) {
+	v.reads.Spans = append(v.reads.Spans, txn.Span{
+		Start: span.Start.Clone(), End: span.End.Clone(),
+	})
+}
+
+// expires bounds the transaction by the end of a value that it saw (V6).
+func (v *view) expires(ver *txn.Version) {
+	if ver.Expiry != 0 && ver.Live(v.at) {
+		v.reads.MaxTS = min(v.reads.MaxTS, ver.Expiry-1)
+	}
+}
+
+// readSet is what was observed so far, in key order.
+func (v *view) readSet() txn.ReadSet {
+	r := v.reads
+	r.Keys, r.Spans = slices.Clone(r.Keys), slices.Clone(r.Spans)
+	slices.SortFunc(r.Keys, func(a, b txn.Seen) int { return a.Key.Compare(b.Key) })
+	slices.SortStableFunc(r.Spans, func(a, b txn.Span) int { return a.Start.Compare(b.Start) })
+	return r
+}
+
+func tooManyReads() error {
+	return txn.Errorf(txn.Exhausted, "transaction_too_large",
+		"the transaction reads more than %d keys and ranges", readKeysMax)
+}
