@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/cairnkv/cairn/coordinator"
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	// AnswerBytesMax bounds the keys and values in the answer of one BatchGet.
+	AnswerBytesMax = 8 << 20
+	// batchStepMax is how many keys of a batch are read at once until the size of its values is
+	// known; large values must not pile up before the limit is noticed.
+	batchStepMax = 128
+)
+
+func (g *Gateway) batchGet(
+	ctx context.Context, req *cairnv1.BatchGetRequest,
+) (*cairnv1.BatchGetResponse, error) {
+	keys, err := batchKeys(req)
+	if err != nil {
+		return nil, err
+	}
+	b := batch{g: g, keys: keys, versions: make([]txn.Version, 0, len(keys))}
+	if req.GetTxn() == "" {
+		if b.at, err = pastTime(req.AsOf); err == nil {
+			err = b.read(ctx)
+		}
+	} else if req.AsOf != nil {
+		err = errAsOfInTxn()
+	} else {
+		err = g.held.do(ctx, req.GetTxn(), func(t *coordinator.Txn) error { return b.readIn(ctx, t) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.response(req)
+}
+
+func batchKeys(req *cairnv1.BatchGetRequest) ([]txn.Key, error) {
+	ks, err := keyspaceID(req.GetKeyspace())
+	if err != nil {
+		return nil, err
+	}
+	n := len(req.GetKeys())
+	if n == 0 {
+		return nil, invalid("keys_missing", "no key is given; 1 to %d are needed", BatchKeysMax)
+	}
+	if n > BatchKeysMax {
+		return nil, invalid("too_many_keys", "%d keys are given, the limit is %d", n, BatchKeysMax)
+	}
+	keys := make([]txn.Key, n)
+	for i, user := range req.GetKeys() {
+		if keys[i], err = keyIn(ks, user); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// batch reads many keys at one snapshot.
+type batch struct {
+	g        *Gateway
+	keys     []txn.Key
+	versions []txn.Version
+	at       txn.Timestamp
+	bytes    int
+}
+
+// read goes step by step, each as large as the values so far allow.
+func (b *batch) read(ctx context.Context) error {
+	step := batchStepMax
+	for done := 0; done < len(b.keys); {
+		n := min(step, len(b.keys)-done)
+		versions, at, err := b.g.Coordinator.Get(ctx, coordinator.Read{
+			At: b.at, Keys: b.keys[done : done+n], Deadline: b.g.deadline(ctx),
+		})
+		if err != nil {
+			return err
+		}
+		b.at = at
+		for i := range versions {
+			if err := b.add(versions[i], versions[i].Live(at)); err != nil {
+				return err
+			}
+		}
+		done += n
+		step = max(1, (AnswerBytesMax-b.bytes)/(b.bytes/done+1))
+	}
+	return nil
+}
+
+func (b *batch) readIn(ctx context.Context, t *coordinator.Txn) error {
+	b.at = t.ReadTS()
+	for _, key := range b.keys {
+		res, err := t.Do(ctx, &txn.Op{Kind: txn.OpGet, Key: key}, b.g.deadline(ctx))
+		if err != nil {
+			return err
+		}
+		undate(&res.Entry.Version, b.at)
+		if err := b.add(res.Entry.Version, res.OK); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) add(v txn.Version, found bool) error {
+	if !found {
+		v = txn.Version{Revision: txn.NoRevision}
+	}
+	key := b.keys[len(b.versions)]
+	b.versions = append(b.versions, v)
+	if b.bytes += len(key) + len(v.Value.Data); b.bytes > AnswerBytesMax {
+		e := txn.Errorf(txn.Exhausted, "answer_too_large",
+			"the first %d of %d keys already hold more than %d bytes, the limit of an answer",
+			len(b.versions), len(b.keys), AnswerBytesMax)
+		e.Next = "ask for fewer keys at a time"
+		return e
+	}
+	return nil
+}
+
+func (b *batch) response(req *cairnv1.BatchGetRequest) (*cairnv1.BatchGetResponse, error) {
+	resp := &cairnv1.BatchGetResponse{ReadTs: int64(b.at), Txn: req.GetTxn()}
+	resp.Results = make([]*cairnv1.BatchGetResult, len(b.keys))
+	var missing []txn.Key
+	for i := range b.versions {
+		v := &b.versions[i]
+		found := v.Revision != txn.NoRevision
+		resp.Results[i] = &cairnv1.BatchGetResult{
+			Found: found, Entry: wireEntry(b.keys[i], v, !found),
+		}
+		if !found {
+			missing = append(missing, b.keys[i])
+		}
+	}
+	if req.GetRequireAll() && len(missing) > 0 {
+		return nil, missingKeys(missing)
+	}
+	return resp, nil
+}

@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/cairnkv/cairn/coordinator"
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// ExecuteRangeMax is how many entries a range inside a one-shot transaction answers at most.
+const ExecuteRangeMax = 10_000
+
+func (g *Gateway) executeProgram(
+	ctx context.Context, req *cairnv1.ExecuteRequest,
+) (*cairnv1.ExecuteResponse, error) {
+	p, err := program(req)
+	if err != nil {
+		return nil, err
+	}
+	res, err := g.execute(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	ran := req.GetThen()
+	ops := p.Then
+	if !res.Succeeded {
+		ran, ops = req.GetElse(), p.Else
+	}
+	resp := &cairnv1.ExecuteResponse{Succeeded: res.Succeeded, CommitTs: int64(res.CommitTS)}
+	resp.Results = make([]*cairnv1.OpResult, len(ran))
+	for i := range ran {
+		resp.Results[i] = opResult(ran[i], &ops[i], &res.Results[i], res)
+	}
+	return resp, nil
+}
+
+// program checks req as a whole.
+func program(req *cairnv1.ExecuteRequest) (*txn.Program, error) {
+	n := len(req.GetThen()) + len(req.GetElse())
+	if n == 0 {
+		return nil, invalid("operations_missing", "neither then nor else has an operation")
+	}
+	if n > OpsMax {
+		return nil, invalid("too_many_operations", "%d operations are given, the limit is %d",
+			n, OpsMax)
+	}
+	p := &txn.Program{If: txn.Test{Kind: txn.TestAll}}
+	tests := testBuilder{left: OpsMax}
+	var err error
+	if p.If.Of, err = tests.list(req.GetIf(), 1); err != nil {
+		return nil, err
+	}
+	if p.Then, err = programOps(req.GetThen()); err != nil {
+		return nil, err
+	}
+	p.Else, err = programOps(req.GetElse())
+	return p, err
+}
+
+func programOps(in []*cairnv1.Op) ([]txn.Op, error) {
+	ops := make([]txn.Op, len(in))
+	for i := range in {
+		var err error
+		if ops[i], err = programOp(in[i]); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+func programOp(in *cairnv1.Op) (txn.Op, error) {
+	switch r := in.GetRequest().(type) {
+	case *cairnv1.Op_Get:
+		return readOp(r.Get, false, r.Get.Revision, r.Get.AsOf)
+	case *cairnv1.Op_Exists:
+		return readOp(r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
+	case *cairnv1.Op_Set:
+		op, err := setOp(r.Set)
+		return op, firstErr(noHandle(r.Set.GetTxn()), err)
+	case *cairnv1.Op_Delete:
+		op, err := deleteOp(r.Delete)
+		return op, firstErr(noHandle(r.Delete.GetTxn()), err)
+	case *cairnv1.Op_Extend:
+		op, err := extendOp(r.Extend)
+		return op, firstErr(noHandle(r.Extend.GetTxn()), err)
+	case *cairnv1.Op_Range:
+		return rangeOp(r.Range)
+	default:
+		return txn.Op{}, invalid("operation_missing", "an operation names nothing to do")
+	}
+}
+
+func firstErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func noHandle(handle string) error {
+	if handle != "" {
+		return invalid("transaction_in_operation",
+			"an operation of a one-shot transaction names another transaction")
+	}
+	return nil
+}
+
+// keyRequest is what a get and an exists have in common.
+type keyRequest interface {
+	GetKeyspace() string
+	GetKey() []byte
+	GetTxn() string
+}
+
+func readOp(r keyRequest, keysOnly bool, revision, asOf *int64) (txn.Op, error) {
+	op := txn.Op{Kind: txn.OpGet, KeysOnly: keysOnly}
+	if err := noHandle(r.GetTxn()); err != nil {
+		return op, err
+	}
+	if revision != nil || asOf != nil {
+		return op, invalid("past_in_transaction",
+			"a one-shot transaction reads the present; revision and as_of are not for it")
+	}
+	var err error
+	op.Key, err = storedKey(r.GetKeyspace(), r.GetKey())
+	return op, err
+}
+
+func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
+	op := txn.Op{
+		Kind: txn.OpRange, Reverse: r.GetReverse(), KeysOnly: r.GetKeysOnly(),
+		CountOnly: r.GetCountOnly(),
+	}
+	if err := firstErr(noHandle(r.GetTxn()), checkRange(r)); err != nil {
+		return op, err
+	}
+	if r.AsOf != nil || len(r.GetCursor()) > 0 {
+		return op, invalid("past_in_transaction",
+			"a one-shot transaction reads the present; as_of and cursor are not for it")
+	}
+	sel, err := selectionOf(r.GetKeyspace(), r.GetSelect())
+	if err != nil {
+		return op, err
+	}
+	if sel.bucket != nil {
+		return op, invalid("bucket_in_execute",
+			"a one-shot transaction cannot range over a bucket; name a prefix or a span")
+	}
+	if limit := r.GetLimit(); limit > ExecuteRangeMax {
+		return op, invalid("limit_too_large",
+			"limit is %d; inside a one-shot transaction it is at most %d", limit, ExecuteRangeMax)
+	}
+	op.Span = sel.span
+	if op.Limit = int(r.GetLimit()); op.Limit == 0 && !op.CountOnly {
+		op.Limit = ExecuteRangeMax
+	}
+	return op, nil
+}
+
+func opResult(
+	in *cairnv1.Op, op *txn.Op, res *txn.Result, whole *coordinator.Result,
+) *cairnv1.OpResult {
+	var found *txn.Version
+	if res.OK {
+		found = &res.Entry.Version
+	}
+	switch in.GetRequest().(type) {
+	case *cairnv1.Op_Get:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Get{Get: getResponse(found, "")}}
+	case *cairnv1.Op_Exists:
+		return &cairnv1.OpResult{
+			Response: &cairnv1.OpResult_Exists{Exists: existsResponse(found, "")},
+		}
+	case *cairnv1.Op_Set:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Set{Set: setResponse(res, "")}}
+	case *cairnv1.Op_Delete:
+		return &cairnv1.OpResult{
+			Response: &cairnv1.OpResult_Delete{Delete: deleteResponse(res, "")},
+		}
+	case *cairnv1.Op_Extend:
+		return &cairnv1.OpResult{
+			Response: &cairnv1.OpResult_Extend{Extend: extendResponse(res, "")},
+		}
+	default:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Range{
+			Range: rangeResult(op, res, whole.CommitTS),
+		}}
+	}
+}
+
+// rangeResult answers a range. What the limit cut off can be read afterwards with the cursor, as
+// it was when the transaction had committed.
+func rangeResult(op *txn.Op, res *txn.Result, at txn.Timestamp) *cairnv1.RangeResponse {
+	resp := &cairnv1.RangeResponse{
+		Entries:  wireEntries(res.Entries, op.KeysOnly),
+		Count:    res.Count,
+		CommitTs: int64(at),
+	}
+	if n := len(res.Entries); res.More && n > 0 {
+		c := cursor{
+			at: at, next: after(res.Entries[n-1].Key, op.Reverse),
+			of: selection{span: op.Span}, reverse: op.Reverse,
+		}
+		resp.Cursor = c.encode()
+	}
+	return resp
+}

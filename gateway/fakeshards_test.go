@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// fakeShards is one shard in memory with an oracle. It evaluates whole transactions under a lock.
+type fakeShards struct {
+	mu       sync.Mutex
+	last     txn.Timestamp
+	keys     []txn.Key // sorted
+	versions map[string][]txn.Version
+	gates    map[string]*gate
+	commits  int
+}
+
+// gate holds up commits that name a key.
+type gate struct {
+	entered chan struct{} // one token a commit that has arrived
+	open    chan struct{} // closed to let them pass
+}
+
+func newFakeShards() *fakeShards {
+	return &fakeShards{versions: make(map[string][]txn.Version), gates: make(map[string]*gate)}
+}
+
+// hold makes commits of the key wait until the returned gate is open.
+func (f *fakeShards) hold(key string) *gate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := &gate{entered: make(chan struct{}, 10_000), open: make(chan struct{})}
+	f.gates[key] = g
+	return g
+}
+
+func (f *fakeShards) Timestamp(_ context.Context, n int) (txn.Timestamp, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next(n), nil
+}
+
+func (f *fakeShards) next(n int) txn.Timestamp {
+	first := max(f.last+1, txn.Timestamp(time.Now().UnixMicro()))
+	f.last = first + txn.Timestamp(n) - 1
+	return first
+}
+
+func (f *fakeShards) Routes(context.Context) ([]shardrpc.Route, error) {
+	return []shardrpc.Route{{Shard: 2, Epoch: 1}}, nil
+}
+
+// at is the newest version not later than ts.
+func (f *fakeShards) at(key txn.Key, ts txn.Timestamp) txn.Version {
+	for _, v := range slices.Backward(f.versions[string(key)]) {
+		if v.TS <= ts {
+			return v
+		}
+	}
+	return txn.Version{}
+}
+
+// scanAt visits the live entries of span at a time.
+func (f *fakeShards) scanAt(span txn.Span, reverse bool, ts txn.Timestamp, emit func(txn.Entry) bool) {
+	start, _ := slices.BinarySearchFunc(f.keys, span.Start, txn.Key.Compare)
+	end := len(f.keys)
+	if len(span.End) > 0 {
+		end, _ = slices.BinarySearchFunc(f.keys, span.End, txn.Key.Compare)
+	}
+	for i := range max(end-start, 0) {
+		k := f.keys[start+i]
+		if reverse {
+			k = f.keys[end-1-i]
+		}
+		if v := f.at(k, ts); v.Live(ts) && !emit(txn.Entry{Key: k, Version: v}) {
+			return
+		}
+	}
+}
+
+func (f *fakeShards) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	resp := &shardrpc.ReadResponse{}
+	for _, k := range req.Keys {
+		v := f.at(k, req.At)
+		if req.Revision != nil {
+			v = txn.Version{}
+			for _, old := range f.versions[string(k)] {
+				if old.TS <= req.At && old.Revision == *req.Revision {
+					v = old
+				}
+			}
+		}
+		resp.Versions = append(resp.Versions, v)
+	}
+	if s := req.Scan; s != nil {
+		bytes := 0
+		f.scanAt(s.Span, s.Reverse, req.At, func(e txn.Entry) bool {
+			full := s.Limit > 0 && len(resp.Entries) == s.Limit
+			if s.KeysOnly {
+				e.Value.Data = nil
+			}
+			bytes += len(e.Key) + len(e.Value.Data)
+			if full || s.Bytes > 0 && bytes > s.Bytes && len(resp.Entries) > 0 {
+				resp.More = true
+				return false
+			}
+			resp.Entries = append(resp.Entries, e)
+			return true
+		})
+	}
+	return resp, nil
+}
+
+// fakeView is the newest state.
+type fakeView struct {
+	f  *fakeShards
+	at txn.Timestamp
+}
+
+func (v fakeView) Get(key txn.Key) (txn.Version, error) { return v.f.at(key, v.at), nil }
+
+func (v fakeView) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
+	v.f.scanAt(span, reverse, v.at, emit)
+	return nil
+}
+
+func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*shardrpc.CommitResponse, error) {
+	var held *gate
+	f.mu.Lock()
+	req.Program.Keys(func(k txn.Key) {
+		if g := f.gates[string(k.User())]; g != nil {
+			held = g
+		}
+	})
+	f.mu.Unlock()
+	if held != nil {
+		held.entered <- struct{}{}
+		select {
+		case <-held.open:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commits++
+	at := f.next(1)
+	if k, changed := f.changed(&req.Reads); changed {
+		return &shardrpc.CommitResponse{Reply: shardrpc.Reply{
+			Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict, Key: k,
+		}}, nil
+	}
+	out, err := req.Program.Run(fakeView{f, at}, at)
+	if err != nil {
+		e, _ := errors.AsType[*txn.Error](err)
+		return &shardrpc.CommitResponse{Reply: shardrpc.Reply{
+			Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid, Err: e,
+		}}, nil
+	}
+	resp := &shardrpc.CommitResponse{
+		Reply: shardrpc.Reply{Answer: shardrpc.OK}, CommitTS: at,
+		Succeeded: out.Succeeded, Results: out.Results,
+	}
+	for i := range out.Writes {
+		resp.Written = append(resp.Written, f.apply(&out.Writes[i], at, req.Txn))
+	}
+	txn.Fill(out.Ops, resp.Results, resp.Written)
+	return resp, nil
+}
+
+func (f *fakeShards) changed(r *txn.ReadSet) (txn.Key, bool) {
+	for _, s := range r.Keys {
+		if v := f.at(s.Key, txn.Forever); v.TS != s.TS {
+			return s.Key, true
+		}
+	}
+	for _, span := range r.Spans {
+		for k, vs := range f.versions {
+			if span.Contains(txn.Key(k)) && vs[len(vs)-1].TS > r.At {
+				return txn.Key(k), true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (f *fakeShards) apply(w *txn.Write, at txn.Timestamp, id txn.ID) txn.Written {
+	prev := f.at(w.Key, at)
+	out := txn.Written{Key: w.Key, PrevRevision: prev.RevisionAt(at)}
+	out.Version, out.Wrote = w.Version(&prev, at, id)
+	if out.Wrote {
+		if i, had := slices.BinarySearchFunc(f.keys, w.Key, txn.Key.Compare); !had {
+			f.keys = slices.Insert(f.keys, i, w.Key)
+		}
+		f.versions[string(w.Key)] = append(f.versions[string(w.Key)], out.Version)
+	}
+	out.Version.Value = txn.Value{}
+	return out
+}
+
+var errOneShard = errors.New("one shard needs no such request")
+
+func (f *fakeShards) Validate(context.Context, *shardrpc.ValidateRequest) (*shardrpc.Reply, error) {
+	return nil, errOneShard
+}
+
+func (f *fakeShards) Prewrite(context.Context, *shardrpc.PrewriteRequest) (*shardrpc.PrewriteResponse, error) {
+	return nil, errOneShard
+}
+
+func (f *fakeShards) Decide(context.Context, *shardrpc.DecideRequest) (*shardrpc.DecideResponse, error) {
+	return nil, errOneShard
+}
+
+func (f *fakeShards) Resolve(context.Context, *shardrpc.ResolveRequest) (*shardrpc.ResolveResponse, error) {
+	return nil, errOneShard
+}
+
+func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error) {
+	return nil, errOneShard
+}

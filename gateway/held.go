@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	// OpenTxnsMax is how many transactions clients may have open at one gateway.
+	OpenTxnsMax = 10_000
+	// IdleMax is how long an open transaction may wait for its client's next call, and how long
+	// it does unless Begin asks for less.
+	IdleMax = 60 * time.Second
+	// sweepEvery is how often abandoned transactions are looked for.
+	sweepEvery = time.Second
+
+	handleVersion = 1
+)
+
+// heldTxns are the transactions that clients have open.
+type heldTxns struct {
+	env env.Env
+
+	mu struct {
+		sync.Mutex
+		open   map[string]*heldTxn
+		closed bool
+	}
+}
+
+// heldTxn is one of them. Whoever has put a token into turn owns it.
+type heldTxn struct {
+	txn  *coordinator.Txn
+	idle time.Duration // how long it may wait for its client
+	turn chan struct{} // of one place
+	// Both belong to the owner.
+	over    bool
+	touched time.Duration // by Env.Now, when the last call ended
+}
+
+func newHeldTxns(e env.Env) *heldTxns {
+	h := &heldTxns{env: e}
+	h.mu.open = make(map[string]*heldTxn)
+	return h
+}
+
+// add keeps t open until it has been idle for so long, and names it.
+func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (handle string, err error) {
+	b := []byte{handleVersion}
+	b = binary.BigEndian.AppendUint64(b, uint64(t.ID())) // session and counter
+	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
+	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
+	handle = base64.RawURLEncoding.EncodeToString(b)
+	held := &heldTxn{txn: t, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now()}
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mu.closed {
+		return "", errShuttingDown()
+	}
+	if n := len(h.mu.open); n >= OpenTxnsMax {
+		e := txn.Errorf(txn.Exhausted, "too_many_transactions",
+			"%d transactions are open, the limit is %d", n, OpenTxnsMax)
+		e.Next = "commit or roll back some, then begin again"
+		return "", e
+	}
+	h.mu.open[handle] = held
+	return handle, nil
+}
+
+// enter waits until the transaction is free and makes the caller its owner until leave.
+func (h *heldTxns) enter(ctx context.Context, handle string) (*heldTxn, error) {
+	h.mu.Lock()
+	held := h.mu.open[handle]
+	h.mu.Unlock()
+	if held == nil {
+		return nil, errTxnGone()
+	}
+	select {
+	case held.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, errGaveUp(ctx.Err())
+	}
+	if held.over {
+		<-held.turn
+		return nil, errTxnGone()
+	}
+	return held, nil
+}
+
+func (h *heldTxns) leave(held *heldTxn) {
+	held.touched = h.env.Now()
+	<-held.turn
+}
+
+// forget makes the handle mean nothing any more. The caller is the owner.
+func (h *heldTxns) forget(handle string, held *heldTxn) {
+	held.over = true
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.mu.open, handle)
+}
+
+// do runs f on an open transaction, alone. One that can no longer commit is rolled back at once.
+func (h *heldTxns) do(
+	ctx context.Context, handle string, f func(*coordinator.Txn) error,
+) error {
+	held, err := h.enter(ctx, handle)
+	if err != nil {
+		return err
+	}
+	defer h.leave(held)
+	err = f(held.txn)
+	if k := txn.KindOf(err); err != nil && (k == txn.Conflict || k == txn.Wounded) {
+		h.forget(handle, held)
+		held.txn.Rollback()
+	}
+	return err
+}
+
+// end takes the transaction from its handle and runs f on it. Waiting for an earlier call of the
+// same transaction may end with ctx; then it stays open.
+func (h *heldTxns) end(
+	ctx context.Context, handle string, f func(*coordinator.Txn) error,
+) error {
+	held, err := h.enter(ctx, handle)
+	if err != nil {
+		return err
+	}
+	defer h.leave(held)
+	h.forget(handle, held)
+	return f(held.txn)
+}
+
+// sweep rolls back what has been idle for too long, and says how many there were.
+func (h *heldTxns) sweep() int {
+	now := h.env.Now()
+	return h.rollBack(func(held *heldTxn) bool { return now-held.touched >= held.idle })
+}
+
+// closeAll lets no more transactions in and rolls back those that no call is using. A call that
+// is under way still ends as it would have.
+func (h *heldTxns) closeAll() int {
+	h.mu.Lock()
+	h.mu.closed = true
+	h.mu.Unlock()
+	return h.rollBack(func(*heldTxn) bool { return true })
+}
+
+func (h *heldTxns) rollBack(which func(*heldTxn) bool) int {
+	var over []*coordinator.Txn
+	h.mu.Lock()
+	for handle, held := range h.mu.open {
+		select {
+		case held.turn <- struct{}{}:
+		default:
+			continue // in use
+		}
+		if which(held) {
+			held.over = true
+			delete(h.mu.open, handle)
+			over = append(over, held.txn)
+		}
+		<-held.turn
+	}
+	h.mu.Unlock()
+	for _, t := range over {
+		t.Rollback()
+	}
+	return len(over)
+}
+
+func errTxnGone() error {
+	return &txn.Error{
+		Kind: txn.Conflict, Reason: reasonTxnGone,
+		Err: fmt.Errorf("no such transaction is open: it has ended, "+
+			"waited longer than %v for its next call, or belongs to a gateway that is gone", IdleMax),
+		Next: "run the transaction again from the start",
+	}
+}

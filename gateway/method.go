@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// method numbers the methods of the API for tables of this package.
+type method uint8
+
+const (
+	methodGet method = iota
+	methodBatchGet
+	methodSet
+	methodDelete
+	methodExists
+	methodExtend
+	methodRange
+	methodRangeStream
+	methodExecute
+	methodBegin
+	methodCommit
+	methodRollback
+	methodStatus
+	methodEnd
+)
+
+var methodNames = [...]string{
+	"KVService/Get", "KVService/BatchGet", "KVService/Set", "KVService/Delete",
+	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
+	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
+	"StatusService/Status",
+}
+
+func (m method) String() string { return methodNames[m] }
+
+// mutates reports whether a call of m that ends without an answer may have written.
+func (m method) mutates() bool {
+	switch m {
+	case methodSet, methodDelete, methodExtend, methodExecute, methodCommit:
+		return true
+	default:
+		return false
+	}
+}
+
+// call runs f as m: it counts, tells the log of bugs, and lets no error out that is not classified.
+// A panic ends the call and nothing else.
+func call[Req, Resp any](
+	ctx context.Context, g *Gateway, m method, req *Req,
+	f func(*Gateway, context.Context, *Req) (*Resp, error),
+) (resp *Resp, failed *txn.Error) {
+	start := g.Env.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			g.Log.Error("panic in a call", "method", m.String(), "panic", p,
+				"stack", string(debug.Stack()))
+			resp, failed = nil, classify(fmt.Errorf("panic: %v", p), m.mutates())
+		}
+		g.metrics.observe(m, g.Env.Now()-start, failed)
+	}()
+	resp, err := f(g, ctx, req)
+	if err == nil {
+		return resp, nil
+	}
+	failed = classify(err, m.mutates())
+	if failed.Kind == txn.Internal || failed.Kind == txn.Unknown {
+		g.Log.Error("call failed", "method", m.String(), "err", err)
+	}
+	return nil, failed
+}

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Outcomes of transactions, the label of cairn_txn_total.
+const (
+	outcomeCommitted  = "committed"
+	outcomeConflict   = "conflict"
+	outcomeUnknown    = "unknown"
+	outcomeFailed     = "failed" // for another reason; nothing happened
+	outcomeRolledBack = "rolled_back"
+	outcomeAbandoned  = "abandoned" // by its client, and rolled back by us
+)
+
+// metrics are what /metrics says about the gateway itself.
+type metrics struct {
+	requests *prometheus.CounterVec // by method, code
+	txns     *prometheus.CounterVec // by outcome
+	retries  prometheus.Counter
+	// By method, looked up once.
+	ok        [methodEnd]prometheus.Counter
+	seconds   [methodEnd]prometheus.Observer
+	committed prometheus.Counter
+}
+
+func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "cairn_build_info", Help: "Always 1; the labels say what runs.",
+	}, []string{"version", "go_version"})
+	info.WithLabelValues(version, runtime.Version()).Set(1)
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "cairn_request_seconds", Help: "How long requests took, by method.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13),
+	}, []string{"method"})
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cairn_requests_total", Help: "Requests answered, by method and code.",
+		}, []string{"method", "code"}),
+		txns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cairn_txn_total", Help: "Transactions ended, by outcome.",
+		}, []string{"outcome"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cairn_txn_retries_total", Help: "Times a one-shot transaction ran again.",
+		}),
+	}
+	for i := range m.ok {
+		name := method(i).String()
+		m.ok[i] = m.requests.WithLabelValues(name, "ok")
+		m.seconds[i] = seconds.WithLabelValues(name)
+	}
+	m.committed = m.txns.WithLabelValues(outcomeCommitted)
+	var errs []error
+	for _, c := range []prometheus.Collector{info, seconds, m.requests, m.txns, m.retries} {
+		errs = append(errs, r.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func (m *metrics) observe(method method, took time.Duration, err *txn.Error) {
+	m.seconds[method].Observe(took.Seconds())
+	if err == nil {
+		m.ok[method].Inc()
+		return
+	}
+	m.requests.WithLabelValues(method.String(), classOf(err.Kind).code.String()).Inc()
+}
+
+// countTxn counts a transaction that was to commit, and has unless err says otherwise.
+func (m *metrics) countTxn(err error) {
+	if err == nil {
+		m.committed.Inc()
+		return
+	}
+	outcome := outcomeFailed
+	switch classify(err, true).Kind {
+	case txn.Conflict, txn.Wounded:
+		outcome = outcomeConflict
+	case txn.Unknown:
+		outcome = outcomeUnknown
+	}
+	m.txns.WithLabelValues(outcome).Inc()
+}

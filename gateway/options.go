@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+)
+
+// Options are fixed for the life of a Gateway.
+type Options struct {
+	Coordinator *coordinator.Coordinator // required
+	Env         env.Env                  // required
+	// Status asks the members how they are. Required.
+	Status func(context.Context) ([]shardrpc.MemberStatus, error)
+	// Ready says why requests cannot be served now. nil: they always can.
+	Ready func() error
+	// Version of the program, as in "0.1.0".
+	Version  string
+	Registry *prometheus.Registry // a new one
+	Log      *slog.Logger         // discard
+	// Hosts are names, without port, under which the gateway may be reached besides loopback. A
+	// request for another Host is refused, lest a web page reach us through a DNS name of its own.
+	Hosts       []string
+	AccessPProf bool // serve /debug/pprof/
+}
+
+func (o Options) withDefaults() Options {
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	var errs []error
+	if o.Coordinator == nil {
+		errs = append(errs, errors.New("Coordinator is required"))
+	}
+	if o.Env == nil {
+		errs = append(errs, errors.New("Env is required"))
+	}
+	if o.Status == nil {
+		errs = append(errs, errors.New("Status is required"))
+	}
+	for _, h := range o.Hosts {
+		if h == "" || strings.ContainsAny(h, "/: ") && !strings.HasPrefix(h, "[") {
+			errs = append(errs, fmt.Errorf("Hosts: %q is not a name without port", h))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Gateway answers clients. It is safe for concurrent use.
+type Gateway struct {
+	Options
+	held    *heldTxns
+	metrics *metrics
+	hosts   map[string]bool
+	mounts  map[string]http.Handler // by the first element of the path
+	started time.Duration           // by Env.Now
+
+	closing context.Context // done once Close has begun
+	close   context.CancelFunc
+	swept   env.Future // the sweeper has ended
+}
+
+// New makes a Gateway and starts its sweeper of abandoned transactions.
+func New(o Options) (*Gateway, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("gateway options: %w", err)
+	}
+	g := &Gateway{Options: o.withDefaults(), started: o.Env.Now()}
+	g.held = newHeldTxns(o.Env)
+	g.closing, g.close = context.WithCancel(context.Background())
+	g.hosts = make(map[string]bool)
+	for _, h := range o.Hosts {
+		g.hosts[strings.ToLower(strings.Trim(h, "[]"))] = true
+	}
+	var err error
+	if g.metrics, err = newMetrics(g.Registry, g.Version); err != nil {
+		return nil, fmt.Errorf("gateway metrics: %w", err)
+	}
+	g.mount()
+	o.Env.Go("gateway.sweep", g.sweep)
+	return g, nil
+}
+
+// Close ends the streams of clients as soon as their open calls are answered, rolls back all
+// transactions that clients left open, and waits for the sweeper. Call it before the HTTP server
+// is shut down, which waits for the streams.
+func (g *Gateway) Close() {
+	g.close()
+	_ = g.Env.Wait(context.Background(), &g.swept, 0) // an Env that has stopped has no sweeper
+	g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.closeAll()))
+}
+
+// sweep rolls back what clients have abandoned until the Gateway closes.
+func (g *Gateway) sweep() {
+	defer g.swept.Resolve()
+	for g.Env.Sleep(g.closing, sweepEvery) == nil {
+		g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.sweep()))
+	}
+}
