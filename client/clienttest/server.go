@@ -1,0 +1,153 @@
+package clienttest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnkv/cairn/client"
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Version is what the server says it is.
+const Version = "0.0.0-test"
+
+// errCut ends the connection on which it happens.
+var errCut = errors.New("connection cut by the test")
+
+// Hook sees each call before it is done. Its error is the answer, if it has
+// one. A *txn.Error travels with its detail, any other as a bare unavailable.
+type Hook func(ctx context.Context, method cairnv1.Method, req proto.Message) error
+
+// Options of a Server.
+type Options struct {
+	Addr  string // to listen on; empty = a free port of 127.0.0.1
+	HTTP1 bool   // speak HTTP/1.1 only
+	Page  int    // most entries of a page; 0 = 100
+	Hook  Hook
+	After Hook // sees each call when it is done, and may lose its answer
+}
+
+// Server is a gateway in memory.
+type Server struct {
+	URL string
+
+	http *httptest.Server
+	opts Options
+
+	mu     sync.Mutex
+	store  *store
+	txns   map[string]*heldTxn
+	nextID int
+	frames []int // calls in each frame that came
+}
+
+// NewServer starts a server. Close it.
+func NewServer(o Options) (*Server, error) {
+	if o.Page == 0 {
+		o.Page = 100
+	}
+	s := &Server{opts: o, store: newStore(), txns: make(map[string]*heldTxn)}
+	return s, s.start()
+}
+
+func (s *Server) start() error {
+	mux := http.NewServeMux()
+	quiet := connect.WithCompression("gzip", nil, nil)
+	mux.Handle(cairnv1connect.NewKVServiceHandler(kvService{s: s}, quiet))
+	mux.Handle(cairnv1connect.NewTxnServiceHandler(txnService{s: s}, quiet))
+	mux.Handle(cairnv1connect.NewStatusServiceHandler(statusService{s: s}, quiet))
+	mux.Handle(cairnv1connect.NewStreamServiceHandler(streamService{s: s}, quiet))
+	s.http = httptest.NewUnstartedServer(mux)
+	if s.opts.Addr != "" {
+		l, err := net.Listen("tcp", s.opts.Addr)
+		if err != nil {
+			return err
+		}
+		_ = s.http.Listener.Close()
+		s.http.Listener = l
+	}
+	s.http.Config.Protocols = new(http.Protocols)
+	s.http.Config.Protocols.SetHTTP1(true)
+	s.http.Config.Protocols.SetUnencryptedHTTP2(!s.opts.HTTP1)
+	s.http.Start()
+	s.URL = s.http.URL
+	s.opts.Addr = s.http.Listener.Addr().String()
+	return nil
+}
+
+// Close stops the server. What it knows stays for Restart.
+func (s *Server) Close() {
+	s.http.CloseClientConnections()
+	s.http.Close()
+}
+
+// Restart serves what was there on the same address, without the open transactions.
+func (s *Server) Restart() error {
+	s.mu.Lock()
+	clear(s.txns)
+	s.mu.Unlock()
+	return s.start()
+}
+
+// Cut ends all connections.
+func (s *Server) Cut() { s.http.CloseClientConnections() }
+
+// Frames is how many calls each frame of the stream had, in the order they came.
+func (s *Server) Frames() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]int(nil), s.frames...)
+}
+
+// do is one call, however it came.
+func (s *Server) do(
+	ctx context.Context, m cairnv1.Method, req proto.Message,
+) (proto.Message, error) {
+	if s.opts.Hook != nil {
+		if err := s.opts.Hook(ctx, m, req); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	res, err := s.dispatch(req)
+	s.mu.Unlock()
+	if err == nil && s.opts.After != nil {
+		err = s.opts.After(ctx, m, req)
+	}
+	return res, err
+}
+
+// Lose is the error of a hook that makes the connection end without an answer.
+func Lose() error { return errCut }
+
+// wireError is err as the stream carries it.
+func wireError(err error) *cairnv1.CallError {
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		return client.ErrorToWire(e)
+	}
+	return &cairnv1.CallError{Code: uint32(connect.CodeUnavailable), Message: err.Error()}
+}
+
+// connectError is err as unary calls carry it.
+func connectError(err error) error {
+	if err == nil {
+		return nil
+	}
+	w := wireError(err)
+	ce := connect.NewError(connect.Code(w.Code), errors.New(w.Message))
+	if w.Detail != nil {
+		if d, err := connect.NewErrorDetail(w.Detail); err == nil {
+			ce.AddDetail(d)
+		}
+	}
+	return ce
+}

@@ -1,0 +1,191 @@
+package clienttest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func (s *Server) begin(r *cairnv1.BeginRequest) (proto.Message, error) {
+	t := &heldTxn{readOnly: r.ReadOnly || r.AsOf != nil}
+	t.view = &snapshot{store: s.store, at: s.store.tick(), read: make(map[string]bool)}
+	if r.AsOf != nil {
+		at, err := s.past(*r.AsOf)
+		if err != nil {
+			return nil, err
+		}
+		t.view.at = at
+	}
+	s.nextID++
+	handle := fmt.Sprintf("t%d", s.nextID)
+	s.txns[handle] = t
+	return &cairnv1.BeginResponse{Txn: handle, ReadTs: int64(t.view.at)}, nil
+}
+
+func (s *Server) commit(r *cairnv1.CommitRequest) (proto.Message, error) {
+	t := s.txns[r.Txn]
+	if t == nil {
+		return nil, txn.Errorf(txn.Conflict, "gateway_lost", "no transaction %q", r.Txn)
+	}
+	delete(s.txns, r.Txn)
+	if !t.readOnly && t.view.changed() {
+		return nil, txn.Errorf(txn.Conflict, "read_changed", "what was read has changed")
+	}
+	at := t.view.at
+	out := &cairnv1.CommitResponse{}
+	if len(t.buf.Writes()) > 0 {
+		at = s.store.tick()
+		for _, w := range s.store.apply(t.buf.Writes(), at) {
+			out.Written = append(out.Written, &cairnv1.Written{
+				Key: w.Key.User(), Revision: w.Version.Revision, Keyspace: "default",
+			})
+		}
+	}
+	out.CommitTs = int64(at)
+	return out, nil
+}
+
+func (s *Server) execute(r *cairnv1.ExecuteRequest) (proto.Message, error) {
+	at := s.store.tick()
+	out := &cairnv1.ExecuteResponse{Succeeded: true, CommitTs: int64(at)}
+	for _, c := range r.If {
+		out.Succeeded = out.Succeeded && s.holds(c, at)
+	}
+	ops := r.Then
+	if !out.Succeeded {
+		ops = r.Else
+	}
+	t := &heldTxn{view: &snapshot{store: s.store, at: at}}
+	reqs := make([]proto.Message, len(ops))
+	ress := make([]proto.Message, len(ops))
+	for i, op := range ops {
+		var err error
+		if reqs[i], err = requestOf(op); err != nil {
+			return nil, err
+		}
+		if ress[i], err = t.do(s, reqs[i], ""); err != nil {
+			return nil, err
+		}
+	}
+	written := s.store.apply(t.buf.Writes(), at)
+	for i := range ops {
+		fill(reqs[i], ress[i], written)
+		out.Results = append(out.Results, resultOf(ress[i]))
+	}
+	return out, nil
+}
+
+func (s *Server) holds(c *cairnv1.Condition, at txn.Timestamp) bool {
+	holds := func(c *cairnv1.Condition) bool { return s.holds(c, at) }
+	switch t := c.GetTest().(type) {
+	case *cairnv1.Condition_All:
+		return !slices.ContainsFunc(t.All.Conditions, func(c *cairnv1.Condition) bool {
+			return !holds(c)
+		})
+	case *cairnv1.Condition_Any:
+		return slices.ContainsFunc(t.Any.Conditions, holds)
+	case *cairnv1.Condition_Not:
+		return !holds(t.Not)
+	case *cairnv1.Condition_Compare:
+		return s.compare(t.Compare, at)
+	}
+	return false
+}
+
+func (s *Server) compare(c *cairnv1.Compare, at txn.Timestamp) bool {
+	v := s.store.newest(s.store.key(c.Keyspace, c.Key), at)
+	if !v.Live(at) {
+		v = txn.Version{Revision: txn.NoRevision}
+	}
+	order := 1
+	switch t := c.Target.(type) {
+	case *cairnv1.Compare_Exists:
+		if t.Exists == (v.TS != 0) {
+			order = 0
+		}
+	case *cairnv1.Compare_Revision:
+		order = cmp.Compare(v.Revision, t.Revision)
+	case *cairnv1.Compare_CommitTs:
+		order = cmp.Compare(int64(v.TS), t.CommitTs)
+	case *cairnv1.Compare_CreateTs:
+		order = cmp.Compare(int64(v.CreateTS), t.CreateTs)
+	case *cairnv1.Compare_Value:
+		if v.TS != 0 && v.Value.Matches(stored(t.Value)) {
+			order = 0
+		}
+	}
+	switch c.Op {
+	case cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL:
+		return order != 0
+	case cairnv1.CompareOp_COMPARE_OP_LESS:
+		return order < 0
+	case cairnv1.CompareOp_COMPARE_OP_LESS_OR_EQUAL:
+		return order <= 0
+	case cairnv1.CompareOp_COMPARE_OP_GREATER:
+		return order > 0
+	case cairnv1.CompareOp_COMPARE_OP_GREATER_OR_EQUAL:
+		return order >= 0
+	}
+	return order == 0
+}
+
+func requestOf(op *cairnv1.Op) (proto.Message, error) {
+	switch r := op.GetRequest().(type) {
+	case *cairnv1.Op_Get:
+		return r.Get, nil
+	case *cairnv1.Op_Set:
+		return r.Set, nil
+	case *cairnv1.Op_Delete:
+		return r.Delete, nil
+	case *cairnv1.Op_Exists:
+		return r.Exists, nil
+	case *cairnv1.Op_Extend:
+		return r.Extend, nil
+	case *cairnv1.Op_Range:
+		return r.Range, nil
+	}
+	return nil, errNoOp
+}
+
+func resultOf(res proto.Message) *cairnv1.OpResult {
+	switch r := res.(type) {
+	case *cairnv1.GetResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Get{Get: r}}
+	case *cairnv1.SetResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Set{Set: r}}
+	case *cairnv1.DeleteResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Delete{Delete: r}}
+	case *cairnv1.ExistsResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Exists{Exists: r}}
+	case *cairnv1.ExtendResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Extend{Extend: r}}
+	case *cairnv1.RangeResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Range{Range: r}}
+	}
+	return nil
+}
+
+func (s *Server) status() *cairnv1.StatusResponse {
+	var keys, bytes int64
+	at := s.store.tick()
+	for _, key := range s.store.keys {
+		if v := s.store.newest(key, at); v.Live(at) {
+			keys++
+			bytes += int64(len(key.User()) + len(v.Value.Data))
+		}
+	}
+	return &cairnv1.StatusResponse{
+		Version: Version, ClusterId: "test", MemberId: 1, UptimeMs: 61_000,
+		DataDir: "memory",
+		Shards: []*cairnv1.ShardStatus{
+			{Id: 1, Leader: true},
+			{Id: 2, Leader: true, Keys: keys, Bytes: bytes, Keyspace: "default"},
+		},
+		Totals: &cairnv1.StatusTotals{Shards: 1, Keys: keys, Bytes: bytes},
+	}
+}

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
+)
+
+// answerBytesMax bounds what one answer may make this side hold.
+const answerBytesMax = 64 << 20
+
+// unary is a caller that makes each call an HTTP request of its own.
+type unary struct {
+	methods map[cairnv1.Method]invoker
+}
+
+type invoker func(ctx context.Context, req proto.Message) (proto.Message, error)
+
+func newUnary(client *http.Client, endpoint string) *unary {
+	opts := connectOptions()
+	kv := cairnv1connect.NewKVServiceClient(client, endpoint, opts)
+	tx := cairnv1connect.NewTxnServiceClient(client, endpoint, opts)
+	status := cairnv1connect.NewStatusServiceClient(client, endpoint, opts)
+	return &unary{methods: map[cairnv1.Method]invoker{
+		cairnv1.Method_METHOD_KV_GET:        invoke(kv.Get),
+		cairnv1.Method_METHOD_KV_BATCH_GET:  invoke(kv.BatchGet),
+		cairnv1.Method_METHOD_KV_SET:        invoke(kv.Set),
+		cairnv1.Method_METHOD_KV_DELETE:     invoke(kv.Delete),
+		cairnv1.Method_METHOD_KV_EXISTS:     invoke(kv.Exists),
+		cairnv1.Method_METHOD_KV_EXTEND:     invoke(kv.Extend),
+		cairnv1.Method_METHOD_KV_RANGE:      invoke(kv.Range),
+		cairnv1.Method_METHOD_TXN_EXECUTE:   invoke(tx.Execute),
+		cairnv1.Method_METHOD_TXN_BEGIN:     invoke(tx.Begin),
+		cairnv1.Method_METHOD_TXN_COMMIT:    invoke(tx.Commit),
+		cairnv1.Method_METHOD_TXN_ROLLBACK:  invoke(tx.Rollback),
+		cairnv1.Method_METHOD_STATUS_STATUS: invoke(status.Status),
+	}}
+}
+
+// connectOptions switch compression off: it costs more than a local network saves.
+func connectOptions() connect.ClientOption {
+	return connect.WithClientOptions(
+		connect.WithAcceptCompression("gzip", nil, nil),
+		connect.WithReadMaxBytes(answerBytesMax),
+	)
+}
+
+func invoke[Req, Res any](
+	method func(context.Context, *connect.Request[Req]) (*connect.Response[Res], error),
+) invoker {
+	return func(ctx context.Context, req proto.Message) (proto.Message, error) {
+		res, err := method(ctx, connect.NewRequest(any(req).(*Req)))
+		if err != nil {
+			return nil, err
+		}
+		return any(res.Msg).(proto.Message), nil
+	}
+}
+
+func (u *unary) call(ctx context.Context, c *call) error {
+	method, ok := u.methods[c.method]
+	if !ok {
+		return fmt.Errorf("no unary method for %v", c.method)
+	}
+	res, err := method(ctx, c.req)
+	if err == nil {
+		c.res = res
+		return nil
+	}
+	err = fromConnect(err)
+	if lost, ok := err.(*lostError); ok && ctx.Err() != nil {
+		if c.effect != commits || !lost.sent {
+			return timeUp(ctx, c.op())
+		}
+		lost.err = context.Cause(ctx)
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// rollbackWait bounds telling the server that a function failed.
+const rollbackWait = time.Second
+
+// Update runs fn in a transaction and commits it. After a conflict, fn runs
+// again from the start, with backoff, until ctx is done or Options.AttemptsMax
+// is reached: it must not leave anything behind but its writes on tx. An error
+// of fn's own rolls back and is returned as it is.
+func (db *DB) Update(ctx context.Context, fn func(tx *Txn) error) error {
+	_, err := Do(ctx, db, func(tx *Txn) (struct{}, error) { return struct{}{}, fn(tx) })
+	return err
+}
+
+// View is Update for functions that only read: all of their reads see one
+// snapshot, and they never conflict.
+func (db *DB) View(ctx context.Context, fn func(tx *Txn) error) error {
+	_, err := run(ctx, db, TxnOptions{ReadOnly: true}, func(tx *Txn) (struct{}, error) {
+		return struct{}{}, fn(tx)
+	})
+	return err
+}
+
+// Do is Update for a function with a result.
+func Do[T any](ctx context.Context, db *DB, fn func(tx *Txn) (T, error)) (T, error) {
+	return run(ctx, db, TxnOptions{}, fn)
+}
+
+func run[T any](
+	ctx context.Context, db *DB, o TxnOptions, fn func(tx *Txn) (T, error),
+) (T, error) {
+	var zero T
+	for attempt := 1; ; attempt++ {
+		v, err := runOnce(ctx, db, o, fn)
+		if err == nil {
+			return v, nil
+		}
+		kind := txn.KindOf(err)
+		if kind != txn.Conflict && kind != txn.Wounded {
+			return zero, err
+		}
+		if attempt >= db.attemptsMax {
+			return zero, &txn.Error{
+				Kind: kind, Op: "client.Update", Reason: "attempts",
+				Err: fmt.Errorf("%d attempts, the last: %w", attempt, err),
+			}
+		}
+		if backoff(ctx, attempt) != nil {
+			out := timeUp(ctx, "client.Update")
+			out.Err = fmt.Errorf("%w, after %w", out.Err, err)
+			return zero, out
+		}
+	}
+}
+
+func runOnce[T any](
+	ctx context.Context, db *DB, o TxnOptions, fn func(tx *Txn) (T, error),
+) (T, error) {
+	var zero T
+	tx, err := db.Begin(ctx, o)
+	if err != nil {
+		return zero, err
+	}
+	defer func() { // after Commit this does nothing
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
+		defer cancel()
+		_ = tx.Rollback(ctx) // what is not committed goes by itself
+	}()
+	v, err := fn(tx)
+	if err != nil {
+		return zero, err
+	}
+	if _, err := tx.Commit(ctx); err != nil {
+		return zero, err
+	}
+	return v, nil
+}

@@ -1,0 +1,130 @@
+package cli_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnkv/cairn/client/clienttest"
+	"github.com/cairnkv/cairn/internal/cli"
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// failures make the gateway of a script misbehave.
+type failures struct {
+	losing, failing atomic.Int32 // method number
+	after           atomic.Int32 // so many more calls succeed
+	kind            atomic.Int32
+	once            atomic.Bool
+}
+
+func (f *failures) lose(_ context.Context, m cairnv1.Method, _ proto.Message) error {
+	if int32(m) == f.losing.Load() && f.after.Add(-1) < 0 {
+		return clienttest.Lose()
+	}
+	return nil
+}
+
+func (f *failures) fail(_ context.Context, m cairnv1.Method, _ proto.Message) error {
+	if int32(m) == f.failing.Load() {
+		return txn.Errorf(txn.ErrorKind(f.kind.Load()), "test", "the test says so")
+	}
+	return nil
+}
+
+// Each script has a gateway of its own. Its commands are:
+//
+//	cairn CODE ARG...     run a command line, which must exit with CODE
+//	lose METHOD [AFTER]   from the AFTER-th call on, drop the connection instead of an answer
+//	fail METHOD KIND      answer an error of this kind
+//	stop, restart         end and start the gateway
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:      "testdata/script",
+		TestWork: false,
+		Setup: func(env *testscript.Env) error {
+			f := &failures{}
+			s, err := clienttest.NewServer(clienttest.Options{Page: 7, Hook: f.fail, After: f.lose})
+			if err != nil {
+				return err
+			}
+			stop := s.Close
+			env.Defer(func() { stop() })
+			env.Setenv("CAIRN_ENDPOINT", s.URL)
+			env.Values["gateway"], env.Values["failures"] = s, f
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cairn": runCairn,
+			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
+				f := ts.Value("failures").(*failures)
+				if len(args) > 1 {
+					n, err := strconv.Atoi(args[1])
+					ts.Check(err)
+					f.after.Store(int32(n))
+				}
+				f.losing.Store(cairnv1.Method_value[args[0]])
+			},
+			"fail": func(ts *testscript.TestScript, _ bool, args []string) {
+				f := ts.Value("failures").(*failures)
+				n, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				f.kind.Store(int32(n))
+				f.failing.Store(cairnv1.Method_value[args[0]])
+			},
+			"stop":    func(ts *testscript.TestScript, _ bool, _ []string) { gateway(ts).Close() },
+			"restart": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(gateway(ts).Restart()) },
+		},
+	})
+}
+
+func gateway(ts *testscript.TestScript) *clienttest.Server {
+	return ts.Value("gateway").(*clienttest.Server)
+}
+
+func runCairn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: cairn CODE ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	m := &cli.Main{
+		Stdin: strings.NewReader(""), Stdout: ts.Stdout(), Stderr: ts.Stderr(),
+		Getenv: ts.Getenv, Version: "1.2.3",
+	}
+	if got := m.Run(args[1:]); got != want {
+		ts.Fatalf("cairn %q: exit code %d, want %d", args[1:], got, want)
+	}
+}
+
+// Other commands hang on to the same root, and a context that a signal ended has its own code.
+func TestMainExtra(t *testing.T) {
+	var out, errs strings.Builder
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &cli.Main{
+		Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" },
+		Extra: []*cobra.Command{{
+			Use: "extra", Hidden: true,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				cancel()
+				<-cmd.Context().Done()
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "ran")
+				return err
+			},
+		}},
+	}
+	if code := m.RunContext(ctx, []string{"extra"}); code != 0 || out.String() != "ran\n" || errs.Len() > 0 {
+		t.Errorf("exit code %d, output %q, errors %q", code, out.String(), errs.String())
+	}
+}
