@@ -1,0 +1,60 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Exit codes of API.md section 6 that a server can end with.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// GatewayCommand is the command line of cmd/gateway, and of the hidden
+// subcommand `cairn gateway`.
+func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
+	g := &Gateway{Stdout: stdout, Stderr: stderr}
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Start Cairn in one process",
+		Long: "gateway starts Cairn in one process: the API on --listen, its data in --data.\n" +
+			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.",
+		Version: Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.Run(cmd.Context()) },
+	}
+	g.Flags(cmd.Flags())
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	return cmd
+}
+
+// usageError is a wrong command line.
+type usageError struct{ error }
+
+// Main runs a command until it ends or the process is interrupted, prints the
+// error if there is one, and returns the exit code.
+func Main(cmd *cobra.Command, args []string, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", cmd.Name(), err)
+	if _, usage := errors.AsType[usageError](err); usage || txn.KindOf(err) == txn.Invalid {
+		return exitUsage
+	}
+	return exitFailure
+}

@@ -1,0 +1,9 @@
+// Package run wires the programs of Cairn: flags, components, signals and
+// exit codes. It holds no logic of its own.
+//
+// Gateway is the whole program behind cmd/gateway: a test starts it in process
+// just as main does.
+package run
+
+// Version is the release of this source.
+const Version = "0.1.0"

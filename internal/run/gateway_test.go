@@ -1,0 +1,220 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve runs the program in process until the test ends.
+func serve(t testing.TB, g *Gateway) (endpoint string) {
+	t.Helper()
+	if g.Listen == "" {
+		g.Listen = "127.0.0.1:0"
+	}
+	g.Stdout, g.Stderr = t.Output(), t.Output()
+	g.CacheMiB = 32
+	address, ended := make(chan string, 1), make(chan error, 1)
+	g.Serving = func(a string) { address <- a }
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { ended <- g.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the gateway ended with %v", err)
+		}
+	})
+	select {
+	case a := <-address:
+		return "http://" + a
+	case err := <-ended:
+		ended <- nil
+		t.Fatal(err)
+		return ""
+	}
+}
+
+func dial(t testing.TB, endpoint string, unary bool) *client.DB {
+	t.Helper()
+	db, err := client.New(client.Options{Endpoint: endpoint, Unary: unary})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+func TestKeepsDataOverRestarts(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for life := range 3 {
+		t.Run(fmt.Sprint(life), func(t *testing.T) {
+			db := dial(t, serve(t, &Gateway{Data: data}), false)
+			got, err := db.Get(t.Context(), "k")
+			if err != nil || got.Revision != int64(life-1) {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if _, err := db.Set(t.Context(), "k", client.IntValue(int64(life)), client.SetOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestRefusesToStart is a list of ways in which the program cannot start; each
+// says what to do.
+func TestRefusesToStart(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	used := filepath.Join(dir, "used")
+	serve(t, &Gateway{Data: used})
+	newer, foreign := filepath.Join(dir, "newer"), filepath.Join(dir, "foreign")
+	for path, content := range map[string]string{
+		filepath.Join(newer, "CAIRN"):       `{"format":9,"release":"7.0.0","ready":true}` + "\n",
+		filepath.Join(foreign, "thesis.md"): "mine",
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, want string
+		code       int
+		args       []string
+	}{
+		{"address in use", "--listen", 2, []string{"--listen", l.Addr().String(), "--data", dir + "/a"}},
+		{"directory in use", "in use by another process", 1, []string{"--data", used}},
+		{"newer format", "start Cairn 7.0.0 or later", 2, []string{"--data", newer}},
+		{"foreign directory", `holds "thesis.md"`, 2, []string{"--data", foreign}},
+		{"splits out of order", "does not come after", 2, []string{"--data", dir + "/b", "--split", "m,c"}},
+		{"unknown flag", "unknown flag", 2, []string{"--dta", "x"}},
+	} {
+		var stderr bytes.Buffer
+		args := append([]string{"--listen", "127.0.0.1:0"}, c.args...)
+		code := Main(GatewayCommand(&stderr, &stderr), args, &stderr)
+		if code != c.code || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%s: exit %d, %s", c.name, code, stderr.String())
+		}
+	}
+}
+
+// TestTransfersKeepTheSum runs transfers over two shards side by side.
+func TestTransfersKeepTheSum(t *testing.T) {
+	db := dial(t, serve(t, &Gateway{Data: filepath.Join(t.TempDir(), "data")}), false)
+	accounts := []string{"a", "m", "z"}
+	for _, a := range accounts {
+		if _, err := db.Set(t.Context(), a, client.IntValue(100), client.SetOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan error, 8)
+	for i := range cap(done) {
+		go func() { done <- transfers(t.Context(), db, accounts, i) }()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	sum := int64(0)
+	entries, err := db.BatchGet(t.Context(), accounts, client.BatchGetOptions{})
+	for _, e := range entries {
+		sum += e.Value.Int()
+	}
+	if err != nil || sum != 300 {
+		t.Errorf("the sum is %d, %v", sum, err)
+	}
+}
+
+func transfers(ctx context.Context, db *client.DB, accounts []string, worker int) error {
+	for i := range 20 {
+		from, to := accounts[(worker+i)%3], accounts[(worker+i+1)%3]
+		err := db.Update(ctx, func(tx *client.Txn) error {
+			for key, change := range map[string]int64{from: -1, to: 1} {
+				e, err := tx.Get(ctx, key)
+				if err != nil {
+					return err
+				}
+				v := client.IntValue(e.Value.Int() + change)
+				if _, err := tx.Set(ctx, key, v, client.SetOptions{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("transfer %d of %d: %w (%v)", i, worker, err, txn.KindOf(err))
+		}
+	}
+	return nil
+}
+
+// BenchmarkGateway is one put and one get of 256 bytes through the whole
+// program in one process, client included: unary calls, and the stream.
+func BenchmarkGateway(b *testing.B) {
+	endpoint := serve(b, &Gateway{Data: filepath.Join(b.TempDir(), "data")})
+	value := client.BytesValue(make([]byte, 256))
+	var n atomic.Int64
+	key := func() string { return fmt.Sprint("key", n.Add(1)%10_000) }
+	for _, way := range []string{"unary", "stream"} {
+		db := dial(b, endpoint, way == "unary")
+		for _, callers := range []int{1, 64, 256} {
+			run := func(op string, f func(context.Context) error) {
+				b.Run(fmt.Sprintf("%s/%s/callers=%d", op, way, callers), func(b *testing.B) {
+					b.ReportAllocs()
+					parallel(b, callers, f)
+				})
+			}
+			run("put", func(ctx context.Context) error {
+				_, err := db.Set(ctx, key(), value, client.SetOptions{})
+				return err
+			})
+			run("get", func(ctx context.Context) error {
+				_, err := db.Get(ctx, key())
+				return err
+			})
+		}
+	}
+}
+
+// parallel shares b.N calls among callers.
+func parallel(b *testing.B, callers int, f func(context.Context) error) {
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	ended := make(chan error, callers)
+	for range callers {
+		go func() {
+			for left.Add(-1) >= 0 {
+				if err := f(b.Context()); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+	}
+	for range callers {
+		if err := <-ended; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
