@@ -36,7 +36,6 @@ var (
 		{pkg: "txn", imports: nil},
 		{pkg: "internal/env/...", imports: nil},
 		{pkg: "internal/mutant", imports: nil},
-		{pkg: "internal/deps", imports: nil},
 		{pkg: "proto/...", imports: []string{"proto/...", "txn"}},
 		{pkg: "locks", imports: []string{"txn", "proto/...", "internal/mutant"}, never: storageBut("locks/...")},
 		{

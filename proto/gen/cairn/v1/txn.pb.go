@@ -924,8 +924,8 @@ type BeginRequest struct {
 	ReadOnly bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	// Read everything as it was at this time, microseconds since the Unix epoch. Implies read_only.
 	AsOf *int64 `protobuf:"varint,3,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
-	// Milliseconds after which the transaction is rolled back if it is still open; 0 = the server's
-	// default. Negative, or above the server's limit, is invalid.
+	// Milliseconds without a call after which the transaction is rolled back; 0 = the server's
+	// default, 60,000. Negative, or above 60,000, is invalid.
 	TimeoutMs     int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

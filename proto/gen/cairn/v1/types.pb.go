@@ -295,7 +295,8 @@ type WriteConditions struct {
 	IfAbsent bool `protobuf:"varint,1,opt,name=if_absent,json=ifAbsent,proto3" json:"if_absent,omitempty"`
 	// The key must exist.
 	IfPresent bool `protobuf:"varint,2,opt,name=if_present,json=ifPresent,proto3" json:"if_present,omitempty"`
-	// The key must exist with this value, type and all. An empty value does not match a missing key.
+	// The key must exist with this value, type and all, but that bytes and strings match each other.
+	// An empty value does not match a missing key.
 	IfValue *Value `protobuf:"bytes,3,opt,name=if_value,json=ifValue,proto3" json:"if_value,omitempty"`
 	// The key must be at this revision; -1 = must be missing. Below -1 is invalid.
 	IfRevision *int64 `protobuf:"varint,4,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
