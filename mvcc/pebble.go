@@ -33,6 +33,7 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 	p := &Pebble{failure: newFailure(&o), health: health}
 	po := o.pebbleOptions()
 	po.Logger = p.failure
+	po.FS = walFS{po.FS, p.failure}
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: p.failure.background,
 		// Whoever reads the corrupt block gets the error too. The rest of the

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -115,5 +116,36 @@ func TestFullDiskAtOpen(t *testing.T) {
 		if e, ok := errors.AsType[*txn.Error](err); !ok || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("%s: %v %v", suffix, err, e)
 		}
+	}
+}
+
+// TestWALFailureIsToldAtOnce: whatever Pebble does after a failed write of its
+// log, the operator has heard of it.
+func TestWALFailureIsToldAtOnce(t *testing.T) {
+	var told strings.Builder
+	o := PebbleOptions{Dir: "d", Log: slog.New(slog.NewTextHandler(&told, nil))}
+	o.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	o.withDefaults()
+	f := newFailure(&o)
+	for _, name := range []string{"000002.sst", "000001.log"} {
+		file, err := walFS{o.FS, f}.Create(name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = file.Write([]byte("x"))
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if wal := strings.HasSuffix(name, ".log"); (f.get() != nil) != wal {
+			t.Errorf("%s: failure %v", name, f.get())
+		}
+	}
+	if !strings.Contains(told.String(), "free space on the disk that holds d") {
+		t.Error(told.String())
 	}
 }
