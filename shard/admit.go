@@ -23,6 +23,7 @@ type write struct {
 	reads  *txn.ReadSet
 	latch  locks.Latch
 
+	lead        *leadership // that admitted it
 	granted     bool
 	c           txn.Timestamp // provisional commit timestamp; 0: unknown
 	asked       bool          // a timestamp is on its way
@@ -68,7 +69,7 @@ func (r *Replica) admit(w *write, t shardrpc.Target) {
 	if !rejected && !inShard(r.o.Route.Span, w.latch.Reads, nil) {
 		a, rejected = shardrpc.Moved, true
 	}
-	if !rejected && r.lead.writes >= writesMax {
+	if !rejected && len(r.lead.writes) >= writesMax {
 		a, rejected = shardrpc.Retry, true
 	}
 	if rejected {
@@ -76,16 +77,21 @@ func (r *Replica) admit(w *write, t shardrpc.Target) {
 		return
 	}
 	r.o.Newest.Raise(w.baseTS)
-	r.lead.writes++
-	w.latch.Owner = w
+	r.lead.writes[w] = struct{}{}
+	w.lead, w.latch.Owner = r.lead, w
 	if w.commit != nil {
 		r.freshTS(w)
 	}
+	r.acquire(w)
+}
+
+// acquire queues w behind every earlier write that it conflicts with.
+func (r *Replica) acquire(w *write) {
 	r.mu.Lock()
 	granted := r.mu.latches.Acquire(&w.latch)
 	r.mu.Unlock()
 	if granted {
-		r.granted(w)
+		r.lead.granted = append(r.lead.granted, w)
 	}
 }
 
@@ -107,32 +113,46 @@ func (r *Replica) freshTS(w *write) {
 	})
 }
 
-func (r *Replica) granted(w *write) {
-	w.granted = true
-	if !w.asked {
-		r.evaluate(w)
+// evaluateGranted evaluates those who have got their latches, and whoever gets
+// latches by that: one after the other, since a hot key's queue may be long.
+func (r *Replica) evaluateGranted() {
+	for r.lead != nil && len(r.lead.granted) > 0 {
+		granted := r.lead.granted
+		r.lead.granted = nil
+		for _, w := range granted {
+			w.granted = true
+			if !w.asked {
+				r.evaluate(w)
+			}
+		}
 	}
 }
 
-// release lets w's latches go and wakes whoever waited for them.
+// release ends w, which has been answered.
 func (r *Replica) release(w *write) {
-	if r.lead == nil {
-		return // its latches went with the leadership
+	delete(w.lead.writes, w)
+	r.unlatch(w)
+}
+
+// unlatch lets w's latches go and wakes whoever waited for them.
+func (r *Replica) unlatch(w *write) {
+	if r.lead != w.lead {
+		return // they went with the leadership
 	}
+	w.granted = false
 	r.mu.Lock()
 	next := r.mu.latches.Release(&w.latch)
 	r.wakeReaders()
 	r.mu.Unlock()
-	r.lead.writes--
 	for _, l := range next {
-		r.granted(l.Owner.(*write))
+		r.lead.granted = append(r.lead.granted, l.Owner.(*write))
 	}
 }
 
 // evaluate decides what w comes to. It runs again from the start whenever what
 // w waited for has come: a timestamp, or the end of another's intent.
 func (r *Replica) evaluate(w *write) {
-	if r.lead == nil {
+	if r.lead != w.lead {
 		return
 	}
 	if w.decide != nil {

@@ -81,7 +81,6 @@ func (r *Replica) commitApply(a *applying) error {
 			}
 		}
 		r.mu.state = a.state
-		r.appliedTo = a.state.AppliedIndex
 		r.wakeReaders()
 	}
 	r.mu.Unlock()

@@ -22,6 +22,10 @@ const (
 	cmdMeta commandKind = 7 // the rest is for the meta group's state machine
 )
 
+// commandBytesMin is what the smallest command takes: kind, flags, proposal,
+// term, epoch and an empty body.
+const commandBytesMin = 2 + 8 + 1 + 1 + 1
+
 // Flags of a command.
 const (
 	flagRecord = 1 << 0 // prewrite: the record too
@@ -58,6 +62,18 @@ type command struct {
 	ops     []op
 	keys    []txn.Key
 	body    []byte // meta
+}
+
+// size is about what c takes in an entry.
+func (c *command) size() int {
+	n := len(c.body)
+	for i := range c.ops {
+		n += len(c.ops[i].key) + len(c.ops[i].value)
+	}
+	for _, k := range c.keys {
+		n += len(k)
+	}
+	return n
 }
 
 func appendEntry(dst []byte, commands []*command) []byte {
@@ -132,7 +148,7 @@ func decodeEntry(b []byte) ([]command, error) {
 	}
 	d.uvarint() // closedTS
 	n := d.uvarint()
-	if n > uint64(len(d.b)) {
+	if n > uint64(len(d.b)/commandBytesMin) {
 		return nil, fmt.Errorf("a raft entry of %d bytes claims %d commands", len(b), n)
 	}
 	commands := make([]command, n)
@@ -185,7 +201,7 @@ func (d *decoder) ops() []op {
 	ops := make([]op, d.count())
 	for i := range ops {
 		o := &ops[i]
-		o.key, o.wrote = d.bytes(), d.u8() == 1
+		o.key, o.wrote = d.bytes(), d.bool()
 		o.keys, o.bytes, o.value = d.varint(), d.varint(), d.bytes()
 	}
 	return ops
@@ -208,6 +224,14 @@ func (d *decoder) u8() byte {
 	v := d.b[0]
 	d.b = d.b[1:]
 	return v
+}
+
+func (d *decoder) bool() bool {
+	v := d.u8()
+	if v > 1 {
+		d.fail()
+	}
+	return v == 1
 }
 
 func (d *decoder) u64() uint64 {

@@ -135,7 +135,14 @@ func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command)
 
 // repeatCommit answers again what the program came to at ts.
 func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
+	w.c = ts
 	way := r.inTheWay(w)
+	if b := way.blocker; b != nil && b.TS < ts {
+		// Its fate was known when w committed and has been forgotten since:
+		// only what w read then can be in question.
+		r.retry(w)
+		return nil
+	}
 	rd, err := r.versions(way.hidden)
 	if err != nil {
 		return err

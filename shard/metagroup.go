@@ -40,7 +40,7 @@ func (r *Replica) proposeLimit(limit txn.Timestamp, then func()) {
 		case a.ok:
 			then()
 		default:
-			l.asking = false // dropped: try again at the next event
+			l.preparing = false // dropped: try again at the next event
 		}
 	})
 }

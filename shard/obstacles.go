@@ -63,7 +63,8 @@ func (r *Replica) meet(w *write, i *mvcc.Intent, o *obstacles, written bool) {
 
 // wait parks w behind another's intent for a bounded time (C13). A 1PC holds
 // no intent of its own, so it waits whatever the ages; of two prewrites only
-// the older waits, so they never wait for each other.
+// the older waits, so they never wait for each other. It gives its latches up
+// meanwhile: the decision that it waits for may need one of them.
 func (r *Replica) wait(w *write, i *mvcc.Intent) {
 	younger := w.prewrite != nil && i.Age.Older(w.prewrite.Age)
 	switch {
@@ -75,13 +76,14 @@ func (r *Replica) wait(w *write, i *mvcc.Intent) {
 	}
 	w.blocker = i
 	r.lead.stalled = append(r.lead.stalled, w)
+	r.unlatch(w)
 }
 
 func blockerOf(i *mvcc.Intent) *shardrpc.Blocker {
 	return &shardrpc.Blocker{Key: i.Key, Txn: i.Txn, Primary: i.Primary, BaseTS: i.BaseTS}
 }
 
-// unstall evaluates again whoever waited for id.
+// unstall lets whoever waited for id try again.
 func (r *Replica) unstall(id txn.ID) {
 	if r.lead == nil || len(r.lead.stalled) == 0 {
 		return
@@ -89,7 +91,7 @@ func (r *Replica) unstall(id txn.ID) {
 	r.wakeStalled(func(w *write) bool { return w.blocker.Txn == id })
 }
 
-// tickStalled refuses those whose patience has ended.
+// tickStalled lets those try once more whose patience has ended.
 func (r *Replica) tickStalled() {
 	if len(r.lead.stalled) == 0 {
 		return
@@ -112,6 +114,6 @@ func (r *Replica) wakeStalled(when func(*write) bool) {
 	}
 	r.lead.stalled = keep
 	for _, w := range wake {
-		r.evaluate(w)
+		r.acquire(w)
 	}
 }

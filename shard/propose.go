@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 )
@@ -40,9 +41,7 @@ func (r *Replica) propose() {
 	for len(r.pending) > 0 {
 		n, size := 0, 0
 		for n < len(r.pending) && n < entryCommandsMax && size < entryBytesMax {
-			for i := range r.pending[n].ops {
-				size += len(r.pending[n].ops[i].value)
-			}
+			size += r.pending[n].size()
 			n++
 		}
 		batch := r.pending[:n]
@@ -55,7 +54,11 @@ func (r *Replica) propose() {
 			r.fail(err)
 			return
 		}
-		for _, c := range batch {
+		// What comes after it may rest on it: a write on the resolution of the
+		// intent that it met (C16).
+		dropped := slices.Concat(batch, r.pending)
+		r.pending = nil
+		for _, c := range dropped {
 			r.answerWaiter(c.proposal, applied{})
 		}
 	}

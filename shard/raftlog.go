@@ -3,6 +3,7 @@ package shard
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -24,7 +25,12 @@ type raftLog struct {
 	hard   *raftpb.HardState
 	conf   *raftpb.ConfState
 
-	first, firstTerm uint64 // of the last entry that was truncated away
+	// short is what the next append must do to the engine's log, which ended
+	// before the applied index; nil if it did not.
+	short *truncation
+
+	firstIndex       atomic.Uint64 // of the oldest entry; any goroutine may look
+	first, firstTerm uint64        // of the last entry that was truncated away
 	last, lastTerm   uint64
 	cache            []*raftpb.Entry // the newest entries, consecutive, up to last
 	cacheBytes       int
@@ -33,6 +39,10 @@ type raftLog struct {
 func logKey(shard shardrpc.ShardID, sub byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(shard)), sub)
 }
+
+// LogIdentKey is where a member marks the log engine as its own. No group has
+// the id 0.
+func LogIdentKey() []byte { return logKey(0, 'i') }
 
 func logEntryKey(shard shardrpc.ShardID, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(logKey(shard, 'e'), index)
@@ -103,9 +113,11 @@ func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*r
 		return nil, err
 	}
 	if l.last < s.AppliedIndex {
+		l.short = &truncation{index: s.AppliedIndex, term: s.AppliedTerm}
 		l.first, l.firstTerm = s.AppliedIndex, s.AppliedTerm
 		l.last, l.lastTerm = l.first, l.firstTerm
 	}
+	l.firstIndex.Store(l.first + 1)
 	if s.AppliedIndex < l.first {
 		return nil, txn.Errorf(txn.Internal, "log_hole",
 			"shard %d has applied %d and its log begins after %d", shard, s.AppliedIndex, l.first)
@@ -178,9 +190,8 @@ func (l *raftLog) append(entries []*raftpb.Entry) {
 		l.cacheBytes -= len(l.cache[drop].Data)
 		drop++
 	}
-	if drop > 0 {
-		l.cache = append([]*raftpb.Entry(nil), l.cache[drop:]...)
-	}
+	clear(l.cache[:drop])
+	l.cache = l.cache[drop:]
 }
 
 // truncate forgets entries up to index; the engine does so by the next append.
@@ -190,8 +201,10 @@ func (l *raftLog) truncate(index, term uint64) {
 		l.cacheBytes -= len(l.cache[drop].Data)
 		drop++
 	}
-	l.cache = append([]*raftpb.Entry(nil), l.cache[drop:]...)
+	clear(l.cache[:drop])
+	l.cache = l.cache[drop:]
 	l.first, l.firstTerm = index, term
+	l.firstIndex.Store(index + 1)
 }
 
 // InitialState implements raft.Storage.

@@ -27,11 +27,11 @@ func (r *Replica) Read(
 		return &shardrpc.ReadResponse{Retry: true}, nil
 	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, m.Keys, spans):
 		return &shardrpc.ReadResponse{Moved: true}, nil
-	case int64(m.At) > r.o.Env.Wall()+readAheadMax: // T5
-		return &shardrpc.ReadResponse{Err: txn.Errorf(txn.Invalid, "future_timestamp",
-			"the read timestamp %d is more than 10 s ahead of this member's clock", m.At)}, nil
+	case r.future(m.At) != nil:
+		return &shardrpc.ReadResponse{Err: r.future(m.At)}, nil
 	}
-	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans, self: 0}
+	r.o.Newest.Raise(m.At)
+	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans}
 	blocked, err := v.open(ctx, m.At+1)
 	if err != nil {
 		return retryOrStop(err)
@@ -56,6 +56,17 @@ func (r *Replica) Read(
 	return resp, nil
 }
 
+// future is T5: a timestamp that nobody can have issued yet must not get into
+// the timestamp cache. After a backward jump of the wall clock the oracle is
+// ahead of it.
+func (r *Replica) future(at txn.Timestamp) *txn.Error {
+	if int64(at) <= max(r.o.Env.Wall(), int64(r.o.Newest.Load()))+readAheadMax {
+		return nil
+	}
+	return txn.Errorf(txn.Invalid, "future_timestamp",
+		"the timestamp %d is more than 10 s ahead of this member's time", at)
+}
+
 func retryOrStop(err error) (*shardrpc.ReadResponse, error) {
 	if errors.Is(err, env.ErrTimeout) {
 		return &shardrpc.ReadResponse{Retry: true}, nil
@@ -77,7 +88,11 @@ func (r *Replica) Validate(
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
 	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, keys, m.Reads.Spans):
 		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
+	case r.future(m.At) != nil:
+		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid,
+			Err: r.future(m.At)}, nil
 	}
+	r.o.Newest.Raise(m.At)
 	v := &view{r: r, at: m.At, keys: keys, spans: m.Reads.Spans, self: m.Txn}
 	blocked, err := v.open(ctx, m.At)
 	if errors.Is(err, env.ErrTimeout) {
@@ -233,13 +248,15 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 	var hidden []mvcc.Hidden
 	var blocked []shardrpc.Blocker
 	meet := func(i *mvcc.Intent) {
-		status, commit, known := v.r.outcome(i.Txn)
+		_, commit, known := v.r.outcome(i.Txn)
+		if i.Txn == v.self {
+			commit, known = 0, true // what it lays down itself it has not read
+		}
 		switch {
-		case i.Txn == v.self:
 		case !known:
 			blocked = append(blocked, *blockerOf(i))
 		case i.Wrote:
-			_ = status // an aborted one has commit 0: nobody may see it
+			// An aborted one has commit 0: nobody may see it.
 			hidden = append(hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
 		}
 	}

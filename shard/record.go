@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"slices"
+
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -22,7 +24,7 @@ func (r *Replica) evaluateDecide(w *write) {
 		r.fail(err)
 		return
 	}
-	if rec.Status.Final() || !m.From.Has(rec.Status) {
+	if rec.Status.Final() || !m.From.Has(rec.Status) || !m.To.Final() {
 		r.answerDecide(w, shardrpc.DecideResponse{
 			Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS})
 		r.release(w)
@@ -62,7 +64,7 @@ type query struct {
 	id    uint64
 	req   *shardrpc.QueryRequest
 	ticks int  // left to wait
-	asked bool // its owner was asked, or it is being aborted
+	asked bool // its owner was asked: once, whatever comes back
 }
 
 func (r *Replica) query(id uint64, m *shardrpc.QueryRequest) {
@@ -76,7 +78,9 @@ func (r *Replica) query(id uint64, m *shardrpc.QueryRequest) {
 	}
 	// Time must pass for an abandoned transaction even if nobody else asks
 	// the oracle.
-	r.lead.oracle = append(r.lead.oracle, func(txn.Timestamp) {})
+	if len(r.lead.oracle) == 0 {
+		r.lead.oracle = append(r.lead.oracle, func(txn.Timestamp) {})
+	}
 	q := &query{id: id, req: m, ticks: queryTicks}
 	if !r.answerQuery(q, txn.OwnerUnknown) {
 		r.lead.queries = append(r.lead.queries, q)
@@ -96,10 +100,10 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 	case txn.VerdictGone:
 		resp = shardrpc.QueryResponse{Answer: shardrpc.Gone}
 	case txn.VerdictAsk:
-		if !q.asked {
-			q.asked = true
+		if !q.asked && !slices.Contains(r.eff.AskOwner, q.req.Txn) {
 			r.eff.AskOwner = append(r.eff.AskOwner, q.req.Txn)
 		}
+		q.asked = true
 		return false
 	case txn.VerdictAbort:
 		r.abort(q.req)
@@ -138,7 +142,6 @@ func (r *Replica) ownerSays(ev OwnerSays) {
 		if q.req.Txn != ev.Txn {
 			return false
 		}
-		q.asked = false
 		if ev.Owner == txn.OwnerGone && aborting {
 			return false
 		}

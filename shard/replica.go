@@ -53,23 +53,6 @@ const TruncateBytesMin = 4 << 20
 // noTerm is what serving holds while the replica does not serve.
 const noTerm = 0
 
-// Newest is the newest timestamp that a process has seen. The zero Newest has
-// seen none.
-type Newest struct{ v atomic.Int64 }
-
-// Raise takes note of t.
-func (n *Newest) Raise(t txn.Timestamp) {
-	for {
-		v := n.v.Load()
-		if int64(t) <= v || n.v.CompareAndSwap(v, int64(t)) {
-			return
-		}
-	}
-}
-
-// Load is the newest timestamp seen.
-func (n *Newest) Load() txn.Timestamp { return txn.Timestamp(n.v.Load()) }
-
 // Options are fixed for the life of a Replica. All are required but Meta.
 type Options struct {
 	Member uint64 // this replica's raft id
@@ -96,12 +79,12 @@ type Replica struct {
 	unsaved   *raftpb.HardState
 	cut       *truncation  // to go with the next append
 	logBytes  atomic.Int64 // appended since the last truncation
-	appliedTo uint64
 	pending   []*command
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
 	lead      *leadership // nil unless leading
 	proposals uint64      // counter
+	asking    bool        // an AskOracle has not been answered
 	failed    bool
 
 	serving atomic.Uint64 // the term that this replica serves in, or noTerm
@@ -120,32 +103,6 @@ type Replica struct {
 	waiters atomic.Int32 // readers that wait for mu.changed
 }
 
-// leadership is all that a leader promises from memory. It is dropped whole.
-type leadership struct {
-	term      uint64
-	startTS   txn.Timestamp // 0: not yet
-	asking    bool          // for startTS
-	dead      *locks.Dead
-	waiting   map[uint64]waiter // by proposal
-	writes    int               // admitted and unanswered
-	stalled   []*write          // behind another's intent
-	queries   []*query
-	oracle    []func(txn.Timestamp) // who wants a timestamp
-	asked     []func(txn.Timestamp) // whose request is with the oracle
-	extending bool                  // meta: an ExtendOracle is in the log
-}
-
-// waiter is told what became of a proposal.
-type waiter func(applied)
-
-type applied struct {
-	ok      bool // false: rejected without effect
-	status  txn.Status
-	commit  txn.Timestamp
-	gone    bool
-	session uint32
-}
-
 // Bootstrap puts the first state of a shard into a batch of the state engine.
 func Bootstrap(b mvcc.Batch, route shardrpc.Route, voters []uint64) error {
 	conf, err := proto.Marshal(&raftpb.ConfState{Voters: voters})
@@ -160,6 +117,9 @@ func Bootstrap(b mvcc.Batch, route shardrpc.Route, voters []uint64) error {
 func New(o Options) (*Replica, error) {
 	if o.Full == nil {
 		o.Full = new(atomic.Pointer[txn.Error])
+	}
+	if o.Meta != nil { // it holds no user's keys
+		o.Route.Span = txn.Span{Start: txn.Key{0}, End: txn.Key{0}}
 	}
 	r := &Replica{o: o}
 	state, ok, err := mvcc.GetShardState(o.State, uint64(o.Route.Shard), false)
@@ -181,11 +141,11 @@ func New(o Options) (*Replica, error) {
 	if r.log, err = openLog(o.Log, o.Route.Shard, &state); err != nil {
 		return nil, err
 	}
+	r.cut = r.log.short
 	r.log.conf = &raftpb.ConfState{}
 	if err := proto.Unmarshal(state.ConfState, r.log.conf); err != nil {
 		return nil, err
 	}
-	r.appliedTo = state.AppliedIndex
 	r.rn, err = raft.NewRawNode(&raft.Config{
 		ID: o.Member, ElectionTick: ElectionTicks, HeartbeatTick: HeartbeatTicks,
 		Storage: r.log, Applied: state.AppliedIndex,
@@ -240,10 +200,12 @@ func (r *Replica) Step(ev Event) {
 
 // Effects takes what the Steps since the last call came to.
 func (r *Replica) Effects() Effects {
-	if !r.failed {
+	for more := !r.failed; more; {
+		r.evaluateGranted()
 		r.propose()
 		r.drain()
 		r.askOracle()
+		more = r.lead != nil && len(r.lead.granted) > 0
 	}
 	e := r.eff
 	r.eff = Effects{}
@@ -302,71 +264,6 @@ func (r *Replica) finish(rd *raft.Ready) {
 	r.rn.Advance(*rd)
 }
 
-// watchLeadership notices elections won and lost.
-func (r *Replica) watchLeadership() {
-	st := r.rn.BasicStatus()
-	leads := st.RaftState == raft.StateLeader
-	if r.lead != nil && (!leads || st.GetTerm() != r.lead.term) {
-		r.dropLeadership()
-	}
-	if r.lead == nil && leads && !r.failed {
-		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(),
-			waiting: make(map[uint64]waiter)}
-	}
-	r.prepareToServe()
-}
-
-// prepareToServe is L1: lead, have applied an entry of this term, then fetch
-// leaderStartTS by a request sent after that, then serve.
-func (r *Replica) prepareToServe() {
-	l := r.lead
-	if l == nil || l.asking || l.startTS != 0 || r.mu.state.AppliedTerm != l.term {
-		return
-	}
-	l.asking = true
-	if r.o.Meta != nil {
-		r.proposeExtension()
-		return
-	}
-	l.oracle = append(l.oracle, func(ts txn.Timestamp) {
-		l.startTS = ts
-		r.o.Newest.Raise(ts)
-		cache := locks.NewShardCache(r.o.Points)
-		cache.RaiseLow(ts)
-		r.cache.Store(cache)
-		r.serving.Store(l.term)
-	})
-}
-
-// dropLeadership forgets every promise and answers everyone with Retry.
-func (r *Replica) dropLeadership() {
-	l := r.lead
-	if l == nil {
-		return
-	}
-	r.lead = nil
-	r.serving.Store(noTerm)
-	if r.o.Meta != nil {
-		r.o.Meta.Oracle.Stop()
-	}
-	r.pending = nil
-	ids := make([]uint64, 0, len(l.waiting))
-	for id := range l.waiting { // order: sorted below
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		l.waiting[id](applied{})
-	}
-	for _, q := range l.queries {
-		r.reply(q.id, &shardrpc.QueryResponse{Answer: shardrpc.Retry})
-	}
-	r.mu.Lock()
-	r.mu.latches = locks.NewLatches()
-	r.wakeReaders()
-	r.mu.Unlock()
-}
-
 func (r *Replica) reply(id uint64, msg any) {
 	r.eff.Replies = append(r.eff.Replies, Reply{ID: id, Msg: msg})
 }
@@ -411,35 +308,6 @@ func (r *Replica) tick() {
 	}
 }
 
-// askOracle sends one request for all who wanted a timestamp before it (T4).
-func (r *Replica) askOracle() {
-	l := r.lead
-	if l == nil || len(l.asked) > 0 || len(l.oracle) == 0 {
-		return
-	}
-	l.asked, l.oracle = l.oracle, nil
-	r.eff.AskOracle = len(l.asked)
-}
-
-// timestamps hands out what the oracle answered. An answer to an earlier
-// leadership finds nobody, or fewer than it was asked for.
-func (r *Replica) timestamps(ev Timestamps) {
-	l := r.lead
-	if l == nil {
-		return
-	}
-	asked := l.asked
-	l.asked = nil
-	if ev.First == 0 || ev.N < len(asked) {
-		l.oracle = append(asked, l.oracle...)
-		return
-	}
-	r.o.Newest.Raise(ev.First + txn.Timestamp(ev.N-1))
-	for i, f := range asked {
-		f(ev.First + txn.Timestamp(i))
-	}
-}
-
 // durable truncates the log up to what the state engine has on disk (R14).
 func (r *Replica) durable(index uint64) {
 	if r.cut != nil || index <= r.log.first || r.logBytes.Load() < TruncateBytesMin {
@@ -469,8 +337,8 @@ func (r *Replica) Status() shardrpc.ShardStatus {
 	serving := r.serving.Load()
 	return shardrpc.ShardStatus{
 		Route: r.o.Route, Leader: serving != noTerm, Serving: serving != noTerm, Term: serving,
-		AppliedIndex: r.mu.state.AppliedIndex, Intents: r.mu.intents.Len(),
-		Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
+		AppliedIndex: r.mu.state.AppliedIndex, FirstIndex: r.log.firstIndex.Load(),
+		Intents: r.mu.intents.Len(), Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
 	}
 }
 

@@ -14,14 +14,15 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 		return
 	}
 	r.o.Newest.Raise(max(m.BaseTS, m.CommitTS))
-	status := txn.Committed
-	if !m.Commit {
-		// A prewrite of it may still be travelling.
-		status = txn.Aborted
-		r.lead.dead.Add(m.Txn, m.BaseTS)
+	status, commit := txn.Aborted, txn.Timestamp(0)
+	if m.Commit {
+		status, commit = txn.Committed, m.CommitTS
 	}
-	r.learn(m.Txn, status, m.CommitTS)
-	c := r.resolution(m.Txn, status, m.CommitTS, m.Keys)
+	// A copy of its prewrite may still be travelling. If that wrote nothing,
+	// not even a commit leaves a version by which to know it again (C5).
+	r.lead.dead.Add(m.Txn, m.BaseTS)
+	r.learn(m.Txn, status, commit)
+	c := r.resolution(m.Txn, status, commit, m.Keys)
 	r.await(c, func(a applied) {
 		resp := &shardrpc.ResolveResponse{Answer: shardrpc.OK}
 		if !a.ok {

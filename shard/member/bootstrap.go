@@ -45,13 +45,25 @@ func dataRoute(i int, start, end txn.Key) shardrpc.Route {
 		Span: txn.Span{Start: start, End: end}}
 }
 
-// bootstrap writes the first state of every shard in one durable batch.
-func bootstrap(state mvcc.Engine, member uint64, splits [][]byte) error {
+// bootstrap makes both engines those of this member.
+func bootstrap(m *Member) error {
+	ident := binary.BigEndian.AppendUint64(nil, m.dir.id.Member)
+	b := m.log.NewBatch()
+	defer b.Close()
+	b.Set(shard.LogIdentKey(), ident)
+	if err := b.Commit(true); err != nil {
+		return err
+	}
+	return bootstrapState(m.state, ident, m.o.Splits)
+}
+
+// bootstrapState writes the first state of every shard in one durable batch.
+func bootstrapState(state mvcc.Engine, ident []byte, splits [][]byte) error {
 	b := state.NewBatch()
 	defer b.Close()
 	meta := shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}
 	for _, r := range append(firstRoutes(splits), meta) {
-		if err := shard.Bootstrap(b, r, []uint64{member}); err != nil {
+		if err := shard.Bootstrap(b, r, []uint64{binary.BigEndian.Uint64(ident)}); err != nil {
 			return err
 		}
 		if r.Shard == shardrpc.MetaShard {
@@ -65,7 +77,7 @@ func bootstrap(state mvcc.Engine, member uint64, splits [][]byte) error {
 		}
 		b.Set(mvcc.ShardDescriptorKey(d.Shard), enc)
 	}
-	b.Set(mvcc.LocalKey("ident"), binary.BigEndian.AppendUint64(nil, member))
+	b.Set(mvcc.LocalKey("ident"), ident)
 	return b.Commit(true)
 }
 

@@ -14,10 +14,7 @@ func (m *Member) Timestamp(ctx context.Context, n int) (txn.Timestamp, error) {
 		return first, nil
 	}
 	answer := make(chan txn.Timestamp, 1)
-	m.oracle.await(func() bool {
-		if ctx.Err() != nil {
-			return true // nobody waits any more
-		}
+	m.oracle.await(ctx, func() bool {
 		first, ok := m.oracle.alloc(n)
 		if ok {
 			answer <- first
@@ -47,7 +44,11 @@ func (m *Member) Read(
 	if !ok {
 		return &shardrpc.ReadResponse{Moved: true}, nil
 	}
-	m.newest.Raise(req.At)
+	m.engines.RLock()
+	defer m.engines.RUnlock()
+	if m.ended() {
+		return nil, m.unavailable()
+	}
 	return h.Read(ctx, req)
 }
 
@@ -59,7 +60,11 @@ func (m *Member) Validate(
 	if !ok {
 		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
 	}
-	m.newest.Raise(req.At)
+	m.engines.RLock()
+	defer m.engines.RUnlock()
+	if m.ended() {
+		return nil, m.unavailable()
+	}
 	return h.Validate(ctx, req)
 }
 
@@ -139,6 +144,18 @@ func call[R any](ctx context.Context, m *Member, id shardrpc.ShardID, req any) (
 		return nil, m.unavailable()
 	case <-m.stop:
 		return nil, m.unavailable()
+	}
+}
+
+// ended reports whether the member has failed or been closed.
+func (m *Member) ended() bool {
+	select {
+	case <-m.failed:
+		return true
+	case <-m.stop:
+		return true
+	default:
+		return false
 	}
 }
 

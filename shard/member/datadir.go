@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -47,7 +48,7 @@ type datadir struct {
 // openDir makes the directory if it is missing, locks it, and reads or writes
 // its ident.
 func openDir(fs vfs.FS, path, release string) (*datadir, error) {
-	if err := fs.MkdirAll(path, 0o755); err != nil {
+	if err := makeDir(fs, path); err != nil {
 		return nil, dirError(path, "cannot make the data directory", err)
 	}
 	lock, err := pebble.LockDirectory(path, fs)
@@ -62,6 +63,32 @@ func openDir(fs vfs.FS, path, release string) (*datadir, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// makeDir makes path and syncs whatever directories got a new entry by that:
+// without it a crash may take the whole data directory away.
+func makeDir(fs vfs.FS, path string) error {
+	var grown []string
+	for at := path; ; {
+		if _, err := fs.Stat(at); err == nil || !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		parent := fs.PathDir(at)
+		if parent == at {
+			break
+		}
+		grown = append(grown, parent)
+		at = parent
+	}
+	if err := fs.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	for _, p := range grown {
+		if err := syncDir(fs, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func dirError(path, what string, err error) error {
@@ -133,7 +160,7 @@ func (d *datadir) save() error {
 		err = d.fs.Rename(temp, d.fs.PathJoin(d.path, identFile))
 	}
 	if err == nil {
-		err = d.sync()
+		err = syncDir(d.fs, d.path)
 	}
 	if err != nil {
 		return dirError(d.path, "cannot write the ident of", err)
@@ -141,8 +168,22 @@ func (d *datadir) save() error {
 	return nil
 }
 
-func (d *datadir) sync() error {
-	dir, err := d.fs.OpenDir(d.path)
+// removeUnfinished removes what a crash at the first start has left of the
+// engines. Nothing was acknowledged before they were ready.
+func (d *datadir) removeUnfinished() error {
+	if d.id.Ready {
+		return nil
+	}
+	for _, kind := range []mvcc.Kind{mvcc.StateEngine, mvcc.LogEngine} {
+		if err := d.fs.RemoveAll(d.join(kind.String())); err != nil {
+			return dirError(d.path, "cannot remove what a crash has left in", err)
+		}
+	}
+	return nil
+}
+
+func syncDir(fs vfs.FS, path string) error {
+	dir, err := fs.OpenDir(path)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ type Member struct {
 	full     atomic.Pointer[txn.Error]
 	owner    atomic.Pointer[func(txn.ID) bool]
 
+	// engines is held for reading by whoever uses the engines on a goroutine
+	// of its own; Close takes it before it closes them.
+	engines sync.RWMutex
+
 	failOnce sync.Once
 	failed   chan struct{} // closed by fail
 	failure  error         // set before failed is closed
@@ -61,7 +65,8 @@ func Open(o Options) (*Member, error) {
 	m := &Member{o: o, failed: make(chan struct{}), stop: make(chan struct{}),
 		shards: make(map[shardrpc.ShardID]*hosted)}
 	if err := m.open(); err != nil {
-		return nil, errors.Join(err, m.closeEngines())
+		_ = m.closeEngines() // err came first and says more
+		return nil, err
 	}
 	m.start()
 	return m, nil
@@ -77,6 +82,9 @@ func (m *Member) open() error {
 		return err
 	}
 	m.dir = dir
+	if err := dir.removeUnfinished(); err != nil {
+		return err
+	}
 	if err := m.openEngines(); err != nil {
 		return err
 	}
@@ -104,23 +112,24 @@ func (m *Member) openEngines() (err error) {
 }
 
 // prepare makes the first state of a new directory, and refuses one that has
-// lost it (R12).
+// lost its state or its log (R12).
 func (m *Member) prepare() error {
 	_, known, err := m.state.Get(mvcc.LocalKey("ident"))
+	if err != nil {
+		return err
+	}
+	_, logged, err := m.log.Get(shard.LogIdentKey())
 	switch {
 	case err != nil:
 		return err
-	case !known && m.dir.id.Ready:
-		e := txn.Errorf(txn.Internal, "state_missing",
-			"the data directory %s has lost its state", m.o.Dir)
-		e.Next = "restore it from a backup; do not start an empty one under the same name"
-		return e
-	case !known:
-		if err := bootstrap(m.state, m.dir.id.Member, m.o.Splits); err != nil {
+	case m.dir.id.Ready && !known:
+		return lost(m.o.Dir, mvcc.StateEngine)
+	case m.dir.id.Ready && !logged:
+		return lost(m.o.Dir, mvcc.LogEngine)
+	case !m.dir.id.Ready:
+		if err := bootstrap(m); err != nil {
 			return err
 		}
-	}
-	if !m.dir.id.Ready {
 		m.dir.id.Ready = true
 		if err := m.dir.save(); err != nil {
 			return err
@@ -128,6 +137,13 @@ func (m *Member) prepare() error {
 	}
 	m.routes, err = readRoutes(m.state)
 	return err
+}
+
+func lost(dir string, what mvcc.Kind) error {
+	e := txn.Errorf(txn.Internal, what.String()+"_missing",
+		"the data directory %s has lost its %v", dir, what)
+	e.Next = "restore it from a backup; do not start an empty one under the same name"
+	return e
 }
 
 func (m *Member) openReplicas() error {
@@ -215,6 +231,8 @@ func (m *Member) Close() error {
 		for _, id := range m.ids() {
 			m.shards[id].Close()
 		}
+		m.engines.Lock() // waits for readers, whom the replicas have woken
+		defer m.engines.Unlock()
 		m.closeErr = errors.Join(m.Failure(), m.closeEngines())
 	})
 	return m.closeErr
@@ -249,6 +267,11 @@ func (m *Member) Ready() error {
 
 // Status is for operators.
 func (m *Member) Status(context.Context) ([]shardrpc.MemberStatus, error) {
+	m.engines.RLock()
+	defer m.engines.RUnlock()
+	if m.ended() {
+		return nil, m.unavailable()
+	}
 	free, total, err := m.o.DiskSpace(m.o.Dir)
 	if err != nil {
 		m.o.Log.Warn("cannot measure the disk", "dir", m.o.Dir, "error", err)

@@ -157,3 +157,73 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 }
+
+func TestSplits(t *testing.T) {
+	dir := t.TempDir()
+	e := env.NewReal()
+	defer e.Close()
+	for life, splits := range [][][]byte{{[]byte("b"), []byte("m")}, nil, {[]byte("x")}} {
+		m, err := Open(Options{Dir: dir, Release: "test", Env: e, Splits: splits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		routes, err := m.Routes(t.Context())
+		if err != nil || len(routes) != 3 || routes[0].Span.End.Compare(key("b")) != 0 ||
+			routes[1].Span.End.Compare(key("m")) != 0 || len(routes[2].Span.End) != 0 {
+			t.Fatalf("life %d: %v, %v", life, routes, err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, splits := range [][][]byte{{{}}, {[]byte("b"), []byte("b")}, {[]byte("c"), []byte("b")}} {
+		if _, err := Open(Options{Dir: t.TempDir(), Release: "test", Env: e, Splits: splits}); txn.KindOf(err) !=
+			txn.Invalid {
+			t.Errorf("splits %q: %v", splits, err)
+		}
+	}
+}
+
+// Many callers add to few counters; every addition counts once.
+func TestConcurrentCallers(t *testing.T) {
+	m := open(t, t.TempDir())
+	const callers, rounds, counters = 16, 25, 3
+	done := make(chan int)
+	for i := range callers {
+		go func() {
+			sum := 0
+			for round := range rounds {
+				k := fmt.Sprint("counter", (i+round)%counters)
+				for !increment(t, m, k) {
+				}
+				sum++
+			}
+			done <- sum
+		}()
+	}
+	want := 0
+	for range callers {
+		want += <-done
+	}
+	got := 0
+	for c := range counters {
+		v := get(t, m, fmt.Sprint("counter", c))
+		got += len(v.Value.Data)
+	}
+	if got != want {
+		t.Errorf("%d additions are left of %d", got, want)
+	}
+}
+
+// increment makes the value of k one byte longer if nobody else does meanwhile.
+func increment(t *testing.T, m *Member, k string) bool {
+	v := get(t, m, k)
+	p := set(k, string(v.Value.Data)+"x")
+	at := v.TS
+	p.If = txn.Test{Key: key(k), Cond: txn.Cond{CommitTS: &at}}
+	if v.TS == 0 {
+		p.If.Cond = txn.Cond{Absent: true}
+	}
+	resp := commit(t, m, p)
+	return resp.Answer == shardrpc.OK && resp.Succeeded
+}

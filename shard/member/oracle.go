@@ -1,6 +1,8 @@
 package member
 
 import (
+	"context"
+	"slices"
 	"sync"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -15,8 +17,14 @@ type oracle struct {
 	meta *hosted
 	mu   struct {
 		sync.Mutex
-		waiting []func() bool // each reports whether it got its timestamps
+		waiting []waiting
 	}
+}
+
+// waiting is one who waits for timestamps until ctx is done.
+type waiting struct {
+	ctx context.Context
+	try func() bool // reports whether it got them
 }
 
 func newOracle(m *Member) *oracle {
@@ -37,7 +45,7 @@ func (o *oracle) ask(h *hosted, n int) {
 		h.Step(shard.Timestamps{First: first, N: n})
 		return
 	}
-	o.await(func() bool {
+	o.await(context.Background(), func() bool {
 		first, ok := o.alloc(n)
 		if ok {
 			h.worker.post(h, shard.Timestamps{First: first, N: n})
@@ -47,9 +55,9 @@ func (o *oracle) ask(h *hosted, n int) {
 }
 
 // await tries again whenever there may be room, and asks for it.
-func (o *oracle) await(try func() bool) {
+func (o *oracle) await(ctx context.Context, try func() bool) {
 	o.mu.Lock()
-	o.mu.waiting = append(o.mu.waiting, try)
+	o.mu.waiting = append(o.mu.waiting, waiting{ctx, try})
 	o.mu.Unlock()
 	o.meta.worker.post(o.meta, shard.ExtendOracle{})
 }
@@ -61,7 +69,12 @@ func (o *oracle) passed(h *hosted) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.mu.waiting) > 0 && o.mu.waiting[0]() {
-		o.mu.waiting = o.mu.waiting[1:]
+	o.mu.waiting = slices.DeleteFunc(o.mu.waiting, func(w waiting) bool {
+		return w.ctx.Err() != nil // nobody waits any more
+	})
+	served := 0
+	for served < len(o.mu.waiting) && o.mu.waiting[served].try() {
+		served++
 	}
+	o.mu.waiting = slices.Delete(o.mu.waiting, 0, served)
 }
