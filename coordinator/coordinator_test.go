@@ -59,6 +59,26 @@ func TestTimestampsAreShared(t *testing.T) {
 	}
 }
 
+// Each shard prewrites at a timestamp of its own; the answer tells of the one
+// at which all of it was committed.
+func TestAnswersTellTheCommitTimestamp(t *testing.T) {
+	s := newStory(t)
+	s.plan("prewrite s3 ok ts=500")
+	s.env.run(t, func() {
+		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for i := range res.Results {
+			e := &res.Results[i].Entry
+			if res.CommitTS != 500 || e.TS != 500 || e.CreateTS != 500 {
+				t.Errorf("committed at %d: %v is at %d, created at %d", res.CommitTS, e.Key, e.TS, e.CreateTS)
+			}
+		}
+	})
+}
+
 // Over the bound, a caller cleans up behind itself before it is answered.
 func TestBackgroundIsBounded(t *testing.T) {
 	e := newLockstep()

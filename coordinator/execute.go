@@ -56,12 +56,12 @@ func (c *Coordinator) Execute(
 }
 
 // gaveUp reports whether err only says that time is up and nothing happened.
+// An Unknown outcome has the same causes and is not that.
 func gaveUp(err error) bool {
-	if errors.Is(err, errNoAnswer) || errors.Is(err, errTimeIsUp) {
-		return true
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		return e.Kind == txn.Deadline || e.Kind == txn.Unavailable
 	}
-	e, ok := errors.AsType[*txn.Error](err)
-	return ok && (e.Kind == txn.Deadline || e.Kind == txn.Unavailable)
+	return errors.Is(err, errNoAnswer) || errors.Is(err, errTimeIsUp)
 }
 
 // settle waits until another attempt makes sense: what stood in the way of

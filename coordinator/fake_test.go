@@ -211,6 +211,8 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 		resp.Retry = true
 	case "tooold":
 		resp.TooOld = r.ts("ts")
+	case "invalid":
+		resp.Err = txn.Errorf(txn.Invalid, "never", "not here and not elsewhere")
 	case "blocked":
 		resp.Blocked = []shardrpc.Blocker{r.blocker()}
 	default:
@@ -294,7 +296,8 @@ func (f *fake) Prewrite(_ context.Context, req *shardrpc.PrewriteRequest) (*shar
 	}
 	resp := &shardrpc.PrewriteResponse{Reply: r.answer(), TS: max(req.BaseTS, r.ts("ts"))}
 	for _, w := range req.Writes {
-		resp.Written = append(resp.Written, txn.Written{Key: w.Key, Wrote: true})
+		resp.Written = append(resp.Written, txn.Written{Key: w.Key, Wrote: w.Kind == txn.KindSet,
+			Version: txn.Version{TS: resp.TS, CreateTS: resp.TS}})
 	}
 	return resp, nil
 }

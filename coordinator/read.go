@@ -128,6 +128,8 @@ func (s snapshot) ask(
 				return nil, err
 			}
 			return resp, nil
+		case resp.Err != nil:
+			return nil, resp.Err
 		case resp.Retry:
 			last = errNotServing
 		case resp.TooOld != 0:
