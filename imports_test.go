@@ -35,6 +35,7 @@ var (
 		{pkg: ".", imports: nil},
 		{pkg: "txn", imports: nil},
 		{pkg: "internal/env/...", imports: nil},
+		{pkg: "internal/release", imports: nil},
 		{pkg: "internal/mutant", imports: nil},
 		{pkg: "proto/...", imports: []string{"proto/...", "txn"}},
 		{pkg: "locks", imports: []string{"txn", "proto/...", "internal/mutant"}, never: storageBut("locks/...")},
@@ -66,12 +67,15 @@ var (
 			never:   storage,
 		},
 		{pkg: "client/...", imports: publicOnly, never: server},
-		{pkg: "internal/cli/...", imports: publicOnly, never: server},
+		{
+			pkg:     "internal/cli/...",
+			imports: append(slices.Clone(publicOnly), "internal/release"), never: server,
+		},
 		{
 			pkg: "internal/run",
 			imports: []string{
 				"gateway", "script", "coordinator", "shard/...", "mvcc/...", "locks", "proto/...", "txn",
-				"internal/env", "internal/mutant",
+				"internal/env", "internal/mutant", "internal/release",
 			},
 			never: []string{"jepsen/...", "bench/...", "cmd/..."},
 		},

@@ -1,15 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cairnkv/cairn/internal/release"
 )
 
 // Main is a run of the program: what it may touch, and what it is.
@@ -18,7 +20,7 @@ type Main struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
-	// Version of the program; empty = as the build says.
+	// Version of the program; empty = the release of this source.
 	Version string
 	// Extra commands, hidden or not, beside those of this package.
 	Extra []*cobra.Command
@@ -62,12 +64,4 @@ func (m *Main) RunContext(ctx context.Context, args []string) int {
 	return report(ctx, m.Stderr, err)
 }
 
-func (m *Main) version() string {
-	if m.Version != "" {
-		return m.Version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
+func (m *Main) version() string { return cmp.Or(m.Version, release.Version) }

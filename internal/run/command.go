@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -29,7 +30,7 @@ func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Start Cairn in one process",
 		Long: "gateway starts Cairn in one process: the API on --listen, its data in --data.\n" +
 			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.",
-		Version: Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		Version: release.Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.Run(cmd.Context()) },
 	}
 	g.Flags(cmd.Flags())

@@ -4,6 +4,3 @@
 // Gateway is the whole program behind cmd/gateway: a test starts it in process
 // just as main does.
 package run
-
-// Version is the release of this source.
-const Version = "0.1.0"

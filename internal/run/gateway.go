@@ -15,6 +15,7 @@ import (
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/gateway"
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/proto/transport"
 	"github.com/cairnkv/cairn/shard/member"
 	"github.com/cairnkv/cairn/txn"
@@ -87,7 +88,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	for _, s := range g.Splits {
 		splits = append(splits, []byte(s))
 	}
-	g.member, err = member.Open(member.Options{Dir: g.Data, Release: Version, Splits: splits,
+	g.member, err = member.Open(member.Options{Dir: g.Data, Release: release.Version, Splits: splits,
 		Env: g.env, CacheBytes: g.CacheMiB << 20, Log: g.log})
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	}
 	g.member.SetOwner(c.Owns)
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
-		Status: g.member.Status, Ready: g.member.Ready, Version: Version, Log: g.log,
+		Status: g.member.Status, Ready: g.member.Ready, Version: release.Version, Log: g.log,
 		Hosts: g.Hosts, AccessPProf: g.PProf})
 	return err
 }
@@ -141,7 +142,7 @@ func (g *Gateway) announce(ctx context.Context) {
 		}
 	}
 	address := g.lis.Addr().String()
-	fmt.Fprintf(g.Stdout, startMessage, Version, address, g.Data, address)
+	fmt.Fprintf(g.Stdout, startMessage, release.Version, address, g.Data, address)
 	if g.Serving != nil {
 		g.Serving(address)
 	}
