@@ -3,6 +3,7 @@ package mvcc
 import (
 	"encoding/binary"
 
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -71,24 +72,24 @@ func AppendIntent(dst []byte, i *Intent) []byte {
 
 // DecodeIntent decodes the intent on key. It shares key and b; see Clone.
 func DecodeIntent(key txn.Key, b []byte) (Intent, error) {
-	d := decoder{b: b}
-	format, flags := d.u8(), d.u8()
+	d := fields.Reader{Rest: b}
+	format, flags := d.U8(), d.U8()
 	i := Intent{
-		Key: key, Txn: txn.ID(d.u64()), BaseTS: d.ts(), TS: d.ts(), Hash: d.u64(),
-		Age:       txn.Age{At: d.ts(), ID: txn.ID(d.u64())},
-		KeysDelta: d.varint(), BytesDelta: d.varint(),
+		Key: key, Txn: txn.ID(d.U64()), BaseTS: d.TS(), TS: d.TS(), Hash: d.U64(),
+		Age:       txn.Age{At: d.TS(), ID: txn.ID(d.U64())},
+		KeysDelta: d.Varint(), BytesDelta: d.Varint(),
 		IsPrimary: flags&intentPrimary != 0, Wrote: flags&intentWrote != 0,
 	}
 	switch {
-	case d.bad:
+	case d.Bad:
 		return Intent{}, corrupt("an intent of %d bytes ends early", len(b))
 	case format != intentFormat || flags&^intentFlags != 0:
 		return Intent{}, corrupt(
 			"intent format %d flags %#x are unknown to this release", format, flags)
-	case i.IsPrimary && len(d.b) > 0:
+	case i.IsPrimary && len(d.Rest) > 0:
 		return Intent{}, corrupt("an intent on its primary key names another")
 	}
-	i.Primary = txn.Key(d.b)
+	i.Primary = txn.Key(d.Rest)
 	if i.IsPrimary {
 		i.Primary = key
 	}

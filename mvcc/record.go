@@ -3,6 +3,7 @@ package mvcc
 import (
 	"encoding/binary"
 
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -25,7 +26,7 @@ func AppendRecord(dst []byte, r *txn.Record) []byte {
 	for _, k := range r.Keys {
 		n := sharedPrefix(last, k)
 		dst = binary.AppendUvarint(dst, uint64(n))
-		dst = appendBytes(dst, k[n:])
+		dst = fields.AppendBytes(dst, k[n:])
 		last = k
 	}
 	return dst
@@ -44,26 +45,26 @@ func sharedPrefix(a, b []byte) int {
 // DecodeRecord decodes the record of id, whose primary key is primary. It
 // shares primary and nothing of b.
 func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
-	d := decoder{b: b}
-	format, status := d.u8(), txn.Status(d.u8())
+	d := fields.Reader{Rest: b}
+	format, status := d.U8(), txn.Status(d.U8())
 	r := txn.Record{
 		Txn: id, Primary: primary, Status: status,
-		BaseTS: d.ts(), MaxTS: d.ts(), CommitTS: d.ts(), Hash: d.u64(),
+		BaseTS: d.TS(), MaxTS: d.TS(), CommitTS: d.TS(), Hash: d.U64(),
 	}
-	count := d.uvarint()
+	count := d.Uvarint()
 	switch {
-	case d.bad:
+	case d.Bad:
 	case format != recordFormat:
 		return txn.Record{}, corrupt("record format %d is unknown to this release", format)
 	case status == txn.Absent || status > txn.Aborted:
 		return txn.Record{}, corrupt("record %v has status %v", id, status)
-	case count > txn.WriteKeysMax || count > uint64(len(d.b)):
+	case count > txn.WriteKeysMax || count > uint64(len(d.Rest)):
 		return txn.Record{}, corrupt("record %v has %d keys", id, count)
 	}
-	if count > 0 && !d.bad {
+	if count > 0 && !d.Bad {
 		r.Keys = decodeKeys(&d, int(count))
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return txn.Record{}, corrupt("record %v does not end where it should", id)
 	}
 	return r, nil
@@ -71,19 +72,19 @@ func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
 
 // decodeKeys undoes the cutting of AppendRecord. Cut keys can stand for far
 // more bytes than they take: recordKeyBytesMax bounds that.
-func decodeKeys(d *decoder, count int) []txn.Key {
+func decodeKeys(d *fields.Reader, count int) []txn.Key {
 	keys := make([]txn.Key, 0, count)
 	var last txn.Key
 	total := 0
 	for range count {
-		shared := d.uvarint()
-		rest := d.bytes()
+		shared := d.Uvarint()
+		rest := d.Bytes()
 		if shared > uint64(len(last)) {
-			d.fail()
+			d.Bad = true
 			return nil
 		}
 		if total += int(shared) + len(rest); total > recordKeyBytesMax {
-			d.fail()
+			d.Bad = true
 			return nil
 		}
 		k := make(txn.Key, 0, int(shared)+len(rest))

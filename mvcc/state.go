@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -34,21 +35,21 @@ func AppendShardState(dst []byte, s *ShardState) []byte {
 
 // DecodeShardState decodes a shard's state. It shares nothing with b.
 func DecodeShardState(b []byte) (ShardState, error) {
-	d := decoder{b: b}
-	format := d.u8()
+	d := fields.Reader{Rest: b}
+	format := d.U8()
 	s := ShardState{
-		AppliedIndex: d.u64(), AppliedTerm: d.u64(), Epoch: d.u64(),
-		ClosedTS: d.ts(), RecordFloor: d.ts(),
-		Keys: int64(d.u64()), Bytes: int64(d.u64()),
+		AppliedIndex: d.U64(), AppliedTerm: d.U64(), Epoch: d.U64(),
+		ClosedTS: d.TS(), RecordFloor: d.TS(),
+		Keys: int64(d.U64()), Bytes: int64(d.U64()),
 	}
 	switch {
-	case d.bad:
+	case d.Bad:
 		return ShardState{}, corrupt("a shard state of %d bytes does not decode", len(b))
 	case format != shardStateFormat:
 		return ShardState{}, corrupt("shard state format %d is unknown to this release", format)
 	}
-	if len(d.b) > 0 {
-		s.ConfState = bytes.Clone(d.b)
+	if len(d.Rest) > 0 {
+		s.ConfState = bytes.Clone(d.Rest)
 	}
 	return s, nil
 }

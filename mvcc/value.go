@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -52,8 +53,8 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 		dst = appendTimestamp(dst, v.Expiry)
 	}
 	if flags&flagAnnotated != 0 {
-		dst = appendString(dst, v.Principal)
-		dst = appendString(dst, v.Message)
+		dst = fields.AppendBytes(dst, v.Principal)
+		dst = fields.AppendBytes(dst, v.Message)
 	}
 	return append(dst, v.Value.Data...)
 }
@@ -61,11 +62,11 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 // DecodeVersion decodes a version that lies at ts. Its payload shares b.
 // What no release has written is an error with reason ReasonCorruption.
 func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
-	d := decoder{b: b}
-	format, kind, typ, flags := d.u8(), txn.Kind(d.u8()), txn.Type(d.u8()), d.u8()
-	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.u64()), Revision: d.count()}
+	d := fields.Reader{Rest: b}
+	format, kind, typ, flags := d.U8(), txn.Kind(d.U8()), txn.Type(d.U8()), d.U8()
+	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.U64()), Revision: d.Number()}
 	switch {
-	case d.bad:
+	case d.Bad:
 	case format != versionFormat:
 		return txn.Version{}, corrupt("version format %d is unknown to this release", format)
 	case flags&^flagsKnown != 0:
@@ -80,18 +81,18 @@ func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
 		v.CreateTS, v.First = ts, v.Revision
 	}
 	if flags&flagCreate != 0 {
-		v.CreateTS, v.First = d.ts(), d.count()
+		v.CreateTS, v.First = d.TS(), d.Number()
 	}
 	if flags&flagExpiry != 0 {
-		v.Expiry = d.ts()
+		v.Expiry = d.TS()
 	}
 	if flags&flagAnnotated != 0 {
-		v.Principal, v.Message = string(d.bytes()), string(d.bytes())
+		v.Principal, v.Message = string(d.Bytes()), string(d.Bytes())
 	}
-	if d.bad {
+	if d.Bad {
 		return txn.Version{}, corrupt("a version of %d bytes ends early", len(b))
 	}
-	v.Value = txn.Value{Type: typ, Data: d.b}
+	v.Value = txn.Value{Type: typ, Data: d.Rest}
 	if err := checkPayload(&v); err != nil {
 		return txn.Version{}, err
 	}

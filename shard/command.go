@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -92,7 +93,7 @@ func (c *command) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, c.term)
 	dst = binary.AppendUvarint(dst, c.epoch)
 	if c.kind == cmdMeta {
-		return appendBytes(dst, c.body)
+		return fields.AppendBytes(dst, c.body)
 	}
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.txn))
 	dst = binary.AppendUvarint(dst, uint64(c.ts))
@@ -105,18 +106,18 @@ func (c *command) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(c.age.At))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(c.age.ID))
 		dst = binary.BigEndian.AppendUint64(dst, c.hash)
-		dst = appendBytes(dst, c.primary)
+		dst = fields.AppendBytes(dst, c.primary)
 		return appendOps(dst, c.ops)
 	case cmdResolve:
 		dst = binary.AppendUvarint(dst, uint64(len(c.keys)))
 		for _, k := range c.keys {
-			dst = appendBytes(dst, k)
+			dst = fields.AppendBytes(dst, k)
 		}
 		return dst
 	default: // cmdDecide
 		dst = binary.AppendUvarint(dst, uint64(c.baseTS))
 		dst = append(dst, byte(c.from), byte(c.to))
-		return appendBytes(dst, c.primary)
+		return fields.AppendBytes(dst, c.primary)
 	}
 }
 
@@ -124,165 +125,77 @@ func appendOps(dst []byte, ops []op) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(ops)))
 	for i := range ops {
 		o := &ops[i]
-		dst = appendBytes(dst, o.key)
+		dst = fields.AppendBytes(dst, o.key)
 		dst = append(dst, 0)
 		if o.wrote {
 			dst[len(dst)-1] = 1
 		}
 		dst = binary.AppendVarint(dst, o.keys)
 		dst = binary.AppendVarint(dst, o.bytes)
-		dst = appendBytes(dst, o.value)
+		dst = fields.AppendBytes(dst, o.value)
 	}
 	return dst
 }
 
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-}
-
 // decodeEntry decodes what appendEntry wrote. The commands share b.
 func decodeEntry(b []byte) ([]command, error) {
-	d := decoder{b: b}
-	if v := d.u8(); v != entryVersion && !d.bad {
+	d := fields.Reader{Rest: b}
+	if v := d.U8(); v != entryVersion && !d.Bad {
 		return nil, fmt.Errorf("raft entry version %d is unknown to this release", v)
 	}
-	d.uvarint() // closedTS
-	n := d.uvarint()
-	if n > uint64(len(d.b)/commandBytesMin) {
-		return nil, fmt.Errorf("a raft entry of %d bytes claims %d commands", len(b), n)
-	}
-	commands := make([]command, n)
+	d.Uvarint() // closedTS
+	commands := make([]command, d.Count(commandBytesMin))
 	for i := range commands {
-		if err := d.command(&commands[i]); err != nil {
+		if err := decodeCommand(&d, &commands[i]); err != nil {
 			return nil, err
 		}
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return nil, fmt.Errorf("a raft entry of %d bytes does not decode", len(b))
 	}
 	return commands, nil
 }
 
-func (d *decoder) command(c *command) error {
-	c.kind, c.flags = commandKind(d.u8()), d.u8()
-	c.proposal, c.term, c.epoch = d.u64(), d.uvarint(), d.uvarint()
+func decodeCommand(d *fields.Reader, c *command) error {
+	c.kind, c.flags = commandKind(d.U8()), d.U8()
+	c.proposal, c.term, c.epoch = d.U64(), d.Uvarint(), d.Uvarint()
 	if c.flags&^flagsKnown != 0 {
 		return fmt.Errorf("command flags %#x are unknown to this release", c.flags)
 	}
 	if c.kind == cmdMeta {
-		c.body = d.bytes()
+		c.body = d.Bytes()
 		return nil
 	}
-	c.txn, c.ts = txn.ID(d.u64()), d.ts()
+	c.txn, c.ts = txn.ID(d.U64()), d.UvarintTS()
 	switch c.kind {
 	case cmdWrite:
-		c.ops = d.ops()
+		c.ops = decodeOps(d)
 	case cmdPrewrite:
-		c.baseTS, c.maxTS = d.ts(), d.ts()
-		c.age = txn.Age{At: d.ts(), ID: txn.ID(d.u64())}
-		c.hash, c.primary = d.u64(), d.bytes()
-		c.ops = d.ops()
+		c.baseTS, c.maxTS = d.UvarintTS(), d.UvarintTS()
+		c.age = txn.Age{At: d.UvarintTS(), ID: txn.ID(d.U64())}
+		c.hash, c.primary = d.U64(), d.Bytes()
+		c.ops = decodeOps(d)
 	case cmdResolve:
-		c.keys = make([]txn.Key, d.count())
+		c.keys = make([]txn.Key, d.Count(1))
 		for i := range c.keys {
-			c.keys[i] = d.bytes()
+			c.keys[i] = d.Bytes()
 		}
 	case cmdDecide:
-		c.baseTS = d.ts()
-		c.from, c.to = txn.Mask(d.u8()), txn.Status(d.u8())
-		c.primary = d.bytes()
+		c.baseTS = d.UvarintTS()
+		c.from, c.to = txn.Mask(d.U8()), txn.Status(d.U8())
+		c.primary = d.Bytes()
 	default:
 		return fmt.Errorf("command kind %d is unknown to this release", c.kind)
 	}
 	return nil
 }
 
-func (d *decoder) ops() []op {
-	ops := make([]op, d.count())
+func decodeOps(d *fields.Reader) []op {
+	ops := make([]op, d.Count(1))
 	for i := range ops {
 		o := &ops[i]
-		o.key, o.wrote = d.bytes(), d.bool()
-		o.keys, o.bytes, o.value = d.varint(), d.varint(), d.bytes()
+		o.key, o.wrote = d.Bytes(), d.Bool()
+		o.keys, o.bytes, o.value = d.Varint(), d.Varint(), d.Bytes()
 	}
 	return ops
-}
-
-// decoder cuts fields from the front of b; the first that does not fit sets
-// bad, and what follows reads as zero.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) fail() { d.b, d.bad = nil, true }
-
-func (d *decoder) u8() byte {
-	if len(d.b) == 0 {
-		d.fail()
-		return 0
-	}
-	v := d.b[0]
-	d.b = d.b[1:]
-	return v
-}
-
-func (d *decoder) bool() bool {
-	v := d.u8()
-	if v > 1 {
-		d.fail()
-	}
-	return v == 1
-}
-
-func (d *decoder) u64() uint64 {
-	if len(d.b) < 8 {
-		d.fail()
-		return 0
-	}
-	v := binary.BigEndian.Uint64(d.b)
-	d.b = d.b[8:]
-	return v
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-// count reads how many items follow; each takes at least a byte.
-func (d *decoder) count() int {
-	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.fail()
-		return 0
-	}
-	return int(n)
-}
-
-func (d *decoder) ts() txn.Timestamp { return txn.Timestamp(d.uvarint()) }
-
-func (d *decoder) bytes() []byte {
-	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.fail()
-		return nil
-	}
-	v := d.b[:n:n]
-	d.b = d.b[n:]
-	return v
 }

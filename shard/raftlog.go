@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -55,12 +56,12 @@ func appendLogEntry(dst []byte, e *raftpb.Entry) []byte {
 }
 
 func decodeLogEntry(index uint64, b []byte) (*raftpb.Entry, error) {
-	d := decoder{b: b}
-	term, kind := d.uvarint(), raftpb.EntryType(d.u8())
-	if d.bad {
+	d := fields.Reader{Rest: b}
+	term, kind := d.Uvarint(), raftpb.EntryType(d.U8())
+	if d.Bad {
 		return nil, fmt.Errorf("log entry %d of %d bytes does not decode", index, len(b))
 	}
-	return &raftpb.Entry{Index: &index, Term: &term, Type: &kind, Data: d.b}, nil
+	return &raftpb.Entry{Index: &index, Term: &term, Type: &kind, Data: d.Rest}, nil
 }
 
 // writeLog puts an append into a batch of the log engine.
@@ -94,9 +95,9 @@ func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*r
 	if v, ok, err := engine.Get(logKey(shard, 'h')); err != nil {
 		return nil, err
 	} else if ok {
-		d := decoder{b: v}
-		term, vote, commit := d.uvarint(), d.uvarint(), d.uvarint()
-		if d.bad {
+		d := fields.Reader{Rest: v}
+		term, vote, commit := d.Uvarint(), d.Uvarint(), d.Uvarint()
+		if d.Bad {
 			return nil, logCorrupt(shard, "hard state")
 		}
 		l.hard = &raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}
@@ -104,8 +105,8 @@ func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*r
 	if v, ok, err := engine.Get(logKey(shard, 't')); err != nil {
 		return nil, err
 	} else if ok {
-		d := decoder{b: v}
-		if l.first, l.firstTerm = d.uvarint(), d.uvarint(); d.bad {
+		d := fields.Reader{Rest: v}
+		if l.first, l.firstTerm = d.Uvarint(), d.Uvarint(); d.Bad {
 			return nil, logCorrupt(shard, "truncated position")
 		}
 	}
