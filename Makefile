@@ -57,6 +57,10 @@ bench: ## All benchmarks
 long-sim: ## The simulator over SEEDS=2000 seeds
 	CAIRN_SIM_SEEDS=$(SEEDS) go test ./jepsen/sim/ -run TestLong -count=1 -timeout=30m -v
 
+.PHONY: long-mutants
+long-mutants: ## Plant every known bug and say after how many seeds the simulator finds it
+	go test -tags mutants ./jepsen/sim/ -run TestMutants -count=1 -timeout=30m -v
+
 .PHONY: long-kill
 long-kill: ## kill -9 in the middle of an import of the Go sources, KILLS=10 times
 	CAIRN_KILLS=$(KILLS) go test ./jepsen/ -run TestKill -count=1 -timeout=30m -v

@@ -1,0 +1,46 @@
+// Package sim is the seeded simulator (tier A of docs/architecture.md): whole
+// installations of Cairn in one goroutine, in virtual time, with faults, and
+// an exact oracle for what clients were told.
+//
+// A seed chooses everything: machines and shards, keys and clients, workloads,
+// which faults there are and how bad (plan.go), and then each single choice of
+// the run: which task goes on, how long a message or a sync takes, when who
+// crashes and what of the un-synced commits is left. The same seed is the same
+// run, event by event; its trace hash says so.
+//
+// What runs is the product: coordinator.Coordinator, shard.Replica, package
+// mvcc over its map engine. What is simulated is around it: env.Env with tasks
+// as coroutines (process.go, task.go), the driver of the replicas with its
+// disk (member.go, node.go), the network (network.go), clients (client.go).
+//
+// At the end of a run the faults stop, everything is restarted and read, and
+// the checker (check.go) replays the committed transactions in the order of
+// their timestamps on a plain model. That must reproduce every answer that any
+// client got and every version that is left, and keep real-time order; a
+// transaction that failed left nothing; one whose client was not told is there
+// whole or not at all. Another restart, from the log alone, must come to the
+// same state.
+//
+// # How to read a failing seed
+//
+// A failure prints the violation with the operations involved, the plan of the
+// seed, and the command that shows it again, line by line:
+//
+//	CAIRN_SIM_SEED=123 go test ./jepsen/sim -run TestSeed -v
+//
+// Begin with the violation. A timestamp in it is a place in the order of
+// commits: search the operations for the ones just before it on the same key.
+// "moments" are the order in real time; txn ids name each attempt, session
+// before the dot: which session lived in which process is in the trace, as are
+// starts, ends and what a crash left. If the trace does not tell enough, add
+// calls of world.say where you want to look; what it prints is hashed, but no
+// choice depends on it, so the run stays the same one.
+//
+// First ask whether the simulator itself is wrong. If it is not: fix the bug,
+// leave a directed test beside the fix, and keep the seed in its comment.
+//
+// The seeds of the quick tier are those that fit into its time, from 1;
+// CAIRN_SIM_SEED begins elsewhere, CAIRN_SIM_SECONDS gives another time. make
+// long-sim runs CAIRN_SIM_SEEDS of them. With the build tag mutants,
+// TestMutants plants bugs and says after how many seeds each is found.
+package sim

@@ -1,0 +1,277 @@
+package sim
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/cairnkv/cairn/locks"
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
+)
+
+const tickInterval = 40 * time.Millisecond
+
+// member drives the replicas of one process, as package shard/member does
+// with goroutines.
+type member struct {
+	p        *process
+	replicas []*replica // by shard
+	full     atomic.Pointer[txn.Error]
+	meta     *replica // nil: another member has it
+	state    *meta.State
+	appends  []waitingAppend
+	writing  bool // a group of appends is on its way to the disk
+}
+
+type waitingAppend struct {
+	rep *replica
+	a   *shard.Append
+}
+
+// replica is a shard.Replica with what its driver remembers.
+type replica struct {
+	m        *member
+	r        *shard.Replica
+	requests map[uint64]func(any)
+	lastID   uint64
+	asks     uint64 // numbers the requests to the oracle
+	draining bool   // its effects will be taken soon
+}
+
+func startMember(p *process) error {
+	n := p.node
+	m := &member{p: p}
+	p.member = m
+	points := locks.NewTSCache(p.w.plan.cacheSlots)
+	newest := new(shard.Newest)
+	for _, route := range n.hosts {
+		o := shard.Options{Member: raftMember, Route: route, State: n.state, Log: n.log,
+			Points: points, Newest: newest, Env: p, Full: &m.full}
+		rep := &replica{m: m, requests: map[uint64]func(any){}}
+		if route.Shard == shardrpc.MetaShard {
+			state, err := meta.Load(n.state)
+			if err != nil {
+				return err
+			}
+			m.meta, m.state, o.Meta = rep, state, state
+		}
+		r, err := shard.New(o)
+		if err != nil {
+			return err
+		}
+		rep.r = r
+		m.replicas = append(m.replicas, rep)
+		rep.drainSoon()
+		rep.tickLater(p.w.between(0, tickInterval))
+	}
+	m.flushLater()
+	return nil
+}
+
+// close is the orderly end of a member whose tasks have ended.
+func (m *member) close() {
+	for _, rep := range m.replicas {
+		rep.r.Close()
+	}
+	for _, eng := range []*mvcc.Mem{m.p.node.state, m.p.node.log} {
+		if err := eng.Flush(); err != nil {
+			m.p.w.violate("%s does not close: %w", m.p.name, err)
+		}
+	}
+}
+
+func (m *member) replica(id shardrpc.ShardID) *replica {
+	for _, rep := range m.replicas {
+		if rep.r.Route().Shard == id {
+			return rep
+		}
+	}
+	return nil
+}
+
+// serving reports whether all replicas of m serve.
+func (m *member) serving() bool {
+	for _, rep := range m.replicas {
+		if !rep.r.Status().Serving {
+			return false
+		}
+	}
+	return true
+}
+
+func (rep *replica) step(ev shard.Event) {
+	rep.r.Step(ev)
+	rep.drainSoon()
+}
+
+// drainSoon lets several steps share their effects, or not.
+func (rep *replica) drainSoon() {
+	if rep.draining {
+		return
+	}
+	rep.draining = true
+	w := rep.m.p.w
+	delay := time.Duration(0)
+	if w.oneIn(3) {
+		delay = w.between(0, 300*time.Microsecond)
+	}
+	w.on(rep.m.p, delay, "drain", rep.drain)
+}
+
+func (rep *replica) drain() {
+	rep.draining = false
+	w := rep.m.p.w
+	e := rep.r.Effects()
+	switch {
+	case e.Failed != nil:
+		w.violate("shard %d of %s cannot go on: %w", rep.r.Route().Shard, rep.m.p.name, e.Failed)
+		return
+	case len(e.Messages) > 0:
+		w.violate("shard %d, a group of one, sends %v", rep.r.Route().Shard, e.Messages[0])
+		return
+	}
+	if e.Append != nil {
+		rep.m.appends = append(rep.m.appends, waitingAppend{rep, e.Append})
+		rep.m.writeNext()
+	}
+	for _, r := range e.Replies {
+		answer := rep.requests[r.ID]
+		delete(rep.requests, r.ID)
+		answer(r.Msg)
+	}
+	if e.AskOracle > 0 {
+		rep.askOracle(e.AskOracle)
+	}
+	for _, id := range e.AskOwner {
+		rep.askOwner(id)
+	}
+}
+
+func (rep *replica) tickLater(delay time.Duration) {
+	rep.m.p.w.on(rep.m.p, delay, "tick", func() {
+		rep.step(shard.Tick{})
+		if rep == rep.m.meta {
+			rep.step(shard.ExtendOracle{})
+		}
+		rep.tickLater(tickInterval)
+	})
+}
+
+// writeNext appends what all replicas want appended, then syncs once, then
+// tells them.
+func (m *member) writeNext() {
+	if m.writing || len(m.appends) == 0 {
+		return
+	}
+	m.writing = true
+	group := m.appends
+	m.appends = nil
+	w, log := m.p.w, m.p.node.log
+	b := log.NewBatch()
+	sync := false
+	for i, g := range group {
+		g.a.WriteTo(b)
+		sync = sync || g.a.Sync
+		if last := i == len(group)-1; last || w.oneIn(2) { // a crash may part them
+			if err := b.Commit(false); err != nil {
+				w.violate("the log of %s: %w", m.p.name, err)
+			}
+			b.Close()
+			b = log.NewBatch()
+		}
+	}
+	b.Close()
+	took := w.between(0, 50*time.Microsecond)
+	if sync {
+		took = m.p.node.syncTime()
+	}
+	// The disk works on while the process is paused.
+	w.on(nil, took, "synced", func() {
+		if !m.p.alive {
+			return
+		}
+		if sync {
+			if err := log.Flush(); err != nil {
+				w.violate("the log of %s: %w", m.p.name, err)
+			}
+		}
+		w.on(m.p, 0, "appended", func() { m.appended(group) })
+	})
+}
+
+func (m *member) appended(group []waitingAppend) {
+	m.writing = false
+	for _, g := range group {
+		g.rep.step(shard.Appended{})
+	}
+	m.writeNext()
+}
+
+// flushLater lets the state engine reach the disk now and then, and tells the
+// replicas how much of them did.
+func (m *member) flushLater() {
+	w := m.p.w
+	w.on(m.p, w.between(10*time.Millisecond, 300*time.Millisecond), "flush", func() {
+		state := m.p.node.state
+		if w.hit(w.plan.flush) {
+			if err := state.Flush(); err != nil {
+				w.violate("the state of %s: %w", m.p.name, err)
+			}
+		}
+		for _, rep := range m.replicas {
+			rep.tellDurable(state)
+		}
+		m.flushLater()
+	})
+}
+
+func (rep *replica) tellDurable(state mvcc.Engine) {
+	w, id := rep.m.p.w, rep.r.Route().Shard
+	s, ok, err := mvcc.GetShardState(state, uint64(id), true)
+	if err != nil || !ok {
+		w.violate("shard %d has no durable state: %w", id, err)
+		return
+	}
+	before := rep.r.LogBytes()
+	rep.step(shard.Durable{Index: s.AppliedIndex})
+	if rep.r.LogBytes() < before {
+		w.saw("log truncated")
+	}
+}
+
+// request hands a request to a replica; answer is called at most once.
+func (m *member) request(id shardrpc.ShardID, msg any, answer func(any)) {
+	rep := m.replica(id)
+	rep.lastID++
+	rep.requests[rep.lastID] = answer
+	rep.step(shard.Request{ID: rep.lastID, Msg: msg})
+}
+
+// read and validate run on a task of the caller.
+func (m *member) read(ctx context.Context, msg *shardrpc.ReadRequest) (
+	*shardrpc.ReadResponse, error,
+) {
+	return m.replica(msg.Shard).r.Read(ctx, msg)
+}
+
+func (m *member) validate(ctx context.Context, msg *shardrpc.ValidateRequest) (
+	*shardrpc.Reply, error,
+) {
+	return m.replica(msg.Shard).r.Validate(ctx, msg)
+}
+
+// alive answers whether a session is open, as far as this member knows.
+func (m *member) alive(session uint32) txn.Owner {
+	switch {
+	case m.meta == nil || !m.meta.r.Status().Serving:
+		return txn.OwnerUnknown
+	case m.state.Alive(session):
+		return txn.OwnerWorking
+	default:
+		return txn.OwnerGone
+	}
+}

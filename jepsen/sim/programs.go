@@ -1,0 +1,128 @@
+package sim
+
+import "github.com/cairnkv/cairn/txn"
+
+// program is any one-shot transaction that is valid.
+func (r *runner) program() txn.Program {
+	var p txn.Program
+	if r.w.oneIn(2) {
+		p.If = r.test(3)
+	}
+	for range r.w.number(1, 5) {
+		p.Then = append(p.Then, r.anyOp())
+	}
+	for range r.w.number(0, 3) {
+		p.Else = append(p.Else, r.anyOp())
+	}
+	return p
+}
+
+// test is a tree of at most depth levels.
+func (r *runner) test(depth int) txn.Test {
+	if depth <= 1 || r.w.oneIn(2) {
+		key := r.key()
+		return txn.Test{Kind: txn.TestKey, Key: key, Cond: r.cond(key, 1)}
+	}
+	kind := pick(r.w.chance, []txn.TestKind{txn.TestAll, txn.TestAny, txn.TestNot})
+	n := 1
+	if kind != txn.TestNot {
+		n = r.w.number(1, 3)
+	}
+	t := txn.Test{Kind: kind}
+	for range n {
+		t.Of = append(t.Of, r.test(depth-1))
+	}
+	return t
+}
+
+// cond asks something of a key with the probability 1/one, often what clients
+// have last seen there.
+func (r *runner) cond(key txn.Key, one int) txn.Cond {
+	var c txn.Cond
+	if !r.w.oneIn(one) {
+		return c
+	}
+	known := r.w.known.newest[string(key)]
+	switch r.w.IntN(6) {
+	case 0:
+		c.Absent = true
+	case 1:
+		c.Present = true
+	case 2:
+		v := known.Value
+		if v.Data == nil {
+			v = txn.StringValue("nobody wrote this")
+		}
+		c.Value = &v
+	case 3:
+		rev := known.Revision
+		if r.w.oneIn(4) {
+			rev = int64(r.w.number(-1, 4))
+		}
+		c.Revision = &rev
+	case 4:
+		ts := known.TS
+		c.CommitTS = &ts
+	default:
+		c.Present, c.Absent = r.w.oneIn(2), false
+		rev := known.Revision
+		c.Revision = &rev
+	}
+	return c
+}
+
+func (r *runner) anyOp() txn.Op {
+	if r.w.oneIn(3) {
+		return r.readOp()
+	}
+	return r.writeOp(r.key())
+}
+
+func (r *runner) readOp() txn.Op {
+	if r.w.oneIn(2) {
+		return txn.Op{Kind: txn.OpGet, Key: r.key(), KeysOnly: r.w.oneIn(5)}
+	}
+	op := txn.Op{Kind: txn.OpRange, Span: r.span(), Reverse: r.w.oneIn(3)}
+	switch r.w.IntN(4) {
+	case 0:
+		op.CountOnly = true
+	case 1:
+		op.KeysOnly = true
+	}
+	if r.w.oneIn(2) {
+		op.Limit = r.w.number(1, 4)
+	}
+	return op
+}
+
+func (r *runner) writeOp(key txn.Key) txn.Op {
+	op := txn.Op{Key: key, ReturnPrev: r.w.oneIn(3)}
+	switch r.w.IntN(8) {
+	case 0, 1:
+		op.Kind, op.Cond = txn.OpDelete, r.cond(key, 3)
+	case 2:
+		op.Kind, op.ReturnPrev, op.TTL = txn.OpExtend, false, r.ttl()
+	default:
+		op.Kind, op.Cond, op.Value = txn.OpSet, r.cond(key, 2), r.value()
+		op.NoHistory = r.w.oneIn(8)
+		switch r.w.IntN(4) {
+		case 0:
+			op.TTL = r.ttl()
+		case 1:
+			op.KeepTTL = true
+		}
+	}
+	return op
+}
+
+// ttl is in milliseconds; some end while the run goes on.
+func (r *runner) ttl() int64 {
+	switch r.w.IntN(4) {
+	case 0:
+		return 0
+	case 1:
+		return int64(r.w.number(1, 20))
+	default:
+		return int64(r.w.number(20, 3000))
+	}
+}

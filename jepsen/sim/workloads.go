@@ -1,0 +1,265 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// workload is a kind of operation that clients do.
+type workload struct {
+	name string
+	run  func(*runner) error
+}
+
+func workloads() []workload {
+	return []workload{
+		{"program", runProgram},
+		{"set", runSet},
+		{"blind batch", runBlindBatch},
+		{"interactive", runInteractive},
+		{"append", runAppend},
+		{"transfer", runTransfer},
+		{"write skew", runSkew},
+		{"count", runCount},
+		{"snapshot", runSnapshot},
+		{"get", runGet},
+		{"scan", runScan},
+		{"read-only", runReadOnly},
+	}
+}
+
+func runProgram(r *runner) error { return r.execute(r.program()) }
+
+// runSet is one conditional write of one key, as most requests are.
+func runSet(r *runner) error {
+	return r.execute(txn.Program{Then: []txn.Op{r.writeOp(r.key())}})
+}
+
+func runBlindBatch(r *runner) error {
+	var p txn.Program
+	for range r.w.number(1, 8) {
+		p.Then = append(p.Then, txn.Op{Kind: txn.OpSet, Key: r.key(), Value: r.value()})
+	}
+	return r.execute(p)
+}
+
+func runInteractive(r *runner) error {
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		for range s.w.number(1, 6) {
+			if _, err := s.do(s.anyOp()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// runAppend adds to a list, as list-append tests do.
+func runAppend(r *runner) error {
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		for range s.w.number(1, 3) {
+			key := s.key()
+			got, err := s.do(txn.Op{Kind: txn.OpGet, Key: key})
+			if err != nil {
+				return err
+			}
+			list := bytes.Clone(got.Entry.Value.Data)
+			if len(list) > 200 {
+				list = nil
+			}
+			s.values++
+			list = fmt.Appendf(list, "|a%d.%d", s.runner.op.ID, s.values)
+			set := txn.Op{Kind: txn.OpSet, Key: key, Value: txn.BytesValue(list)}
+			if _, err := s.do(set); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// runTransfer moves something from one account to another.
+func runTransfer(r *runner) error {
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		from, to := s.key(), s.key()
+		var balance [2]int64
+		for i, key := range []txn.Key{from, to} {
+			got, err := s.do(txn.Op{Kind: txn.OpGet, Key: key})
+			if err != nil {
+				return err
+			}
+			balance[i] = 100
+			if got.OK && got.Entry.Value.Type == txn.Int {
+				balance[i] = got.Entry.Value.Int()
+			}
+		}
+		if from.Compare(to) == 0 {
+			return nil
+		}
+		amount := int64(s.w.number(1, 10))
+		_, err := s.do(txn.Op{Kind: txn.OpSet, Key: from, Value: txn.IntValue(balance[0] - amount)})
+		if err == nil {
+			_, err = s.do(txn.Op{Kind: txn.OpSet, Key: to, Value: txn.IntValue(balance[1] + amount)})
+		}
+		return err
+	})
+}
+
+// runSkew reads two keys and writes one of them: of two such transactions
+// that cross, one must lose.
+func runSkew(r *runner) error {
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		a := s.w.IntN(len(s.w.plan.keys))
+		pair := [2]txn.Key{userKey(s.w.plan.keys[a]),
+			userKey(s.w.plan.keys[len(s.w.plan.keys)-1-a])}
+		for _, key := range pair {
+			if _, err := s.do(txn.Op{Kind: txn.OpGet, Key: key}); err != nil {
+				return err
+			}
+		}
+		_, err := s.do(txn.Op{Kind: txn.OpSet, Key: pair[s.w.IntN(2)], Value: s.value()})
+		return err
+	})
+}
+
+// runCount counts a range and writes into it or elsewhere: phantoms show.
+func runCount(r *runner) error {
+	span := r.span()
+	count := txn.Op{Kind: txn.OpRange, Span: span, CountOnly: true}
+	if r.w.oneIn(3) {
+		count.Limit, count.Reverse = r.w.number(1, 4), r.w.oneIn(2)
+	}
+	if r.w.oneIn(3) {
+		return r.execute(txn.Program{Then: []txn.Op{count, r.writeOp(r.key())}})
+	}
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		got, err := s.do(count)
+		if err != nil {
+			return err
+		}
+		write := txn.Op{Kind: txn.OpSet, Key: s.key(), Value: txn.IntValue(got.Count)}
+		if s.w.oneIn(3) {
+			write = txn.Op{Kind: txn.OpDelete, Key: s.key()}
+		}
+		_, err = s.do(write)
+		return err
+	})
+}
+
+// recentMax is how many of the oracle's last answers a snapshot is taken from:
+// it may be that of a transaction which has not even been prepared (T6).
+const recentMax = 8
+
+// oldStamp is a timestamp of the past, often exactly that of a commit.
+func (r *runner) oldStamp() txn.Timestamp {
+	if len(r.w.known.stamps) == 0 {
+		return 0
+	}
+	at := pick(r.w.chance, r.w.known.stamps)
+	last := r.w.issued[max(0, len(r.w.issued)-recentMax):]
+	switch r.w.IntN(8) {
+	case 0:
+		return at - 1
+	case 1:
+		return at - txn.Timestamp(r.w.Int64N(1_000_000))
+	case 2, 3:
+		return pick(r.w.chance, last).first
+	case 4, 5: // the last moment of a value, or the first without it
+		known := r.w.known.newest[string(r.key())]
+		if known.Expiry != 0 && known.Expiry <= last[0].first {
+			at = known.Expiry - txn.Timestamp(r.w.IntN(2))
+		}
+	}
+	return at
+}
+
+func runSnapshot(r *runner) error {
+	at := r.oldStamp()
+	switch r.w.IntN(3) {
+	case 0:
+		return r.get(coordinator.Read{At: at, Keys: r.keys()})
+	case 1:
+		_, err := r.scan(r.anyScan(at))
+		return err
+	default:
+		return r.interact(coordinator.BeginOptions{At: at}, func(s *session) error {
+			for range s.w.number(1, 4) {
+				if _, err := s.do(s.readOp()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// keys are some, each once.
+func (r *runner) keys() []txn.Key {
+	var keys []txn.Key
+	for _, i := range r.w.Perm(len(r.w.plan.keys))[:r.w.number(1, min(5, len(r.w.plan.keys)))] {
+		keys = append(keys, userKey(r.w.plan.keys[i]))
+	}
+	return keys
+}
+
+func runGet(r *runner) error {
+	read := coordinator.Read{Keys: r.keys()}
+	if r.w.oneIn(3) {
+		rev := int64(r.w.IntN(4))
+		if known := r.w.known.newest[string(read.Keys[0])]; r.w.oneIn(2) && known.Revision > 0 {
+			rev = r.w.Int64N(known.Revision + 1)
+		}
+		read.Revision = &rev
+	}
+	return r.get(read)
+}
+
+func (r *runner) anyScan(at txn.Timestamp) coordinator.Scan {
+	s := coordinator.Scan{At: at, Span: r.span(), Reverse: r.w.oneIn(3), KeysOnly: r.w.oneIn(4)}
+	switch r.w.IntN(3) {
+	case 0:
+		s.Limit = r.w.number(1, 5)
+	case 1:
+		s.Bytes = r.w.number(1, 60)
+	}
+	return s
+}
+
+// runScan reads a page, and sometimes the one after it as its own operation's
+// answer: pages of one scan share their snapshot.
+func runScan(r *runner) error {
+	s := r.anyScan(0)
+	page, err := r.scan(s)
+	if err != nil || !page.More || r.w.oneIn(2) {
+		return err
+	}
+	s.At = page.At
+	if s.Reverse {
+		s.Span.End = page.Next
+	} else {
+		s.Span.Start = page.Next
+	}
+	_, err = r.scan(s)
+	return err
+}
+
+func runReadOnly(r *runner) error {
+	if r.w.oneIn(2) {
+		p := txn.Program{If: r.test(2)}
+		for range r.w.number(1, 4) {
+			p.Then, p.Else = append(p.Then, r.readOp()), append(p.Else, r.readOp())
+		}
+		return r.execute(p)
+	}
+	return r.interact(coordinator.BeginOptions{ReadOnly: true}, func(s *session) error {
+		for range s.w.number(1, 4) {
+			if _, err := s.do(s.readOp()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
