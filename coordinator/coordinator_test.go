@@ -79,6 +79,19 @@ func TestAnswersTellTheCommitTimestamp(t *testing.T) {
 	})
 }
 
+// What one shard prepared on top of a value that expires before the commit
+// would not be what the commit makes: the attempt is aborted and run again.
+func TestExpiryUnderAWriteBoundsTheCommit(t *testing.T) {
+	s := newStory(t)
+	s.plan("prewrite s2 ok expiry=450\nprewrite s3 ok ts=500")
+	s.env.run(t, func() {
+		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), 0)
+		if err != nil || res.Attempts != 2 {
+			t.Errorf("%+v, %v", res, err)
+		}
+	})
+}
+
 // Over the bound, a caller cleans up behind itself before it is answered.
 func TestBackgroundIsBounded(t *testing.T) {
 	e := newLockstep()

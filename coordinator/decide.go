@@ -27,9 +27,12 @@ var errNoAnswerAll = errors.New("not every shard answered in time; the transacti
 func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed, *refusal, error) {
 	c := t.c
 	commit := p.maxTS
-	if commit < t.base || commit > t.maxTS {
-		return t.decideAbort(ctx, p, txn.Errorf(txn.Internal, "commit_ts",
-			"provisional timestamp %d is not within %d and %d", commit, t.base, t.maxTS))
+	switch {
+	case commit < t.base || commit > t.maxTS:
+		return t.decideAbort(ctx, p, ending{err: txn.Errorf(txn.Internal, "commit_ts",
+			"provisional timestamp %d is not within %d and %d", commit, t.base, t.maxTS)})
+	case commit > p.bound:
+		return t.decideAbort(ctx, p, ending{refused: locallyPushed(t.id)})
 	}
 	err := c.env.Point("coordinator.prewrite.after-all")
 	if err == nil {
@@ -39,7 +42,7 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 	case stopped(err):
 		return nil, nil, err
 	case err != nil:
-		return t.decideAbort(ctx, p, err)
+		return t.decideAbort(ctx, p, ending{err: err})
 	}
 	d := deciding{shardrpc.DecideRequest{
 		Txn: t.id, Primary: t.primary(), BaseTS: t.base,
@@ -102,11 +105,17 @@ func settled(written []txn.Written, commit txn.Timestamp) []txn.Written {
 	return written
 }
 
-// decideAbort ends an attempt of which not every answer came: err, if the
+// ending is what an attempt comes to that the record says is aborted.
+type ending struct {
+	refused *refusal // try again
+	err     error
+}
+
+// decideAbort ends an attempt that cannot be committed: by end, if the
 // record says Aborted. Once the request is sent only its answer or a refusal
 // decides (A5).
 func (t *twoPhase) decideAbort(
-	ctx context.Context, p *prewriting, err error,
+	ctx context.Context, p *prewriting, end ending,
 ) (*Committed, *refusal, error) {
 	d := deciding{t.abortRequest(), p.isRefused}
 	got, derr := t.decide(ctx, &d, t.c.graceOver(t.until))
@@ -121,8 +130,11 @@ func (t *twoPhase) decideAbort(
 		return nil, nil, unknown(t.id, t.primary(), derr)
 	}
 	if got.Status == txn.Aborted {
-		t.finish(got)
-		return nil, nil, err
+		cleaned := t.finish(got)
+		if end.refused != nil {
+			end.refused.cleaned = cleaned
+		}
+		return nil, end.refused, end.err
 	}
 	return t.acknowledge(got, p)
 }

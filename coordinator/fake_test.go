@@ -297,7 +297,7 @@ func (f *fake) Prewrite(_ context.Context, req *shardrpc.PrewriteRequest) (*shar
 	resp := &shardrpc.PrewriteResponse{Reply: r.answer(), TS: max(req.BaseTS, r.ts("ts"))}
 	for _, w := range req.Writes {
 		resp.Written = append(resp.Written, txn.Written{Key: w.Key, Wrote: w.Kind == txn.KindSet,
-			Version: txn.Version{TS: resp.TS, CreateTS: resp.TS}})
+			Version: txn.Version{TS: resp.TS, CreateTS: resp.TS}, PrevExpiry: r.ts("expiry")})
 	}
 	return resp, nil
 }

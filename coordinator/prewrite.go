@@ -31,12 +31,16 @@ type prewriting struct {
 	left    int
 	refused shardrpc.Reply
 	maxTS   txn.Timestamp // of the OKs
+	// bound is the last commit timestamp at which every shard's writes come
+	// to what it prepared: before anything expires that they replace.
+	bound   txn.Timestamp
 	written [][]txn.Written
 }
 
 // prewrite sends all prewrites in parallel and returns at once.
 func (t *twoPhase) prewrite(ctx context.Context) *prewriting {
-	p := &prewriting{left: len(t.prewrites), written: make([][]txn.Written, len(t.prewrites))}
+	p := &prewriting{left: len(t.prewrites), bound: t.maxTS,
+		written: make([][]txn.Written, len(t.prewrites))}
 	for i := range t.prewrites {
 		t.c.env.Go("coordinator.prewrite", func() { t.prewriteShard(ctx, p, i) })
 	}
@@ -87,6 +91,11 @@ func (p *prewriting) answered(i int, resp *shardrpc.PrewriteResponse, err error)
 	case resp.Answer == shardrpc.OK:
 		p.maxTS = max(p.maxTS, resp.TS)
 		p.written[i] = resp.Written
+		for j := range resp.Written {
+			if at := resp.Written[j].PrevExpiry; at != 0 {
+				p.bound = min(p.bound, at-1)
+			}
+		}
 		if p.left--; p.left == 0 {
 			p.turnTo(allPrewritten)
 		}

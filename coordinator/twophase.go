@@ -63,9 +63,9 @@ func (c *Coordinator) commitTwoPhase(
 	case prewriteStopped:
 		return nil, nil, env.ErrStopped
 	case prewriteGone:
-		return t.decideAbort(ctx, p, unknown(a.id, t.primary(), errGone))
+		return t.decideAbort(ctx, p, ending{err: unknown(a.id, t.primary(), errGone)})
 	default:
-		return t.decideAbort(ctx, p, lateError(a))
+		return t.decideAbort(ctx, p, ending{err: lateError(a)})
 	}
 }
 

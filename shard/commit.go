@@ -209,5 +209,9 @@ func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, id txn.ID) (op, tx
 		v.Revision = txn.NoRevision
 	}
 	v.Value.Data = nil
-	return o, txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
+	made := txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
+	if prev.Live(c) {
+		made.PrevExpiry = prev.Expiry
+	}
+	return o, made
 }

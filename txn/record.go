@@ -88,6 +88,11 @@ func (r *Record) Move(from Mask, to Status, commit Timestamp) bool {
 // before anyone but its coordinator decides it (C9), in microseconds.
 const RecoverAfter Timestamp = 1_000_000
 
+// ForsakenAfter is how old an undecided transaction must be before anyone
+// decides it, whatever is known of its coordinator, in microseconds: that has
+// given up by then, a minute after its caller.
+const ForsakenAfter Timestamp = 90_000_000
+
 // Verdict is what someone who met an undecided transaction may conclude.
 type Verdict uint8
 
@@ -125,7 +130,7 @@ func Recover(r *Record, base, now, floor Timestamp, owner Owner) Verdict {
 	case Pending, Staging:
 	}
 	switch {
-	case owner == OwnerGone:
+	case owner == OwnerGone, now-base > ForsakenAfter:
 		return VerdictAbort
 	case now-base <= RecoverAfter, owner == OwnerWorking:
 		return VerdictWait

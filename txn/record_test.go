@@ -50,6 +50,10 @@ func TestRecover(t *testing.T) {
 		{"old, owner at work", Pending, old, 0, OwnerWorking, VerdictWait},
 		{"old, owner gone", Pending, old, 0, OwnerGone, VerdictAbort},
 		{"old, absent, owner gone", Absent, old, 0, OwnerGone, VerdictAbort},
+		{"not yet forsaken", Pending, base + ForsakenAfter, 0, OwnerUnknown, VerdictAsk},
+		{"forsaken", Pending, base + ForsakenAfter + 1, 0, OwnerWorking, VerdictAbort},
+		{"forsaken, absent", Absent, base + ForsakenAfter + 1, 0, OwnerUnknown, VerdictAbort},
+		{"forsaken, collected", Absent, base + ForsakenAfter + 1, base, OwnerUnknown, VerdictGone},
 		{"collected", Absent, old, base, OwnerGone, VerdictGone},
 		{"pending below the floor", Pending, old, base, OwnerGone, VerdictAbort},
 	} {

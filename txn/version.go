@@ -109,6 +109,10 @@ type Written struct {
 	Version Version // without its value
 	// PrevRevision is the revision that users saw before: -1 for a missing key.
 	PrevRevision int64
+	// PrevExpiry is when the version below, live when this was written, would
+	// have expired; 0: never, or it was not live. A write that commits at or
+	// after it would have come to something else (M2).
+	PrevExpiry Timestamp
 }
 
 // Seen is one point read of a transaction: the newest version at the read

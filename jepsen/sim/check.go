@@ -271,15 +271,14 @@ func (c *checker) replaySteps(cm *commit, o *overlay) error {
 }
 
 // compareLeft checks that a transaction left exactly what it made. A shard
-// that prepares its part settles expiries, and judges whether what it writes
-// over has expired, at its own timestamp, a little before the commit's: made
-// takes that over.
+// that prepares its part settles expiries at its own timestamp, a little before
+// the commit's: made takes that over.
 func (c *checker) compareLeft(cm *commit, o *overlay, made []txn.Written) error {
 	rest := cm.left
 	for i := range made {
 		w := &made[i]
 		if len(rest) > 0 && rest[0].key.Compare(w.Key) == 0 {
-			c.prepared(cm, o, w, &rest[0].v)
+			c.prepared(cm, w, &rest[0].v)
 		}
 		if !w.Wrote {
 			continue
@@ -308,14 +307,9 @@ func (c *checker) compareLeft(cm *commit, o *overlay, made []txn.Written) error 
 const prepareMax = 5_000_000
 
 // prepared takes over from v what its shard may have settled before cm.ts.
-func (c *checker) prepared(cm *commit, o *overlay, w *txn.Written, v *txn.Version) {
+func (c *checker) prepared(cm *commit, w *txn.Written, v *txn.Version) {
 	if !slices.Contains(cm.op.Prepared, cm.id) {
 		return
-	}
-	base := o.m.at(w.Key, o.upTo)
-	expired := base.Expiry != 0 && base.Expiry <= cm.ts && cm.ts-base.Expiry < prepareMax
-	if expired && v.First != v.Revision {
-		*w = o.writtenAt(w.Key, base.Expiry-1)
 	}
 	if early := w.Version.Expiry - v.Expiry; v.Expiry != 0 && 0 < early && early < prepareMax {
 		w.Version.Expiry = v.Expiry
