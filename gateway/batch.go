@@ -24,13 +24,14 @@ func (g *Gateway) batchGet(
 		return nil, err
 	}
 	b := batch{g: g, keys: keys, versions: make([]txn.Version, 0, len(keys))}
-	if req.GetTxn() == "" {
+	switch {
+	case req.GetTxn() == "":
 		if b.at, err = pastTime(req.AsOf); err == nil {
 			err = b.read(ctx)
 		}
-	} else if req.AsOf != nil {
+	case req.AsOf != nil:
 		err = errAsOfInTxn()
-	} else {
+	default:
 		err = g.held.do(ctx, req.GetTxn(), func(t *coordinator.Txn) error { return b.readIn(ctx, t) })
 	}
 	if err != nil {

@@ -408,7 +408,7 @@ func TestListing(t *testing.T) {
 func TestBodyWithoutLength(t *testing.T) {
 	f := start(t)
 	for size, want := range map[int]int{txn.ValueBytesMax: 201, txn.ValueBytesMax + 1: 413} {
-		r := httptest.NewRequest("PUT", fmt.Sprintf("http://localhost/v1/keys/k%d", size),
+		r := httptest.NewRequest(http.MethodPut, fmt.Sprintf("http://localhost/v1/keys/k%d", size),
 			strings.NewReader(strings.Repeat("x", size)))
 		r.ContentLength = -1
 		w := httptest.NewRecorder()

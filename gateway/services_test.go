@@ -144,7 +144,7 @@ func TestHosts(t *testing.T) {
 		"evil.example": false, "localhost.evil.example": false, "10.0.0.1": false, "[::2]:1": false,
 		"cairn.example.evil.example": false, "a.cairn.example": false, "127.0.0.1.evil": false,
 	} {
-		r := httptest.NewRequest("GET", "http://x/livez", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://x/livez", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		f.g.Handler().ServeHTTP(w, r)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +32,11 @@ func TestKill(t *testing.T) {
 		}
 		kills = n
 	}
-	source := filepath.Join(runtime.GOROOT(), "src")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(strings.TrimSpace(string(root)), "src")
 	if kills == 3 {
 		source = filepath.Join(source, "cmd") // a third of it
 	}

@@ -93,7 +93,7 @@ func (f *failure) Errorf(format string, args ...any) {
 
 // Fatalf is part of pebble.Logger.
 func (f *failure) Fatalf(format string, args ...any) {
-	cause := errors.New(fmt.Sprintf(format, args...))
+	cause := fmt.Errorf(format, args...)
 	for _, a := range args {
 		if err, ok := a.(error); ok {
 			cause = fmt.Errorf("%s: %w", strings.TrimSuffix(format, ": %v"), err)

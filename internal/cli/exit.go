@@ -86,7 +86,8 @@ func report(ctx context.Context, w io.Writer, err error) int {
 	usage, isUsage := errors.AsType[*usageError](err)
 	ours, isOurs := errors.AsType[*txn.Error](err)
 	advice, isAdvised := errors.AsType[*advised](err)
-	kind, message, next, code := "failure", "", "", exitFailure
+	kind, next, code := "failure", "", exitFailure
+	var message string
 	switch {
 	case err == nil:
 		return exitOK

@@ -205,7 +205,7 @@ func TestImportBreaks(t *testing.T) {
 	if err != nil || len(acknowledged) == 0 {
 		t.Fatalf("journal: %q, %v", acknowledged, err)
 	}
-	for _, name := range strings.Fields(string(acknowledged)) {
+	for name := range strings.FieldsSeq(string(acknowledged)) {
 		if !slices.Contains(there, "p/"+name) {
 			t.Errorf("%s was acknowledged and is not there", name)
 		}

@@ -26,7 +26,6 @@ type failures struct {
 	losing, failing atomic.Int32 // method number
 	after           atomic.Int32 // so many more calls succeed
 	kind            atomic.Int32
-	once            atomic.Bool
 }
 
 func (f *failures) lose(_ context.Context, m cairnv1.Method, _ proto.Message) error {

@@ -195,7 +195,7 @@ func (c *checker) replayProgram(cm *commit, o *overlay) error {
 		results[i] = o.do(&ops[i])
 	}
 	made := o.made()
-	if err := c.compareLeft(cm, o, made); err != nil {
+	if err := c.compareLeft(cm, made); err != nil {
 		return err
 	}
 	if cm.op.Outcome != Committed {
@@ -247,7 +247,7 @@ func (c *checker) replaySteps(cm *commit, o *overlay) error {
 		}
 	}
 	made := o.made()
-	if err := c.compareLeft(cm, o, made); err != nil {
+	if err := c.compareLeft(cm, made); err != nil {
 		return err
 	}
 	if cm.op.Outcome != Committed {
@@ -273,7 +273,7 @@ func (c *checker) replaySteps(cm *commit, o *overlay) error {
 // compareLeft checks that a transaction left exactly what it made. A shard
 // that prepares its part settles expiries at its own timestamp, a little before
 // the commit's: made takes that over.
-func (c *checker) compareLeft(cm *commit, o *overlay, made []txn.Written) error {
+func (c *checker) compareLeft(cm *commit, made []txn.Written) error {
 	rest := cm.left
 	for i := range made {
 		w := &made[i]

@@ -181,7 +181,7 @@ func (p *plan) planFaults(c chance) {
 	f.downMax = pick(c, []time.Duration{20 * time.Millisecond, 300 * time.Millisecond,
 		3 * time.Second})
 	f.powerLoss = pick(c, []float64{0, 0.5, 1})
-	some := func(one int) bool { return c.oneIn(one) }
+	some := c.oneIn
 	if !some(4) {
 		f.crashEvery = c.between(300*time.Millisecond, 4*time.Second)
 	}
