@@ -161,10 +161,25 @@ type SessionRequest struct {
 	Address string // of the gateway; for operators
 	// Sole says that no other gateway lives: all earlier sessions are over.
 	Sole bool
+	// Leased says that the session ends when it is not renewed. It ends those that are not
+	// leased: they were of a gateway inside the member's process, of which there is none now.
+	Leased bool
 }
 
 // SessionResponse carries the session: 1 to 2^24-1, never used before.
 type SessionResponse struct {
 	Answer  Answer
 	Session uint32
+}
+
+// RenewRequest keeps a leased session from ending.
+type RenewRequest struct {
+	Target
+	Session uint32
+}
+
+// RenewResponse: with OK the lease begins anew; Gone says that the session has
+// ended, or was never open.
+type RenewResponse struct {
+	Answer Answer
 }

@@ -1,0 +1,116 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Options of a Client.
+type Options struct {
+	Self Identity
+	Peer uint64 // the member that must answer; 0: whoever does
+}
+
+// Client is the calling end. It keeps one stream open from Dial to Close: when it ends, the
+// next one follows, after a pause that grows with every failure.
+type Client struct {
+	o      Options
+	http   *http.Client
+	stream *connect.Client[outFrame, inFrame]
+	room   *semaphore.Weighted // bytes, of CallBytesMax
+
+	ctx     context.Context // until Close
+	cancel  context.CancelCauseFunc
+	running sync.WaitGroup
+	session atomic.Pointer[session] // the newest, which may have failed
+}
+
+// Dial begins to connect to the Server at url, as in "http://10.0.0.1:7601", and returns at once.
+// Calls wait while the first attempt lasts, and fail while the link pauses between two.
+func Dial(url string, o Options) *Client {
+	client := transport.NewClient()
+	c := &Client{
+		o: o, http: client, room: semaphore.NewWeighted(CallBytesMax),
+		stream: connect.NewClient[outFrame, inFrame](client, url+Path, connect.WithCodec(codec{}),
+			connect.WithAcceptCompression("gzip", nil, nil), connect.WithReadMaxBytes(frameReadMax)),
+	}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.session.Store(newSession(c.room))
+	c.running.Go(c.run)
+	return c
+}
+
+// Close ends the link and all calls on it, and waits for what the link was doing.
+func (c *Client) Close() {
+	c.cancel(ErrClosed)
+	c.running.Wait()
+	c.http.CloseIdleConnections()
+}
+
+// run keeps a session alive until Close.
+func (c *Client) run() {
+	pause := backoffMin
+	for {
+		if c.session.Load().run(c) {
+			pause = backoffMin
+		}
+		if c.ctx.Err() != nil {
+			return
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-timer.C:
+		case <-c.ctx.Done():
+			timer.Stop()
+			return
+		}
+		pause = min(2*pause, backoffMax)
+		c.session.Store(newSession(c.room))
+	}
+}
+
+// Call sends a request and waits for its answer, or until ctx is done, which cancels the
+// handler's context and takes nothing back. payload must not change afterwards. The answer
+// shares memory with others that came with it, and belongs to the caller.
+//
+// An error is the handler's, or ErrUnsent, or ErrLost; see the package comment.
+func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte, error) {
+	if len(payload) > PayloadBytesMax {
+		return nil, &txn.Error{
+			Kind: txn.Invalid, Op: "link.Call", Reason: "payload_too_large",
+			Err: fmt.Errorf("%w: the payload has %d bytes, the limit is %d", ErrUnsent,
+				len(payload), PayloadBytesMax),
+		}
+	}
+	p := &pending{done: make(chan outcome, 1), weight: max(callBytesMin, int64(len(payload)))}
+	p.message = message{kind: kindCall, method: method, payload: payload}
+	p.deadline, _ = ctx.Deadline()
+	if err := ctx.Err(); err != nil {
+		return nil, unsent(context.Cause(ctx))
+	}
+	if err := c.room.Acquire(ctx, p.weight); err != nil {
+		return nil, unsent(context.Cause(ctx))
+	}
+	s := c.session.Load()
+	if err := s.enqueue(p); err != nil {
+		c.room.Release(p.weight)
+		return nil, unsent(err)
+	}
+	select {
+	case out := <-p.done:
+		return out.payload, out.err
+	case <-ctx.Done():
+		return s.abandon(p, context.Cause(ctx))
+	}
+}

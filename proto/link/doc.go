@@ -1,0 +1,18 @@
+// Package link is one stream between two processes that carries many calls at a time: a Connect
+// bidirectional stream over HTTP/2 with frames of its own, so that the fixed costs of a message
+// on the network are shared by all calls that travel together.
+//
+// What queued while a frame was under way goes into the next. At most FlyingMax frames are under
+// way in each direction until the other side has taken them; that window is what makes batches
+// form. Answers come in any order, and a call that waits holds up nobody.
+//
+// Every call ends in one of three ways: the handler answered (a payload, or a *txn.Error of its
+// own); the error is ErrUnsent, and the request never left; or the error is ErrLost, and nobody
+// knows what became of it. A link sends a call once and never again.
+//
+// Payloads are opaque. What crosses in them belongs to the protocol version that both sides name
+// when a stream opens, together with the cluster and the process that they are.
+//
+// Start with outbox.go, which decides what goes into a frame; client.go and server.go are the two
+// ends.
+package link

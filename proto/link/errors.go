@@ -1,0 +1,72 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+var (
+	// ErrLost says that no answer came: the call may have been carried out, or may still be.
+	ErrLost = errors.New("no answer")
+	// ErrUnsent says that the call never left this process.
+	ErrUnsent = errors.New("not sent")
+	// ErrClosed is the cause when this side closed the link.
+	ErrClosed = errors.New("the link is closed")
+
+	errGreetingTimeout = errors.New("the other side did not open the stream in time")
+	errEnded           = errors.New("the other side ended the stream")
+)
+
+// Mismatch says that two processes must not talk to each other.
+type Mismatch struct {
+	What         string // "protocol version", "cluster", "member"
+	Ours, Theirs string
+}
+
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("%s mismatch: here it is %s, on the other side %s", m.What, m.Ours, m.Theirs)
+}
+
+func lost(cause error) error {
+	return &txn.Error{
+		Kind: txn.Unknown, Op: "link.Call", Reason: "answer_lost",
+		Err: fmt.Errorf("%w: %w", ErrLost, cause),
+	}
+}
+
+func unsent(cause error) error {
+	kind := txn.Unavailable
+	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(cause, context.Canceled) {
+		kind = txn.Deadline
+	}
+	return &txn.Error{
+		Kind: kind, Op: "link.Call", Reason: "not_sent",
+		Err: fmt.Errorf("%w: %w", ErrUnsent, cause),
+	}
+}
+
+// violation is a peer that broke the rules; the stream cannot go on.
+func violation(format string, args ...any) error {
+	return txn.Errorf(txn.Invalid, "link_violation", format, args...)
+}
+
+// appendFailure encodes what a handler returned. What is no *txn.Error is a bug of the handler.
+func appendFailure(err error) []byte {
+	e, ok := errors.AsType[*txn.Error](err)
+	if !ok {
+		e = &txn.Error{Kind: txn.Internal, Op: "link.Serve", Reason: "error_unclassified", Err: err}
+	}
+	return shardrpc.Encode(&shardrpc.Failure{Err: *e})
+}
+
+func decodeFailure(b []byte) error {
+	f, err := shardrpc.Decode[shardrpc.Failure](b)
+	if err != nil {
+		return lost(err)
+	}
+	return &f.Err
+}

@@ -1,0 +1,209 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"connectrpc.com/connect"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// exchange is one stream of a Server. Three kinds of goroutine work on it: the reader, which is
+// the handler's own and waits for all others; the sender; and the workers, each with one call at
+// a time. A call that waits keeps its worker, so there are as many workers as open calls need,
+// at most CallsMax; idle ones are used again, which spares growing a new stack for every call.
+type exchange struct {
+	sender
+	server  *Server
+	stream  stream
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    chan *openCall // without places: only an idle worker takes
+	workers sync.WaitGroup
+	hurry   func() // bounds how long sending may still take
+
+	// Guarded by the sender's lock.
+	open      map[uint64]*openCall
+	openBytes int
+	idle      int
+}
+
+// openCall is a call at work, and the message that will answer it.
+type openCall struct {
+	answer  message
+	method  uint8
+	payload []byte
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+func newExchange(ctx context.Context, s *Server, stream stream) *exchange {
+	x := &exchange{
+		sender: sender{wake: make(chan struct{}, 1)}, server: s, stream: stream,
+		work: make(chan *openCall), open: make(map[uint64]*openCall),
+	}
+	x.out.withholds = true
+	x.ctx, x.cancel = context.WithCancel(ctx)
+	return x
+}
+
+// run serves the stream until it ends or the Server closes. Then it cancels the calls that are
+// open, and answers them if there is still somebody to hear it.
+func (x *exchange) run() error {
+	defer x.cancel()
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		if x.sender.run(x.stream.Send) != nil {
+			x.cancel() // the other side is gone
+		}
+	})
+	failed := x.receive()
+	x.cancel()
+	close(x.work)
+	x.workers.Wait()
+	x.hurry()
+	x.finish()
+	sending.Wait()
+	if failed != nil {
+		return connect.NewError(connect.CodeInvalidArgument, failed)
+	}
+	return nil
+}
+
+// receive takes frames in until there are no more. It fails if the other side broke the rules.
+func (x *exchange) receive() error {
+	for {
+		f, err := x.stream.Receive()
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF), x.server.closing.Err() != nil, x.ctx.Err() != nil:
+			return nil
+		default:
+			return err
+		}
+		if err := x.take(f); err != nil {
+			return err
+		}
+	}
+}
+
+// take starts the calls of a frame. What goes on from there holds up nobody.
+func (x *exchange) take(f *inFrame) error {
+	taken, err := f.uvarint()
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	err = x.out.wereTaken(taken)
+	if err == nil && len(f.b) > 0 {
+		err = x.out.take()
+	}
+	x.poke()
+	x.mu.Unlock()
+	for err == nil && len(f.b) > 0 {
+		var a arrival
+		if a, err = f.next(); err != nil {
+			break
+		}
+		switch a.kind {
+		case kindCall:
+			err = x.begin(&a)
+		case kindCancel:
+			x.cancelCall(a.id)
+		case kindAnswer, kindFailure:
+			err = violation("a message of kind %d from a client", a.kind)
+		}
+	}
+	return err
+}
+
+// cancelCall ends the waiting of a call; its answer says what had become of it by then.
+func (x *exchange) cancelCall(id uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if c := x.open[id]; c != nil {
+		c.cancel()
+	}
+}
+
+// begin gives a call to a worker.
+func (x *exchange) begin(a *arrival) error {
+	c := &openCall{method: a.method, payload: a.payload}
+	c.answer.id = a.id
+	if a.left > 0 {
+		c.ctx, c.cancel = context.WithTimeout(x.ctx, a.left)
+	} else {
+		c.ctx, c.cancel = context.WithCancel(x.ctx)
+	}
+	if err := x.admit(c); err != nil {
+		c.cancel()
+		return err
+	}
+	select {
+	case x.work <- c:
+	default:
+		x.workers.Go(func() { x.worker(c) })
+	}
+	return nil
+}
+
+func (x *exchange) admit(c *openCall) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.open[c.answer.id] != nil:
+		return violation("call %d is open already", c.answer.id)
+	case len(x.open) >= CallsMax:
+		return violation("more than %d calls are open", CallsMax)
+	case x.openBytes+len(c.payload) > CallBytesMax:
+		return violation("the open calls hold more than %d bytes", CallBytesMax)
+	}
+	x.open[c.answer.id] = c
+	x.openBytes += len(c.payload)
+	return nil
+}
+
+// worker serves c, then whatever comes, until the stream ends or enough others are idle.
+func (x *exchange) worker(c *openCall) {
+	for c != nil {
+		c.run(x.server.serve)
+		c.cancel()
+		x.mu.Lock()
+		delete(x.open, c.answer.id)
+		x.openBytes -= len(c.payload)
+		x.out.push(&c.answer)
+		x.poke()
+		stay := x.idle < idleWorkersMax
+		if stay {
+			x.idle++
+		}
+		x.mu.Unlock()
+		if !stay {
+			return
+		}
+		c = <-x.work
+		x.mu.Lock()
+		x.idle--
+		x.mu.Unlock()
+	}
+}
+
+// run makes the answer.
+func (c *openCall) run(serve Serve) {
+	payload, err := serve(c.ctx, c.method, c.payload)
+	c.answer.kind, c.answer.payload = kindAnswer, payload
+	if err != nil {
+		c.answer.kind, c.answer.payload = kindFailure, appendFailure(err)
+	}
+	if n := len(c.answer.payload); n > PayloadBytesMax {
+		c.answer.kind = kindFailure
+		c.answer.payload = appendFailure(&txn.Error{
+			Kind: txn.Unknown, Op: "link.Serve", Reason: "answer_too_large",
+			Err: fmt.Errorf("the answer has %d bytes, the limit is %d", n, PayloadBytesMax),
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package link
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+)
+
+// Identity says who a process is.
+type Identity struct {
+	ClusterID string // empty: not known yet, and then any will do
+	ID        uint64 // of the member; 0: not a member
+}
+
+const magic = "cairn link\n"
+
+// greeting is the first frame that each side sends: a magic string and a version, which stay
+// where they are in every version, then what this version has to say.
+type greeting struct {
+	version uint64
+	Identity
+}
+
+func (g *greeting) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, magic...), g.version)
+	dst = binary.AppendUvarint(dst, uint64(len(g.ClusterID)))
+	return binary.AppendUvarint(append(dst, g.ClusterID...), g.ID)
+}
+
+// read stops after a version that is not ours.
+func (g *greeting) read(f *inFrame) (err error) {
+	rest, ok := bytes.CutPrefix(f.b, []byte(magic))
+	if !ok {
+		return violation("the other side does not speak this protocol")
+	}
+	f.b = rest
+	if g.version, err = f.uvarint(); err != nil || g.version != Version {
+		return err
+	}
+	n, err := f.uvarint()
+	if err != nil {
+		return err
+	}
+	if n > min(clusterBytesMax, uint64(len(f.b))) {
+		return violation("a greeting names a cluster by %d bytes", n)
+	}
+	g.ClusterID, f.b = string(f.b[:n]), f.b[n:]
+	if g.ID, err = f.uvarint(); err == nil && len(f.b) > 0 {
+		err = violation("a greeting has %d bytes left over", len(f.b))
+	}
+	return err
+}
+
+// check compares the other side's greeting with who we are and whom we want (0: anyone).
+func (g *greeting) check(self Identity, want uint64) error {
+	switch {
+	case g.version != Version:
+		return &Mismatch{
+			"protocol version", strconv.Itoa(Version), strconv.FormatUint(g.version, 10),
+		}
+	case g.ClusterID != self.ClusterID && g.ClusterID != "" && self.ClusterID != "":
+		return &Mismatch{"cluster", strconv.Quote(self.ClusterID), strconv.Quote(g.ClusterID)}
+	case want != 0 && g.ID != want:
+		return &Mismatch{"member", strconv.FormatUint(want, 10), strconv.FormatUint(g.ID, 10)}
+	}
+	return nil
+}
+
+// greet says who we are.
+func greet(s stream, self Identity) error {
+	return s.Send(&outFrame{hello: &greeting{version: Version, Identity: self}})
+}
+
+// meet hears who the other side is.
+func meet(s stream) (*greeting, error) {
+	f, err := s.Receive()
+	if err != nil {
+		return nil, err
+	}
+	g := new(greeting)
+	return g, g.read(f)
+}

@@ -1,0 +1,47 @@
+package link
+
+import "time"
+
+// Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
+// same one.
+const Version = 1
+
+// Path is where a Server is mounted.
+const Path = "/cairn.internal.v1.LinkService/Exchange"
+
+// Limits. Both ends know them, and a stream ends when the other side breaks one.
+const (
+	// FlyingMax is how many frames one side may have sent that the other has not yet taken.
+	FlyingMax = 2
+	// FrameBytesMax is how large a frame gets, unless a single payload is larger.
+	FrameBytesMax = 1 << 20
+	// PayloadBytesMax is how large one payload may be.
+	PayloadBytesMax = 16 << 20
+	// CallsMax is how many calls of a link may be open; more wait.
+	CallsMax = 4 * 4096
+	// CallBytesMax bounds the payloads of the open calls, each counted as callBytesMin at least.
+	CallBytesMax = CallsMax * callBytesMin
+	// AnswerBytesMax is how much may wait to be sent before a server lets its client send no
+	// more: whoever does not listen is not listened to.
+	AnswerBytesMax = 16 << 20
+
+	callBytesMin = 4 << 10
+	// clusterBytesMax bounds the cluster's id in a greeting.
+	clusterBytesMax = 256
+	// messageBytesMax is what a message takes in a frame besides its payload.
+	messageBytesMax = 1 + 10 + 1 + 10 + 4
+	// frameReadMax is the largest frame that a correct peer sends.
+	frameReadMax = PayloadBytesMax + messageBytesMax + 1
+	// idleWorkersMax is how many goroutines of a stream wait for the next call.
+	idleWorkersMax = 64
+)
+
+const (
+	// greetingTimeout bounds how long a stream may take to open.
+	greetingTimeout = 5 * time.Second
+	// backoffMin is the pause after the first failure to connect; it doubles up to backoffMax.
+	backoffMin = 10 * time.Millisecond
+	backoffMax = time.Second
+	// closeGrace is how long a closing server waits for its peers to take the last answers.
+	closeGrace = 250 * time.Millisecond
+)

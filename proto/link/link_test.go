@@ -1,0 +1,334 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestAnswersInAnyOrder(t *testing.T) {
+	gate := make(chan struct{})
+	_, url := serveAt(t, func(ctx context.Context, method uint8, payload []byte) ([]byte, error) {
+		if method == 1 {
+			<-gate
+		}
+		return append(payload, method), nil
+	}, ServerOptions{})
+	c := dial(t, url, Options{})
+	first := make(chan string, 1)
+	go func() {
+		b, err := c.Call(t.Context(), 1, []byte("slow"))
+		if err != nil {
+			t.Error(err)
+		}
+		first <- string(b)
+	}()
+	for range 100 {
+		if b, err := c.Call(t.Context(), 2, []byte("fast")); err != nil || string(b) != "fast\x02" {
+			t.Fatalf("%q, %v", b, err)
+		}
+	}
+	close(gate)
+	if got := wait(t, first); got != "slow\x01" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestManyCalls(t *testing.T) {
+	_, url := serveAt(t, echo, ServerOptions{})
+	c := dial(t, url, Options{})
+	var calls sync.WaitGroup
+	for i := range uint64(10_000) {
+		calls.Go(func() {
+			want := binary.BigEndian.AppendUint64(nil, i)
+			if got, err := c.Call(t.Context(), 1, want); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("call %d: %x, %v", i, got, err)
+			}
+		})
+	}
+	calls.Wait()
+}
+
+func TestHandlerErrors(t *testing.T) {
+	_, url := serveAt(t, func(_ context.Context, method uint8, _ []byte) ([]byte, error) {
+		switch method {
+		case 1:
+			e := txn.Errorf(txn.Exhausted, "too_much", "said %d", 7)
+			e.Key = txn.NewKey(1, []byte("k"))
+			return nil, e
+		case 2:
+			return nil, errors.New("odd")
+		default:
+			return make([]byte, PayloadBytesMax+1), nil
+		}
+	}, ServerOptions{})
+	c := dial(t, url, Options{})
+	for i, want := range []string{
+		`resource exhausted: said 7 (key "k")`, "internal: odd",
+		"outcome unknown: the answer has 16777217 bytes, the limit is 16777216",
+	} {
+		_, err := c.Call(t.Context(), uint8(i+1), nil)
+		if err == nil || err.Error() != want || errors.Is(err, ErrLost) || errors.Is(err, ErrUnsent) {
+			t.Errorf("method %d: got %v, want %s", i+1, err, want)
+		}
+	}
+}
+
+func TestCancelReachesHandler(t *testing.T) {
+	started, ended := make(chan bool, 1), make(chan bool, 1)
+	_, url := serveAt(t, func(ctx context.Context, _ uint8, _ []byte) ([]byte, error) {
+		_, limited := ctx.Deadline()
+		started <- limited
+		<-ctx.Done()
+		ended <- true
+		return nil, nil
+	}, ServerOptions{})
+	c := dial(t, url, Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.Call(ctx, 1, nil)
+		failed <- err
+	}()
+	if !wait(t, started) {
+		t.Error("the deadline did not cross")
+	}
+	cancel()
+	if err := wait(t, failed); !errors.Is(err, ErrLost) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	wait(t, ended)
+	if !c.room.TryAcquire(CallBytesMax) { // the answer frees its room
+		eventually(t, func() bool { return c.room.TryAcquire(CallBytesMax) })
+	}
+	c.room.Release(CallBytesMax)
+	_, err := c.Call(ctx, 1, nil)
+	if !errors.Is(err, ErrUnsent) || txn.KindOf(err) != txn.Deadline {
+		t.Errorf("a call that was over before it began: %v", err)
+	}
+}
+
+func TestRestartMidCall(t *testing.T) {
+	started := make(chan bool, 1)
+	s := NewServer(func(ctx context.Context, _ uint8, _ []byte) ([]byte, error) {
+		started <- true
+		<-ctx.Done()
+		return nil, nil
+	}, ServerOptions{})
+	url, stop := listen(t, s, "127.0.0.1:0")
+	c := dial(t, url, Options{})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.Call(t.Context(), 1, nil)
+		failed <- err
+	}()
+	wait(t, started)
+	stop()
+	s.Close()
+	if err := wait(t, failed); !errors.Is(err, ErrLost) || txn.KindOf(err) != txn.Unknown {
+		t.Errorf("got %v", err)
+	}
+	_, err := c.Call(t.Context(), 1, nil)
+	if !errors.Is(err, ErrUnsent) && !errors.Is(err, ErrLost) {
+		t.Errorf("with no server: %v", err)
+	}
+	s = NewServer(echo, ServerOptions{})
+	_, stop = listen(t, s, strings.TrimPrefix(url, "http://"))
+	defer stop()
+	defer s.Close()
+	eventually(t, func() bool {
+		got, err := c.Call(t.Context(), 1, []byte("x"))
+		return err == nil && string(got) == "x"
+	})
+}
+
+func TestServerClose(t *testing.T) {
+	started := make(chan bool, 1)
+	s, url := serveAt(t, func(ctx context.Context, _ uint8, _ []byte) ([]byte, error) {
+		started <- true
+		<-ctx.Done()
+		return []byte("done"), nil
+	}, ServerOptions{})
+	c := dial(t, url, Options{})
+	answered := make(chan string, 1)
+	go func() {
+		b, err := c.Call(t.Context(), 1, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- string(b)
+	}()
+	wait(t, started)
+	s.Close()
+	if got := wait(t, answered); got != "done" {
+		t.Errorf("a call in progress got %q", got)
+	}
+}
+
+func TestClientClose(t *testing.T) {
+	_, url := serveAt(t, echo, ServerOptions{})
+	c := Dial(url, Options{})
+	c.Close()
+	_, err := c.Call(t.Context(), 1, nil)
+	if !errors.Is(err, ErrUnsent) || !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A peer that greets and then reads nothing gets two frames, and no more.
+func TestHalfOpenPeer(t *testing.T) {
+	h := connect.NewBidiStreamHandler(Path,
+		func(ctx context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
+			if _, err := meet(s); err != nil {
+				return err
+			}
+			err := greet(s, Identity{})
+			<-ctx.Done()
+			return err
+		}, connect.WithCodec(codec{}))
+	url, stop := listen(t, h, "127.0.0.1:0")
+	defer stop()
+	c := Dial(url, Options{})
+	defer c.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	var lostCalls, unsentCalls atomic.Int64
+	call := func() {
+		_, err := c.Call(ctx, 1, make([]byte, 1<<20))
+		switch {
+		case errors.Is(err, ErrLost):
+			lostCalls.Add(1)
+		case errors.Is(err, ErrUnsent):
+			unsentCalls.Add(1)
+		default:
+			t.Errorf("got %v", err)
+		}
+	}
+	const n = 20
+	for range n {
+		calls.Go(call)
+	}
+	s := c.session.Load()
+	eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.out.flying == FlyingMax && len(s.out.queue) == n-FlyingMax
+	})
+	cancel()
+	calls.Wait()
+	if lostCalls.Load() != FlyingMax || unsentCalls.Load() != n-FlyingMax {
+		t.Errorf("%d lost, %d unsent", lostCalls.Load(), unsentCalls.Load())
+	}
+}
+
+func TestPayloadSizes(t *testing.T) {
+	_, url := serveAt(t, echo, ServerOptions{})
+	c := dial(t, url, Options{})
+	largest := bytes.Repeat([]byte{7}, PayloadBytesMax)
+	if got, err := c.Call(t.Context(), 1, largest); err != nil || !bytes.Equal(got, largest) {
+		t.Fatalf("%d bytes came back, %v", len(got), err)
+	}
+	_, err := c.Call(t.Context(), 1, append(largest, 0))
+	if !errors.Is(err, ErrUnsent) || txn.KindOf(err) != txn.Invalid {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
+func TestMismatch(t *testing.T) {
+	refused := make(chan error, 16)
+	tell := func(err error) {
+		select {
+		case refused <- err:
+		default:
+		}
+	}
+	_, url := serveAt(t, echo, ServerOptions{Self: Identity{"blue", 2}, Refused: tell})
+	check := func(c *Client, want string) {
+		t.Helper()
+		_, err := c.Call(t.Context(), 1, nil)
+		m, ok := errors.AsType[*Mismatch](err)
+		if !ok || m.Error() != want || !errors.Is(err, ErrUnsent) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	check(dial(t, url, Options{Self: Identity{ClusterID: "red"}}),
+		`cluster mismatch: here it is "red", on the other side "blue"`)
+	if m, ok := errors.AsType[*Mismatch](wait(t, refused)); !ok || m.Theirs != `"red"` {
+		t.Errorf("the server heard of %v", m)
+	}
+	check(dial(t, url, Options{Peer: 3}), "member mismatch: here it is 3, on the other side 2")
+	if _, err := dial(t, url, Options{Peer: 2}).Call(t.Context(), 1, nil); err != nil {
+		t.Error(err)
+	}
+
+	raw := rawStream(t, url)
+	if err := raw.Send(&outFrame{hello: &greeting{version: Version + 1}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool {
+		m, ok := errors.AsType[*Mismatch](wait(t, refused))
+		return ok && m.What == "protocol version" && m.Theirs == "2"
+	})
+	future := connect.NewBidiStreamHandler(Path,
+		func(_ context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
+			return s.Send(&outFrame{hello: &greeting{version: Version + 1}})
+		}, connect.WithCodec(codec{}))
+	url, stop := listen(t, future, "127.0.0.1:0")
+	defer stop()
+	c := Dial(url, Options{})
+	defer c.Close()
+	check(c, "protocol version mismatch: here it is 1, on the other side 2")
+}
+
+// rawStream opens a stream without a Client.
+func rawStream(t *testing.T, url string) *connect.BidiStreamForClient[outFrame, inFrame] {
+	t.Helper()
+	client := transport.NewClient()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := connect.NewClient[outFrame, inFrame](client, url+Path, connect.WithCodec(codec{})).CallBidiStream(ctx)
+	t.Cleanup(func() {
+		cancel()
+		_ = s.CloseRequest()
+		_ = s.CloseResponse()
+		client.CloseIdleConnections()
+	})
+	return s
+}
+
+func TestViolationEndsStream(t *testing.T) {
+	_, url := serveAt(t, echo, ServerOptions{})
+	for _, m := range []*message{{kind: kindAnswer, id: 1}, {kind: 9, id: 1}} {
+		raw := rawStream(t, url)
+		if err := greet(raw, Identity{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := meet(raw); err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Send(&outFrame{messages: []*message{m}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := raw.Receive(); connect.CodeOf(err) != connect.CodeInvalidArgument {
+			t.Errorf("kind %d: got %v", m.kind, err)
+		}
+	}
+}
+
+func TestClosedServerRefuses(t *testing.T) {
+	s, url := serveAt(t, echo, ServerOptions{})
+	s.Close()
+	if _, err := dial(t, url, Options{}).Call(t.Context(), 1, nil); !errors.Is(err, ErrUnsent) {
+		t.Errorf("got %v", err)
+	}
+}

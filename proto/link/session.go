@@ -1,0 +1,194 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// pending is a call on its way.
+type pending struct {
+	message
+	weight int64 // of room, until the answer
+	done   chan outcome
+}
+
+// outcome ends a pending call, exactly once.
+type outcome struct {
+	payload []byte
+	err     error
+}
+
+// session is one stream of a Client, from the attempt to open it to its end. Calls may queue
+// from the beginning; none leaves before both sides know each other.
+type session struct {
+	sender
+	room *semaphore.Weighted
+
+	// Guarded by the sender's lock.
+	open   map[uint64]*pending // queued or sent
+	lastID uint64
+	err    error // why it is over
+}
+
+func newSession(room *semaphore.Weighted) *session {
+	return &session{
+		sender: sender{wake: make(chan struct{}, 1)}, room: room,
+		open: make(map[uint64]*pending),
+	}
+}
+
+// run lives as long as the session, and reports whether it ever got to work.
+func (s *session) run(c *Client) (worked bool) {
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	defer cancel(nil)
+	stream := c.stream.CallBidiStream(ctx)
+	// net/http notices that ctx is done only when it does not wait for more of the request.
+	context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })
+	late := time.AfterFunc(greetingTimeout, func() { cancel(errGreetingTimeout) })
+	err := s.meet(stream, c.o)
+	late.Stop()
+	var sending sync.WaitGroup
+	if worked = err == nil; worked {
+		sending.Go(func() {
+			_ = s.sender.run(stream.Send) // the receiver knows why
+		})
+		err = s.receive(stream)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause // it says more than what the stream makes of it
+	}
+	s.fail(err)
+	cancel(nil)
+	_ = stream.CloseResponse() // it is over, whatever this says
+	sending.Wait()
+	return worked
+}
+
+// meet introduces both sides to each other.
+func (s *session) meet(stream stream, o Options) error {
+	// If sending fails, receiving says why.
+	if err := greet(stream, o.Self); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	theirs, err := meet(stream)
+	if err != nil {
+		return err
+	}
+	return theirs.check(o.Self, o.Peer)
+}
+
+// receive hands out answers until there are no more.
+func (s *session) receive(stream stream) error {
+	for {
+		f, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return errEnded
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.deliver(f); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) deliver(f *inFrame) error {
+	taken, err := f.uvarint()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.out.wereTaken(taken); err != nil {
+		return err
+	}
+	if len(f.b) > 0 {
+		err = s.out.take()
+	}
+	for err == nil && len(f.b) > 0 {
+		var a arrival
+		if a, err = f.next(); err == nil {
+			err = s.answer(&a)
+		}
+	}
+	s.poke()
+	return err
+}
+
+// answer ends the call that a is for. The caller holds the lock.
+func (s *session) answer(a *arrival) error {
+	p := s.open[a.id]
+	if p == nil || p.state != stateSent {
+		return violation("an answer to call %d, which is not open", a.id)
+	}
+	switch a.kind {
+	case kindAnswer:
+		s.settle(p, outcome{payload: a.payload})
+	case kindFailure:
+		s.settle(p, outcome{err: decodeFailure(a.payload)})
+	case kindCall, kindCancel:
+		return violation("a message of kind %d from a server", a.kind)
+	}
+	return nil
+}
+
+// settle ends p. The caller holds the lock.
+func (s *session) settle(p *pending, out outcome) {
+	delete(s.open, p.id)
+	s.room.Release(p.weight)
+	p.done <- out
+}
+
+// fail ends the session and every call of it.
+func (s *session) fail(err error) {
+	s.mu.Lock()
+	s.err = err
+	for _, p := range s.open {
+		if p.state == stateSent {
+			s.settle(p, outcome{err: lost(err)})
+		} else {
+			s.settle(p, outcome{err: unsent(err)})
+		}
+	}
+	s.out.queue = nil
+	s.mu.Unlock()
+	s.finish()
+}
+
+func (s *session) enqueue(p *pending) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	s.lastID++
+	p.id = s.lastID
+	s.open[p.id] = p
+	s.out.push(&p.message)
+	s.poke()
+	return nil
+}
+
+// abandon ends a call for which nobody waits any more. One that was sent keeps its room until
+// its answer comes.
+func (s *session) abandon(p *pending, cause error) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[p.id] != p {
+		out := <-p.done // it came just now
+		return out.payload, out.err
+	}
+	if s.out.withdraw(&p.message) {
+		s.settle(p, outcome{})
+		return nil, unsent(cause)
+	}
+	s.out.push(&message{kind: kindCancel, id: p.id})
+	s.poke()
+	return nil, lost(cause)
+}

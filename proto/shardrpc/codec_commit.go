@@ -1,0 +1,50 @@
+package shardrpc
+
+import "github.com/cairnkv/cairn/txn"
+
+func appendAge(dst []byte, a txn.Age) []byte { return appendID(appendTS(dst, a.At), a.ID) }
+
+func (d *decoder) age() txn.Age { return txn.Age{At: d.ts(), ID: d.id()} }
+
+// Append implements Message.
+func (m *CommitRequest) Append(dst []byte) []byte {
+	dst = appendID(appendTarget(dst, m.Target), m.Txn)
+	dst = appendTS(appendTS(appendAge(dst, m.Age), m.BaseTS), m.MaxTS)
+	return appendProgram(appendReadSet(dst, &m.Reads), &m.Program)
+}
+
+func (m *CommitRequest) decode(d *decoder) {
+	d.target(&m.Target)
+	m.Txn, m.Age, m.BaseTS, m.MaxTS = d.id(), d.age(), d.ts(), d.ts()
+	d.readSet(&m.Reads)
+	d.program(&m.Program)
+}
+
+const commitSucceeded = 1 << 0
+
+// Append implements Message.
+func (m *CommitResponse) Append(dst []byte) []byte {
+	dst = append(m.Reply.Append(dst), flag(m.Succeeded, commitSucceeded))
+	dst = appendList(appendTS(dst, m.CommitTS), m.Results, appendResult)
+	return appendList(dst, m.Written, appendWritten)
+}
+
+func (m *CommitResponse) decode(d *decoder) {
+	m.Reply.decode(d)
+	m.Succeeded = d.flags(commitSucceeded) != 0
+	m.CommitTS = d.ts()
+	m.Results = list(d, resultBytesMin, (*decoder).result)
+	m.Written = list(d, writtenBytesMin, (*decoder).written)
+}
+
+// Append implements Message.
+func (m *ValidateRequest) Append(dst []byte) []byte {
+	dst = appendTS(appendID(appendTarget(dst, m.Target), m.Txn), m.At)
+	return appendReadSet(dst, &m.Reads)
+}
+
+func (m *ValidateRequest) decode(d *decoder) {
+	d.target(&m.Target)
+	m.Txn, m.At = d.id(), d.ts()
+	d.readSet(&m.Reads)
+}

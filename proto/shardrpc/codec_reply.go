@@ -1,0 +1,99 @@
+package shardrpc
+
+import (
+	"errors"
+
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Failure is what crosses instead of an answer when a call has none.
+type Failure struct {
+	Err txn.Error
+}
+
+// Append implements Message.
+func (m *Failure) Append(dst []byte) []byte { return appendError(dst, &m.Err) }
+
+func (m *Failure) decode(d *decoder) { d.error(&m.Err) }
+
+const errorCause = 1 << 0
+
+// appendError appends e. Of its cause only the text crosses.
+func appendError(dst []byte, e *txn.Error) []byte {
+	dst = append(dst, byte(e.Kind), flag(e.Err != nil, errorCause))
+	dst = appendBytes(appendBytes(dst, e.Op), e.Reason)
+	dst = appendBytes(appendID(dst, e.Txn), e.Key)
+	dst = appendTS(appendBytes(dst, e.Next), e.Oldest)
+	if e.Err != nil {
+		dst = appendBytes(dst, e.Err.Error())
+	}
+	return dst
+}
+
+func (d *decoder) error(e *txn.Error) {
+	e.Kind = enum(d, txn.Unknown)
+	f := d.flags(errorCause)
+	e.Op, e.Reason = d.string(), d.string()
+	e.Txn = d.id()
+	d.key(&e.Key)
+	e.Next, e.Oldest = d.string(), d.ts()
+	if f&errorCause != 0 {
+		e.Err = errors.New(d.string())
+	}
+}
+
+const blockerBytesMin = 18
+
+func appendBlocker(dst []byte, b *Blocker) []byte {
+	dst = appendID(appendBytes(dst, b.Key), b.Txn)
+	return appendTS(appendBytes(dst, b.Primary), b.BaseTS)
+}
+
+func (d *decoder) blocker(b *Blocker) {
+	d.key(&b.Key)
+	b.Txn = d.id()
+	d.key(&b.Primary)
+	b.BaseTS = d.ts()
+}
+
+// Flags of a Reply. An OK has none.
+const (
+	replyRefusal = 1 << iota // Reason, Key
+	replyBlocker
+	replyError
+	replyFlags = 1<<iota - 1
+)
+
+// Append implements Message.
+func (m *Reply) Append(dst []byte) []byte {
+	refusal := m.Reason != "" || len(m.Key) > 0
+	dst = append(dst, byte(m.Answer), flag(refusal, replyRefusal)|
+		flag(m.Blocker != nil, replyBlocker)|flag(m.Err != nil, replyError))
+	if refusal {
+		dst = appendBytes(appendBytes(dst, m.Reason), m.Key)
+	}
+	if m.Blocker != nil {
+		dst = appendBlocker(dst, m.Blocker)
+	}
+	if m.Err != nil {
+		dst = appendError(dst, m.Err)
+	}
+	return dst
+}
+
+func (m *Reply) decode(d *decoder) {
+	m.Answer = enum(d, Gone)
+	f := d.flags(replyFlags)
+	if f&replyRefusal != 0 {
+		m.Reason = d.string()
+		d.key(&m.Key)
+	}
+	if f&replyBlocker != 0 {
+		m.Blocker = new(Blocker)
+		d.blocker(m.Blocker)
+	}
+	if f&replyError != 0 {
+		m.Err = new(txn.Error)
+		d.error(m.Err)
+	}
+}

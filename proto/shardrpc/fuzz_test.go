@@ -1,0 +1,73 @@
+package shardrpc
+
+import (
+	"reflect"
+	"testing"
+)
+
+// Each target decodes anything without a panic, and what decodes survives another round.
+
+func FuzzRead(f *testing.F) {
+	f.Add(Encode(&ReadRequest{Scan: &Scan{Limit: 1}}))
+	f.Add(Encode(&ReadResponse{Moved: true}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[ReadRequest](t, b)
+		again[ReadResponse](t, b)
+	})
+}
+
+func FuzzCommit(f *testing.F) {
+	f.Add(Encode(putRequest()))
+	f.Add(Encode(putResponse()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[CommitRequest](t, b)
+		again[CommitResponse](t, b)
+		again[ValidateRequest](t, b)
+		again[Reply](t, b)
+	})
+}
+
+func FuzzDecide(f *testing.F) {
+	f.Add(Encode(&PrewriteRequest{Record: true}))
+	f.Add(Encode(&DecideRequest{From: masksAll}))
+	f.Add(Encode(&ResolveRequest{Commit: true}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[PrewriteRequest](t, b)
+		again[PrewriteResponse](t, b)
+		again[DecideRequest](t, b)
+		again[DecideResponse](t, b)
+		again[ResolveRequest](t, b)
+		again[ResolveResponse](t, b)
+		again[QueryRequest](t, b)
+		again[QueryResponse](t, b)
+	})
+}
+
+func FuzzCluster(f *testing.F) {
+	f.Add(Encode(&StatusResponse{Members: []MemberStatus{{Shards: []ShardStatus{{Leader: true}}}}}))
+	f.Add(Encode(&RoutesResponse{Routes: []Route{{Shard: 1}}}))
+	f.Add(Encode(&SessionRequest{Sole: true, Address: "a"}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[TimestampRequest](t, b)
+		again[TimestampResponse](t, b)
+		again[RoutesResponse](t, b)
+		again[StatusResponse](t, b)
+		again[SessionRequest](t, b)
+		again[SessionResponse](t, b)
+		again[RenewRequest](t, b)
+		again[RenewResponse](t, b)
+		again[Failure](t, b)
+	})
+}
+
+func again[T any, P pointer[T]](t *testing.T, b []byte) {
+	t.Helper()
+	m, err := Decode[T, P](b)
+	if err != nil {
+		return
+	}
+	twice, err := Decode[T, P](Encode(m))
+	if err != nil || !reflect.DeepEqual(*m, *twice) {
+		t.Fatalf("%+v came back as %+v, %v", *m, twice, err)
+	}
+}

@@ -1,0 +1,38 @@
+package shardrpc
+
+import "fmt"
+
+// Method names a call on a link. The numbers are on the wire: append, never reorder.
+type Method uint8
+
+// The methods, with their request and their answer.
+const (
+	MethodTimestamp Method = iota + 1 // TimestampRequest, TimestampResponse
+	MethodRoutes                      // RoutesRequest, RoutesResponse
+	MethodRead                        // ReadRequest, ReadResponse
+	MethodCommit                      // CommitRequest, CommitResponse
+	MethodValidate                    // ValidateRequest, Reply
+	MethodPrewrite                    // PrewriteRequest, PrewriteResponse
+	MethodDecide                      // DecideRequest, DecideResponse
+	MethodResolve                     // ResolveRequest, ResolveResponse
+	MethodQuery                       // QueryRequest, QueryResponse
+	MethodSession                     // SessionRequest, SessionResponse
+	MethodStatus                      // StatusRequest, StatusResponse
+	MethodRenew                       // RenewRequest, RenewResponse
+	methodEnd
+)
+
+var methodNames = [...]string{
+	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
+	"query", "session", "status", "renew",
+}
+
+// Valid reports whether this release knows m.
+func (m Method) Valid() bool { return m > 0 && m < methodEnd }
+
+func (m Method) String() string {
+	if m.Valid() {
+		return methodNames[m]
+	}
+	return fmt.Sprintf("method(%d)", uint8(m))
+}
