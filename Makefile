@@ -62,5 +62,5 @@ long-mutants: ## Plant every known bug and say after how many seeds the simulato
 	go test -tags mutants ./jepsen/sim/ -run TestMutants -count=1 -timeout=30m -v
 
 .PHONY: long-kill
-long-kill: ## kill -9 in the middle of an import of the Go sources, KILLS=10 times
-	CAIRN_KILLS=$(KILLS) go test ./jepsen/ -run TestKill -count=1 -timeout=30m -v
+long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each
+	CAIRN_KILLS=$(KILLS) CAIRN_CLUSTER_KILLS=$(KILLS) go test ./jepsen/ -run TestKill -count=1 -timeout=30m -v

@@ -203,6 +203,8 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"coordinator", "txn", "go.etcd.io/raft/v3", true},
 		{"coordinator", "proto/gen/cairn/v1", "txn", false},
 		{"gateway", "coordinator", "shard/member", true},
+		{"proto/remote", "coordinator", "", true},
+		{"proto/remote", "proto/link", "txn", false},
 		{"gateway", "coordinator", "txn", false},
 		{"client", "gateway", "", true},
 		{"shard/member", "coordinator", "", true},

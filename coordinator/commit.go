@@ -39,7 +39,7 @@ func (c *Coordinator) commit(ctx context.Context, a *attempt) (*Committed, *refu
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, one := rs.holder(a.footprint()); !one {
+	if !rs.oneHolds(a.footprint()) {
 		return c.commitTwoPhase(ctx, a, rs)
 	}
 	resp, refused, err := c.commitOnePhase(ctx, &onePhase{

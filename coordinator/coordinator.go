@@ -16,7 +16,7 @@ type Options struct {
 	Env    env.Env // required
 	Shards Shards  // required
 	// Session is the upper part of every transaction id. The meta group gives
-	// it out and never reuses it. 1 to 2^24-1, required.
+	// it out and never reuses it. 1 to 2^24-1; 0: none yet, see SetSession.
 	Session uint32
 	// CommitTimeout bounds a call whose caller gave no deadline. 10s
 	CommitTimeout time.Duration
@@ -49,8 +49,8 @@ func (o Options) validate() error {
 	if o.Shards == nil {
 		errs = append(errs, errors.New("Shards is required"))
 	}
-	if o.Session == 0 || o.Session >= 1<<txn.SessionBits {
-		errs = append(errs, fmt.Errorf("Session %d is not between 1 and 2^24-1", o.Session))
+	if o.Session >= 1<<txn.SessionBits {
+		errs = append(errs, fmt.Errorf("Session %d is more than 2^24-1", o.Session))
 	}
 	if o.CommitTimeout < 0 {
 		errs = append(errs, fmt.Errorf("CommitTimeout %v is negative", o.CommitTimeout))
@@ -64,8 +64,8 @@ func (o Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// Coordinator decides the transactions of one gateway session. It is safe for
-// concurrent use.
+// Coordinator decides the transactions of one gateway, under one session at a
+// time. It is safe for concurrent use.
 type Coordinator struct {
 	opts   Options
 	env    env.Env
@@ -73,6 +73,7 @@ type Coordinator struct {
 
 	oracle     oracle
 	router     router
+	session    atomic.Uint32 // 0: none now
 	counter    atomic.Uint64 // of transaction ids
 	background atomic.Int64  // tasks of inBackground
 
@@ -89,6 +90,7 @@ func New(o Options) (*Coordinator, error) {
 	}
 	o = o.withDefaults()
 	c := &Coordinator{opts: o, env: o.Env, shards: o.Shards}
+	c.session.Store(o.Session)
 	c.mu.owned = make(map[txn.ID]struct{})
 	return c, nil
 }
@@ -115,8 +117,19 @@ func (c *Coordinator) disown(id txn.ID) {
 	delete(c.mu.owned, id)
 }
 
+// SetSession changes the session, once the last one has ended: ids are of the
+// new one from then on. What is under way keeps its id and ends as its shards
+// answer. 0: no session is held, and what needs an id is Unavailable.
+func (c *Coordinator) SetSession(session uint32) { c.session.Store(session) }
+
 // newID names an attempt to commit. Ids are never used again (C2).
-func (c *Coordinator) newID() txn.ID { return txn.NewID(c.opts.Session, c.counter.Add(1)) }
+func (c *Coordinator) newID() (txn.ID, error) {
+	session := c.session.Load()
+	if session == 0 {
+		return 0, txn.Errorf(txn.Unavailable, "no_session", "the gateway has no session now")
+	}
+	return txn.NewID(session, c.counter.Add(1)), nil
+}
 
 // until is the moment at which a call with this deadline must answer.
 func (c *Coordinator) until(deadline time.Duration) time.Duration {

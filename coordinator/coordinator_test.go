@@ -261,3 +261,24 @@ func TestSideBySide(t *testing.T) {
 	}
 	e.Close()
 }
+
+// TestSession: ids are of the session that is held, and without one nothing that may write begins.
+func TestSession(t *testing.T) {
+	s := newStory(t)
+	s.env.run(t, func() {
+		for _, session := range []uint32{0, 3, 0, 4} {
+			s.c.SetSession(session)
+			tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{})
+			if session != 0 {
+				if err != nil || tx.ID().Session() != session {
+					t.Errorf("under session %d: %v, %v", session, tx, err)
+				}
+				continue
+			}
+			_, err2 := s.c.Execute(t.Context(), program("set a 1"), 0)
+			if txn.KindOf(err) != txn.Unavailable || txn.KindOf(err2) != txn.Unavailable {
+				t.Errorf("without a session: %v, %v", err, err2)
+			}
+		}
+	})
+}

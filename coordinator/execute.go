@@ -32,8 +32,6 @@ func (c *Coordinator) Execute(
 	var last *refusal
 	pause := backoff{c: c}
 	for {
-		run.id = c.newID()
-		run.attempts++
 		res, refused, err := run.attempt(ctx)
 		if err == nil && refused == nil {
 			res.Attempts = run.attempts
@@ -96,6 +94,12 @@ type execution struct {
 // attempt runs the program once: at its shard, if one holds all of it, else
 // here.
 func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
+	x.attempts++
+	id, err := x.c.newID()
+	if err != nil {
+		return nil, nil, err
+	}
+	x.id = id
 	rs, err := x.c.routes(ctx, x.until)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +107,7 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 	f := new(footprint)
 	x.program.Keys(func(k txn.Key) { f.keys = append(f.keys, k) })
 	x.program.Spans(func(s txn.Span) { f.spans = append(f.spans, s) })
-	if _, one := rs.holder(f); !one {
+	if !rs.oneHolds(f) {
 		return x.evaluate(ctx)
 	}
 	o := &onePhase{

@@ -48,7 +48,10 @@ type Committed struct {
 // Begin opens a transaction at a fresh snapshot.
 func (c *Coordinator) Begin(ctx context.Context, o BeginOptions) (*Txn, error) {
 	until := c.until(o.Deadline)
-	id := c.newID()
+	id, err := c.newID()
+	if err != nil {
+		return nil, failed("coordinator.Begin", 0, err)
+	}
 	at, err := c.snapshot(ctx, o.At, until)
 	if err == nil {
 		err = c.env.Point("coordinator.begin.after-ts")
@@ -141,8 +144,10 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 			}
 			return nil, err
 		}
-		a.id, a.retry = t.c.newID(), true
-		t.id = a.id
+		if a.id, err = t.c.newID(); err != nil {
+			return nil, refused.err()
+		}
+		t.id, a.retry = a.id, true
 	}
 }
 

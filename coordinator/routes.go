@@ -131,8 +131,8 @@ type footprint struct {
 	spans []txn.Span
 }
 
-// holder is the place of the one route that holds all of f, if one does.
-func (rs routes) holder(f *footprint) (int, bool) {
+// oneHolds reports whether one route holds all of f.
+func (rs routes) oneHolds(f *footprint) bool {
 	at := -1
 	fits := func(i int) bool {
 		ok := at < 0 || at == i
@@ -141,7 +141,7 @@ func (rs routes) holder(f *footprint) (int, bool) {
 	}
 	for _, key := range f.keys {
 		if i, err := rs.find(key); err != nil || !fits(i) {
-			return 0, false
+			return false
 		}
 	}
 	for _, span := range f.spans {
@@ -151,8 +151,8 @@ func (rs routes) holder(f *footprint) (int, bool) {
 		first, err := rs.find(span.Start)
 		last, err2 := rs.findBefore(span.End)
 		if err != nil || err2 != nil || first != last || !fits(first) {
-			return 0, false
+			return false
 		}
 	}
-	return at, at >= 0
+	return at >= 0
 }

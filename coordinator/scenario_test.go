@@ -111,7 +111,7 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 	case "get":
 		var r coordinator.Read
 		r.Deadline = deadline
-		for _, name := range strings.Fields(d.Input) {
+		for name := range strings.FieldsSeq(d.Input) {
 			r.Keys = append(r.Keys, key(name))
 		}
 		if d.HasArg("revision") {
@@ -217,7 +217,7 @@ func (s *story) failure(err error) string {
 
 // plan reads lines of: method shard answer key=value...
 func (s *story) plan(input string) {
-	for _, line := range strings.Split(input, "\n") {
+	for line := range strings.SplitSeq(input, "\n") {
 		words := strings.Fields(line)
 		r := reply{word: words[2], args: make(map[string]string)}
 		for _, w := range words[3:] {
@@ -231,7 +231,7 @@ func (s *story) plan(input string) {
 
 // store reads lines of: key timestamp value [expiry]
 func (s *story) store(input string) {
-	for _, line := range strings.Split(input, "\n") {
+	for line := range strings.SplitSeq(input, "\n") {
 		var k, value string
 		var ts, expiry int64
 		_, _ = fmt.Sscan(line, &k, &ts, &value, &expiry)
@@ -255,7 +255,7 @@ func span(text string) txn.Span {
 func program(input string) *txn.Program {
 	p := new(txn.Program)
 	branch := &p.Then
-	for _, line := range strings.Split(input, "\n") {
+	for line := range strings.SplitSeq(input, "\n") {
 		words := append(strings.Fields(line), "", "", "")
 		op := txn.Op{Key: key(words[1])}
 		switch words[0] {

@@ -14,22 +14,24 @@ import (
 )
 
 // programs are the real binaries, built once.
-type programs struct{ gateway, cairn string }
+type programs struct{ gateway, shard, cairn string }
 
 func build(t *testing.T) programs {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", dir, "./cmd/gateway", "./cmd/cairn")
+	cmd := exec.Command("go", "build", "-o", dir, "./cmd/gateway", "./cmd/shard", "./cmd/cairn")
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	return programs{filepath.Join(dir, "gateway"), filepath.Join(dir, "cairn")}
+	return programs{filepath.Join(dir, "gateway"), filepath.Join(dir, "shard"),
+		filepath.Join(dir, "cairn")}
 }
 
-// process is a running gateway.
+// process is a running gateway or member.
 type process struct {
 	cmd      *exec.Cmd
+	address  string
 	endpoint string
 	ready    time.Duration // from start to /readyz
 }
@@ -37,8 +39,13 @@ type process struct {
 // start runs a gateway on a data directory until it is ready.
 func start(t *testing.T, p programs, data string) *process {
 	t.Helper()
-	address := freeAddress(t)
-	cmd := exec.Command(p.gateway, "--listen", address, "--data", data)
+	return launch(t, p.gateway, freeAddress(t), "--data", data)
+}
+
+// launch runs a server until it is ready.
+func launch(t *testing.T, program, address string, args ...string) *process {
+	t.Helper()
+	cmd := exec.Command(program, append([]string{"--listen", address}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -48,10 +55,10 @@ func start(t *testing.T, p programs, data string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	g := &process{cmd: cmd, endpoint: "http://" + address}
+	g := &process{cmd: cmd, address: address, endpoint: "http://" + address}
 	t.Cleanup(func() { g.kill() })
 	if !bufio.NewScanner(out).Scan() { // the start message comes once it serves
-		t.Fatal("the gateway ended before it was ready")
+		t.Fatalf("%s ended before it was ready", program)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -47,6 +47,8 @@ func (r *Replica) request(ev Request) {
 		r.query(ev.ID, m)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
+	case *shardrpc.RenewRequest:
+		r.renew(ev.ID, m)
 	}
 }
 

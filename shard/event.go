@@ -13,8 +13,8 @@ type Event any
 
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
-	// ResolveRequest, QueryRequest or SessionRequest. Its answer is a Reply
-	// of the same ID; one that proves nothing if the leadership ends first.
+	// ResolveRequest, QueryRequest, SessionRequest or RenewRequest. Its answer
+	// is a Reply of the same ID; one that proves nothing if the leadership ends first.
 	Request struct {
 		ID  uint64
 		Msg any

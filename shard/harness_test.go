@@ -332,6 +332,8 @@ func answer(msg any) string {
 		return decision(m.Answer, m.Status, m.CommitTS)
 	case *shardrpc.ResolveResponse:
 		return m.Answer.String()
+	case *shardrpc.RenewResponse:
+		return m.Answer.String()
 	case *shardrpc.SessionResponse:
 		return fmt.Sprintf("%v session %d", m.Answer, m.Session)
 	}

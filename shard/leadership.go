@@ -26,6 +26,7 @@ type leadership struct {
 	oracle    []func(txn.Timestamp) // who wants a timestamp
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	extending bool                  // meta: an ExtendOracle is in the log
+	leases    leases                // meta
 }
 
 // waiter is told what became of a proposal.

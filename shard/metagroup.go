@@ -58,7 +58,7 @@ func (r *Replica) openSession(id uint64, m *shardrpc.SessionRequest) {
 		r.reply(id, &shardrpc.SessionResponse{Answer: a})
 		return
 	}
-	c := &command{kind: cmdMeta, body: meta.SessionCommand(m.Address, m.Sole)}
+	c := &command{kind: cmdMeta, body: meta.SessionCommand(m.Address, m.Sole, m.Leased)}
 	r.await(c, func(a applied) {
 		resp := &shardrpc.SessionResponse{Answer: shardrpc.Retry}
 		if a.ok {

@@ -65,6 +65,8 @@ type query struct {
 	req   *shardrpc.QueryRequest
 	ticks int  // left to wait
 	asked bool // its owner was asked: once, whatever comes back
+	// aborted: the end of its transaction was asked for, which answers it.
+	aborted bool
 }
 
 func (r *Replica) query(id uint64, m *shardrpc.QueryRequest) {
@@ -106,7 +108,10 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 		q.asked = true
 		return false
 	case txn.VerdictAbort:
-		r.abort(q.req)
+		if !q.aborted {
+			q.aborted = true
+			r.abort(q.req)
+		}
 		return false
 	case txn.VerdictWait:
 		return false

@@ -305,6 +305,7 @@ func (r *Replica) tick() {
 		l.dead.Advance(r.o.Newest.Load())
 		r.tickStalled()
 		r.tickQueries()
+		r.watchLeases()
 	}
 }
 

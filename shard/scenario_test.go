@@ -86,7 +86,7 @@ func (w *world) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "commit", "prewrite":
 		w.writes(d, name)
-	case "decide", "resolve", "query", "session":
+	case "decide", "resolve", "query", "session", "renew":
 		w.control(d, name)
 	case "read", "validate":
 		w.look(d, name)
@@ -126,6 +126,8 @@ func (w *world) fate(d *datadriven.TestData) {
 	case "owner":
 		w.owner = map[string]txn.Owner{"unknown": txn.OwnerUnknown, "working": txn.OwnerWorking,
 			"gone": txn.OwnerGone}[d.CmdArgs[0].Key]
+	case "sessions":
+		w.say("open until they end: %v", w.meta.Leased())
 	case "depose":
 		w.depose(w.r)
 	case "flush":
@@ -269,6 +271,11 @@ func (w *world) control(d *datadriven.TestData, name string) {
 			Primary: key(arg(d, "primary")), BaseTS: base})
 	case "session":
 		w.requestTo(w.metaR, name, &shardrpc.SessionRequest{Address: "test", Sole: d.HasArg("sole"),
+			Leased: d.HasArg("leased"),
+			Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}})
+	case "renew":
+		n, _ := strconv.ParseUint(arg(d, "session"), 10, 32)
+		w.requestTo(w.metaR, name, &shardrpc.RenewRequest{Session: uint32(n),
 			Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}})
 	}
 }

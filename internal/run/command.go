@@ -29,11 +29,31 @@ func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "gateway",
 		Short: "Start Cairn in one process",
 		Long: "gateway starts Cairn in one process: the API on --listen, its data in --data.\n" +
-			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.",
+			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.\n" +
+			"With --shards the data is that of a member which runs by itself (cmd/shard).",
 		Version: release.Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.Run(cmd.Context()) },
 	}
 	g.Flags(cmd.Flags())
+	return finish(cmd, stdout, stderr)
+}
+
+// ShardCommand is the command line of cmd/shard.
+func ShardCommand(stdout, stderr io.Writer) *cobra.Command {
+	s := &Shard{Stdout: stdout, Stderr: stderr}
+	cmd := &cobra.Command{
+		Use:   "shard",
+		Short: "Start a member that gateways in other processes reach",
+		Long: "shard starts a member: it keeps the data and serves gateways on --listen.\n" +
+			"A gateway finds it by: gateway --shards ADDRESS.",
+		Version: release.Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.Run(cmd.Context()) },
+	}
+	s.Flags(cmd.Flags())
+	return finish(cmd, stdout, stderr)
+}
+
+func finish(cmd *cobra.Command, stdout, stderr io.Writer) *cobra.Command {
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

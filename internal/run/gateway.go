@@ -17,16 +17,17 @@ import (
 	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/proto/transport"
-	"github.com/cairnkv/cairn/shard/member"
 	"github.com/cairnkv/cairn/txn"
 )
 
 // shutdownMax is how long requests in progress may take when the program ends.
 const shutdownMax = 5 * time.Second
 
-// Gateway is the embedded default: a gateway and a member in one process.
+// Gateway is a gateway: with a member in the same process, the default, or
+// with one that Shards names.
 type Gateway struct {
 	Listen   string   // 127.0.0.1:7600
+	Shards   []string // host:port of the member; none: it is in this process
 	Data     string   // ./cairn-data
 	Splits   []string // keys that cut keyspace default at the first start
 	Hosts    []string
@@ -41,7 +42,7 @@ type Gateway struct {
 
 	log    *slog.Logger
 	env    *env.Real
-	member *member.Member
+	back   *backend
 	gw     *gateway.Gateway
 	server *http.Server
 	lis    net.Listener
@@ -50,7 +51,10 @@ type Gateway struct {
 // Flags declares the flags of cmd/gateway.
 func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.StringVar(&g.Listen, "listen", "127.0.0.1:7600", "address of the API")
-	f.StringVar(&g.Data, "data", "./cairn-data", "data directory; made if missing")
+	f.StringSliceVar(&g.Shards, "shards", nil,
+		"address of a member that runs by itself; without it one runs here")
+	f.StringVar(&g.Data, "data", "./cairn-data",
+		"data directory; made if missing; none with --shards")
 	f.StringSliceVar(&g.Splits, "split", nil,
 		`keys that cut the keyspace into shards at the first start (default ":,h,p")`)
 	f.StringSliceVar(&g.Hosts, "host", nil,
@@ -63,7 +67,7 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 // Run serves until ctx is done or the disk fails. It returns nil after an
 // orderly end; everything it opened is closed.
 func (g *Gateway) Run(ctx context.Context) error {
-	g.log = g.logger()
+	g.log = newLogger(g.Stderr, g.LogJSON)
 	err := g.open(ctx)
 	if err == nil {
 		err = g.serve(ctx)
@@ -71,44 +75,47 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(err, g.close())
 }
 
-func (g *Gateway) logger() *slog.Logger {
-	if g.LogJSON {
-		return slog.New(slog.NewJSONHandler(g.Stderr, nil))
+// newLogger is the log of a program.
+func newLogger(w io.Writer, asJSON bool) *slog.Logger {
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, nil))
 	}
-	return slog.New(slog.NewTextHandler(g.Stderr, nil))
+	return slog.New(slog.NewTextHandler(w, nil))
 }
 
 func (g *Gateway) open(ctx context.Context) (err error) {
-	if g.lis, err = net.Listen("tcp", g.Listen); err != nil {
-		return &txn.Error{Kind: txn.Invalid, Op: "run.Gateway", Reason: "listen", Err: err,
-			Next: "stop whatever listens there, or choose another address with --listen"}
-	}
-	g.env = env.NewReal()
-	var splits [][]byte
-	for _, s := range g.Splits {
-		splits = append(splits, []byte(s))
-	}
-	g.member, err = member.Open(member.Options{Dir: g.Data, Release: release.Version, Splits: splits,
-		Env: g.env, CacheBytes: g.CacheMiB << 20, Log: g.log})
-	if err != nil {
+	if g.lis, err = listen(g.Listen); err != nil {
 		return err
 	}
-	// One process serves this directory, so the sessions of its earlier lives
-	// are over.
-	session, err := g.member.OpenSession(ctx, g.lis.Addr().String(), true)
+	g.env = env.NewReal()
+	if len(g.Shards) > 0 {
+		g.back, err = g.linked()
+	} else {
+		g.back, err = g.embedded(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	c, err := coordinator.New(coordinator.Options{
-		Env: g.env, Shards: g.member, Session: session})
+		Env: g.env, Shards: g.back.shards, Session: g.back.session})
 	if err != nil {
 		return err
 	}
-	g.member.SetOwner(c.Owns)
+	g.back.begin(c)
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
-		Status: g.member.Status, Ready: g.member.Ready, Version: release.Version, Log: g.log,
+		Status: g.back.status, Ready: g.back.ready, Version: release.Version, Log: g.log,
 		Hosts: g.Hosts, AccessPProf: g.PProf})
 	return err
+}
+
+// listen opens the port of a server.
+func listen(address string) (net.Listener, error) {
+	lis, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &txn.Error{Kind: txn.Invalid, Op: "run.listen", Reason: "listen", Err: err,
+			Next: "stop whatever listens there, or choose another address with --listen"}
+	}
+	return lis, nil
 }
 
 func (g *Gateway) serve(ctx context.Context) error {
@@ -121,36 +128,41 @@ func (g *Gateway) serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-served:
 		return err
-	case <-g.member.Failed():
-		err = g.member.Failure()
+	case <-g.back.failed:
+		err = g.back.failure()
 	}
 	g.gw.Close()
-	grace, cancel := context.WithTimeout(context.Background(), shutdownMax)
-	defer cancel()
-	if g.server.Shutdown(grace) != nil {
-		_ = g.server.Close()
-	}
+	shutDown(g.server)
 	<-served
 	return err
 }
 
+// shutDown lets requests in progress end, for as long as shutdownMax.
+func shutDown(s *http.Server) {
+	grace, cancel := context.WithTimeout(context.Background(), shutdownMax)
+	defer cancel()
+	if s.Shutdown(grace) != nil {
+		_ = s.Close()
+	}
+}
+
 // announce waits until every shard serves, then says so.
 func (g *Gateway) announce(ctx context.Context) {
-	for g.member.Ready() != nil && g.member.Failure() == nil {
+	for g.back.ready() != nil && g.back.failure() == nil {
 		if g.env.Sleep(ctx, time.Millisecond) != nil {
 			return
 		}
 	}
 	address := g.lis.Addr().String()
-	fmt.Fprintf(g.Stdout, startMessage, release.Version, address, g.Data, address)
+	fmt.Fprintf(g.Stdout, startMessage, release.Version, address, g.back.where)
 	if g.Serving != nil {
 		g.Serving(address)
 	}
 }
 
-const startMessage = `Cairn %s listens on http://%s, data in %s.
+const startMessage = `Cairn %s listens on http://%s, %s.
 Try it from another terminal:
-  curl -X PUT --data hello http://%[4]s/v1/keys/greeting
+  curl -X PUT --data hello http://%[2]s/v1/keys/greeting
   go run ./cmd/cairn get greeting
 Ctrl-C stops it; nothing acknowledged is lost.
 `
@@ -159,12 +171,15 @@ func (g *Gateway) close() error {
 	if g.gw != nil {
 		g.gw.Close()
 	}
+	if g.back != nil {
+		g.back.leave()
+	}
 	if g.env != nil {
 		g.env.Close()
 	}
 	var errs []error
-	if g.member != nil {
-		errs = append(errs, g.member.Close())
+	if g.back != nil {
+		errs = append(errs, g.back.close())
 	}
 	if g.server == nil && g.lis != nil {
 		errs = append(errs, g.lis.Close())

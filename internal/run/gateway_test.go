@@ -19,32 +19,55 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs the program in process until the test ends.
-func serve(t testing.TB, g *Gateway) (endpoint string) {
+// program is one that a test runs in process.
+type program struct {
+	address string
+	cancel  context.CancelFunc
+	ended   chan error
+}
+
+// launch runs a program until it is stopped, or the test ends. serving is its hook.
+func launch(t testing.TB, run func(context.Context) error, serving *func(string)) *program {
+	t.Helper()
+	address := make(chan string, 1)
+	*serving = func(a string) { address <- a }
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &program{cancel: cancel, ended: make(chan error, 1)}
+	go func() { p.ended <- run(ctx) }()
+	t.Cleanup(func() { p.stop(t) })
+	select {
+	case p.address = <-address:
+	case err := <-p.ended:
+		p.ended <- nil
+		t.Fatal(err)
+	}
+	return p
+}
+
+// stop ends the program in good order; a second one does nothing.
+func (p *program) stop(t testing.TB) {
+	t.Helper()
+	p.cancel()
+	if err := <-p.ended; err != nil {
+		t.Errorf("a program ended with %v", err)
+	}
+	p.ended <- nil
+}
+
+func start(t testing.TB, g *Gateway) *program {
 	t.Helper()
 	if g.Listen == "" {
 		g.Listen = "127.0.0.1:0"
 	}
 	g.Stdout, g.Stderr = t.Output(), t.Output()
 	g.CacheMiB = 32
-	address, ended := make(chan string, 1), make(chan error, 1)
-	g.Serving = func(a string) { address <- a }
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() { ended <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the gateway ended with %v", err)
-		}
-	})
-	select {
-	case a := <-address:
-		return "http://" + a
-	case err := <-ended:
-		ended <- nil
-		t.Fatal(err)
-		return ""
-	}
+	return launch(t, g.Run, &g.Serving)
+}
+
+// serve runs a gateway in process until the test ends.
+func serve(t testing.TB, g *Gateway) (endpoint string) {
+	t.Helper()
+	return "http://" + start(t, g).address
 }
 
 func dial(t testing.TB, endpoint string, unary bool) *client.DB {
@@ -106,6 +129,9 @@ func TestRefusesToStart(t *testing.T) {
 		{"newer format", "start Cairn 7.0.0 or later", 2, []string{"--data", newer}},
 		{"foreign directory", `holds "thesis.md"`, 2, []string{"--data", foreign}},
 		{"splits out of order", "does not come after", 2, []string{"--data", dir + "/b", "--split", "m,c"}},
+		{"two members", "exactly one", 2, []string{"--shards", "a:1,b:2"}},
+		{"no port", "host:port", 2, []string{"--shards", "localhost"}},
+		{"splits of a member", "belongs to the member", 2, []string{"--shards", "a:1", "--split", "c"}},
 		{"unknown flag", "unknown flag", 2, []string{"--dta", "x"}},
 	} {
 		var stderr bytes.Buffer
@@ -171,7 +197,10 @@ func transfers(ctx context.Context, db *client.DB, accounts []string, worker int
 // BenchmarkGateway is one put and one get of 256 bytes through the whole
 // program in one process, client included: unary calls, and the stream.
 func BenchmarkGateway(b *testing.B) {
-	endpoint := serve(b, &Gateway{Data: filepath.Join(b.TempDir(), "data")})
+	benchmark(b, serve(b, &Gateway{Data: filepath.Join(b.TempDir(), "data")}))
+}
+
+func benchmark(b *testing.B, endpoint string) {
 	value := client.BytesValue(make([]byte, 256))
 	var n atomic.Int64
 	key := func() string { return fmt.Sprint("key", n.Add(1)%10_000) }

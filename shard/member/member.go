@@ -252,6 +252,12 @@ func (m *Member) closeEngines() error {
 	return errors.Join(errs...)
 }
 
+// ID is this member's, of all in its cluster.
+func (m *Member) ID() uint64 { return m.dir.id.Member }
+
+// ClusterID is the same for all members of a cluster, and for no other.
+func (m *Member) ClusterID() string { return m.dir.id.Cluster }
+
 // Ready reports what keeps the member from serving; nil if nothing does.
 func (m *Member) Ready() error {
 	if err := m.Failure(); err != nil {

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/cairnkv/cairn/shard"
@@ -163,14 +164,15 @@ func (w *worker) answer() {
 }
 
 // ownerOf asks this process: the only gateway that a member with an embedded
-// gateway knows.
+// gateway knows. Of another's transactions it knows that they end with the
+// lease of its session.
 func (m *Member) ownerOf(id txn.ID) txn.Owner {
 	if !m.meta.Alive(id.Session()) {
 		return txn.OwnerGone
 	}
 	owns := m.owner.Load()
 	switch {
-	case owns == nil:
+	case owns == nil, slices.Contains(m.meta.Leased(), id.Session()):
 		return txn.OwnerUnknown
 	case (*owns)(id):
 		return txn.OwnerWorking

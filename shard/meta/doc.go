@@ -1,5 +1,5 @@
 // Package meta is the state machine of the meta group: how far the timestamp
-// oracle may go, and the sessions of gateways. Descriptors, members and
+// oracle may go, and the sessions of gateways, some of which are leases. Descriptors, members and
 // keyspaces join it when they can change.
 //
 // State applies commands; Oracle hands out timestamps from the window that the

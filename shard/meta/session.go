@@ -1,15 +1,28 @@
 package meta
 
 import (
+	"encoding/binary"
+	"slices"
+	"time"
+
 	"github.com/hashicorp/go-msgpack/v2/codec"
 
 	"github.com/cairnkv/cairn/txn"
 )
 
-// Session is a gateway's lease: its transactions are its own while it is open.
+// A leased session ends when it has not been renewed for SessionTTL. Gateways
+// renew theirs every RenewEvery.
+const (
+	SessionTTL = 2 * time.Second
+	RenewEvery = 500 * time.Millisecond
+)
+
+// Session is a gateway's: its transactions are its own while it is open. One
+// that is not leased belongs to a gateway inside the member's process.
 type Session struct {
 	ID      uint32 `codec:"id"`
 	Address string `codec:"address"`
+	Leased  bool   `codec:"leased,omitempty"`
 }
 
 // sessions is a cold record: msgpack with field names, so that it can grow.
@@ -25,14 +38,30 @@ func handle() *codec.MsgpackHandle {
 	return h
 }
 
-func (s *sessions) open(address string, sole bool) {
+// open opens the next session. A sole one ends all others, a leased one those
+// that are not leased.
+func (s *sessions) open(address string, sole, leased bool) {
 	if s.Last == SessionMax {
 		return // 16 million starts; openSession refuses before this
 	}
-	if s.Last++; sole {
-		s.Open = nil
+	s.Last++
+	s.Open = slices.DeleteFunc(s.Open, func(o Session) bool {
+		return sole || leased && !o.Leased
+	})
+	s.Open = append(s.Open, Session{ID: s.Last, Address: address, Leased: leased})
+}
+
+// end ends the sessions of an EndCommand's body, as far as they are open.
+func (s *sessions) end(ids []byte) error {
+	for len(ids) > 0 {
+		id, n := binary.Uvarint(ids)
+		if n <= 0 {
+			return corrupt("a command")
+		}
+		ids = ids[n:]
+		s.Open = slices.DeleteFunc(s.Open, func(o Session) bool { return uint64(o.ID) == id })
 	}
-	s.Open = append(s.Open, Session{ID: s.Last, Address: address})
+	return nil
 }
 
 func (s *sessions) encode() ([]byte, error) {

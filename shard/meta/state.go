@@ -23,6 +23,14 @@ type commandKind uint8
 const (
 	cmdExtend  commandKind = 1
 	cmdSession commandKind = 2
+	cmdEnd     commandKind = 3
+)
+
+// Flags of cmdSession.
+const (
+	flagSole = 1 << iota
+	flagLeased
+	flagsKnown = 1<<iota - 1
 )
 
 // State is the applied state of the meta group. Apply belongs to the replica;
@@ -82,18 +90,44 @@ func (s *State) Alive(session uint32) bool {
 	return slices.ContainsFunc(s.sessions.Open, func(o Session) bool { return o.ID == session })
 }
 
+// Leased are the leased sessions that are open, in the order of their ids.
+func (s *State) Leased() []uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []uint32
+	for _, o := range s.sessions.Open {
+		if o.Leased {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
 // ExtendCommand grants the oracle timestamps up to limit.
 func ExtendCommand(limit txn.Timestamp) []byte {
 	return binary.AppendUvarint([]byte{byte(cmdExtend)}, uint64(limit))
 }
 
-// SessionCommand opens the next session; sole ends all others.
-func SessionCommand(address string, sole bool) []byte {
+// SessionCommand opens the next session; sole ends all others, leased those
+// that are not leased.
+func SessionCommand(address string, sole, leased bool) []byte {
 	b := []byte{byte(cmdSession), 0}
 	if sole {
-		b[1] = 1
+		b[1] |= flagSole
+	}
+	if leased {
+		b[1] |= flagLeased
 	}
 	return append(b, address...)
+}
+
+// EndCommand ends sessions; those that are not open are passed over.
+func EndCommand(ids []uint32) []byte {
+	b := []byte{byte(cmdEnd)}
+	for _, id := range ids {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	return b
 }
 
 // Apply carries out a command of the meta group.
@@ -109,11 +143,20 @@ func (s *State) Apply(b mvcc.Batch, body []byte) error {
 		s.limit = max(s.limit, txn.Timestamp(limit))
 		b.Set(mvcc.MetaKey(keyOracle, nil), binary.AppendUvarint(nil, uint64(s.limit)))
 		return nil
-	case len(body) > 1 && commandKind(body[0]) == cmdSession:
-		s.sessions.open(string(body[2:]), body[1] == 1)
-		enc, err := s.sessions.encode()
-		b.Set(mvcc.MetaKey(keySessions, nil), enc)
-		return err
+	case len(body) > 1 && commandKind(body[0]) == cmdSession && body[1]&^flagsKnown == 0:
+		s.sessions.open(string(body[2:]), body[1]&flagSole != 0, body[1]&flagLeased != 0)
+		return s.putSessions(b)
+	case len(body) > 1 && commandKind(body[0]) == cmdEnd:
+		if err := s.sessions.end(body[1:]); err != nil {
+			return err
+		}
+		return s.putSessions(b)
 	}
 	return corrupt("a command")
+}
+
+func (s *State) putSessions(b mvcc.Batch) error {
+	enc, err := s.sessions.encode()
+	b.Set(mvcc.MetaKey(keySessions, nil), enc)
+	return err
 }

@@ -1,0 +1,90 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/release"
+	"github.com/cairnkv/cairn/proto/remote"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard/member"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// backend is where a gateway has its shards: in this process, or behind a link.
+type backend struct {
+	shards  coordinator.Shards
+	session uint32 // to begin with; 0: none yet
+	where   string // for people
+	status  func(context.Context) ([]shardrpc.MemberStatus, error)
+	ready   func() error
+	// begin is told the coordinator, once there is one.
+	begin func(*coordinator.Coordinator)
+	// failed is closed when the gateway cannot go on; then failure says why.
+	failed  <-chan struct{}
+	failure func() error
+	// leave ends what waits, before the coordinator's tasks are waited for.
+	leave func()
+	close func() error
+}
+
+var (
+	_ coordinator.Shards = (*member.Member)(nil)
+	_ coordinator.Shards = (*remote.Client)(nil)
+)
+
+// embedded opens the member of this process.
+func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
+	var splits [][]byte
+	for _, s := range g.Splits {
+		splits = append(splits, []byte(s))
+	}
+	m, err := member.Open(member.Options{Dir: g.Data, Release: release.Version, Splits: splits,
+		Env: g.env, CacheBytes: g.CacheMiB << 20, Log: g.log})
+	if err != nil {
+		return nil, err
+	}
+	// One process serves this directory, so the sessions of its earlier lives
+	// are over.
+	session, err := m.OpenSession(ctx, g.lis.Addr().String(), true)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return &backend{
+		shards: m, session: session, where: "data in " + g.Data,
+		status: m.Status, ready: m.Ready,
+		begin:  func(c *coordinator.Coordinator) { m.SetOwner(c.Owns) },
+		failed: m.Failed(), failure: m.Failure,
+		leave: func() {}, close: m.Close,
+	}, nil
+}
+
+// linked reaches the member at --shards. It need not be there yet.
+func (g *Gateway) linked() (*backend, error) {
+	switch {
+	case len(g.Shards) > 1:
+		return nil, txn.Errorf(txn.Invalid, "shards", "--shards names %d members; this release "+
+			"replicates nothing yet, so a cluster has exactly one", len(g.Shards))
+	case len(g.Splits) > 0:
+		return nil, txn.Errorf(txn.Invalid, "split",
+			"--split belongs to the member that --shards names, not to its gateways")
+	}
+	if _, _, err := net.SplitHostPort(g.Shards[0]); err != nil {
+		return nil, &txn.Error{Kind: txn.Invalid, Reason: "shards", Err: err,
+			Next: "give --shards as host:port"}
+	}
+	c := remote.Dial(g.Shards[0])
+	l := newLease(leaseOptions{env: g.env, member: c, gateway: g.lis.Addr().String(), log: g.log})
+	return &backend{
+		shards: c, where: "shards at " + g.Shards[0], status: c.Status, ready: l.ready,
+		begin:   l.begin,
+		failure: func() error { return nil },
+		leave:   l.leave,
+		close: func() error {
+			c.Close()
+			return nil
+		},
+	}, nil
+}

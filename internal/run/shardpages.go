@@ -1,0 +1,100 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cairnkv/cairn/proto/link"
+	"github.com/cairnkv/cairn/shard/member"
+)
+
+// newShardPages is what a member serves: the link, and what operators look at.
+func newShardPages(s *Shard) (http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(newMemberMetrics(s.member)); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(link.Path, s.link)
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.member.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	if s.PProf {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux, nil
+}
+
+// memberMetrics reads a member's status whenever it is asked.
+type memberMetrics struct {
+	member                                       *member.Member
+	serving, keys, bytes, intents, applied, free *prometheus.Desc
+}
+
+func newMemberMetrics(m *member.Member) *memberMetrics {
+	perShard := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("cairn_shard_"+name, help, []string{"shard"}, nil)
+	}
+	return &memberMetrics{
+		member:  m,
+		serving: perShard("serving", "1 if this member serves the shard."),
+		keys:    perShard("keys", "Live keys stored."),
+		bytes:   perShard("bytes", "Bytes of live keys and their values."),
+		intents: perShard("intents", "Intents of undecided or unresolved transactions."),
+		applied: perShard("applied_index", "Index of the last raft entry applied."),
+		free:    prometheus.NewDesc("cairn_disk_free_bytes", "Room on the data disk.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		m.serving, m.keys, m.bytes, m.intents, m.applied, m.free,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
+	members, err := m.member.Status(context.Background())
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(m.serving, err)
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for i := range members {
+		gauge(m.free, float64(members[i].DiskFree))
+		for _, s := range members[i].Shards {
+			id := fmt.Sprint(uint64(s.Shard))
+			serving := 0.0
+			if s.Serving {
+				serving = 1
+			}
+			gauge(m.serving, serving, id)
+			gauge(m.keys, float64(s.Keys), id)
+			gauge(m.bytes, float64(s.Bytes), id)
+			gauge(m.intents, float64(s.Intents), id)
+			gauge(m.applied, float64(s.AppliedIndex), id)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cairnkv/cairn/proto/link"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/txn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// dial connects to a member that answers with serve.
+func dial(t *testing.T, serve link.Serve) *Client {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := link.NewServer(serve, link.ServerOptions{})
+	h := transport.NewServer(s)
+	done := make(chan error, 1)
+	go func() { done <- h.Serve(l) }()
+	c := Dial(l.Addr().String())
+	t.Cleanup(func() {
+		c.Close()
+		s.Close()
+		_ = h.Close()
+		<-done
+	})
+	return c
+}
+
+// TestErrors: what the member says comes through with its kind; that nobody
+// answered comes as no error of txn, lest a lost read look like an unknown commit.
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer []byte
+		err    error
+		kind   txn.ErrorKind
+		ours   bool
+	}{
+		{"refused", nil, txn.Errorf(txn.Invalid, "r", "no"), txn.Invalid, true},
+		{"stopped", nil, txn.Errorf(txn.Unavailable, "r", "no"), txn.Unavailable, true},
+		{"not told", nil, txn.Errorf(txn.Unknown, "r", "who knows"), 0, false},
+		{"unreadable", []byte{99}, nil, 0, false},
+	} {
+		client := dial(t, func(context.Context, uint8, []byte) ([]byte, error) { return c.answer, c.err })
+		_, err := client.Read(t.Context(), &shardrpc.ReadRequest{})
+		e, ours := errors.AsType[*txn.Error](err)
+		if ours != c.ours || ours && e.Kind != c.kind || err == nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestLost(t *testing.T) {
+	client := dial(t, func(ctx context.Context, _ uint8, _ []byte) ([]byte, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	_, err := client.Commit(ctx, &shardrpc.CommitRequest{})
+	if _, ours := errors.AsType[*txn.Error](err); ours || err == nil {
+		t.Errorf("%v", err)
+	}
+	if !errors.Is(err, link.ErrLost) && !errors.Is(err, link.ErrUnsent) {
+		t.Errorf("%v is neither lost nor unsent", err)
+	}
+}
+
+// TestSessions: what a session's answers mean.
+func TestSessions(t *testing.T) {
+	answer := shardrpc.OK
+	client := dial(t, func(_ context.Context, method uint8, b []byte) ([]byte, error) {
+		if shardrpc.Method(method) == shardrpc.MethodRenew {
+			return shardrpc.Encode(&shardrpc.RenewResponse{Answer: answer}), nil
+		}
+		req, err := shardrpc.Decode[shardrpc.SessionRequest](b)
+		if err != nil || !req.Leased || req.Sole || req.Address != "gw" {
+			t.Errorf("%+v, %v", req, err)
+		}
+		return shardrpc.Encode(&shardrpc.SessionResponse{Answer: answer, Session: 7}), nil
+	})
+	for _, c := range []struct {
+		answer       shardrpc.Answer
+		session      uint32
+		open         bool
+		opens, renew txn.ErrorKind // Internal: no error
+	}{
+		{shardrpc.OK, 7, true, txn.Internal, txn.Internal},
+		{shardrpc.Gone, 0, false, txn.Exhausted, txn.Internal},
+		{shardrpc.Retry, 0, false, txn.Unavailable, txn.Unavailable},
+	} {
+		answer = c.answer
+		session, err := client.OpenSession(t.Context(), "gw")
+		open, err2 := client.Renew(t.Context(), 7)
+		if session != c.session || open != c.open || txn.KindOf(err) != c.opens || txn.KindOf(err2) != c.renew {
+			t.Errorf("%v: session %d, open %v, %v, %v", c.answer, session, open, err, err2)
+		}
+	}
+}

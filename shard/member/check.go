@@ -1,0 +1,280 @@
+package member
+
+import (
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Each check is about one concern of what came from another process. The first
+// problem refuses the request as a whole.
+
+// addressBytesMax bounds what a gateway says about itself.
+const addressBytesMax = 256
+
+// keyBytesMin is the keyspace in front of every user's key.
+const keyBytesMin = 4
+
+func invalid(format string, args ...any) error {
+	return txn.Errorf(txn.Invalid, "request_invalid", format, args...)
+}
+
+// firstOf is the first of some problems.
+func firstOf(problems ...error) error {
+	for _, err := range problems {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkData refuses requests for keys of the meta group, which has none.
+func checkData(t shardrpc.Target) error {
+	if t.Shard == shardrpc.MetaShard {
+		return invalid("the meta group has no keys")
+	}
+	return nil
+}
+
+func checkMeta(t shardrpc.Target) error {
+	if t.Shard != shardrpc.MetaShard {
+		return invalid("shard %d is not the meta group", t.Shard)
+	}
+	return nil
+}
+
+func checkID(id txn.ID) error {
+	if id.Session() == 0 {
+		return invalid("transaction %v is of no session", id)
+	}
+	return nil
+}
+
+func checkKey(k txn.Key) error {
+	if len(k) < keyBytesMin || len(k) > keyBytesMin+txn.KeyBytesMax {
+		return invalid("a key of %d bytes, keyspace included", len(k))
+	}
+	return nil
+}
+
+func checkKeys(keys []txn.Key) error {
+	for _, k := range keys {
+		if err := checkKey(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// issued is the newest timestamp that the oracle may have issued. One from the
+// future would make a replica take every other request for an old one.
+type issued txn.Timestamp
+
+func (newest issued) times(times ...txn.Timestamp) error {
+	for _, ts := range times {
+		if ts <= 0 || ts > txn.Timestamp(newest) {
+			return invalid("%d is no timestamp that was issued", ts)
+		}
+	}
+	return nil
+}
+
+// checkBound is about MaxTS, which may lie in the future.
+func checkBound(ts txn.Timestamp) error {
+	if ts <= 0 {
+		return invalid("%d is no bound for a commit", ts)
+	}
+	return nil
+}
+
+// checkTTL keeps expiries among the timestamps.
+func checkTTL(ms int64) error {
+	if ms < 0 || ms > txn.MaxTimestamp.Millis() {
+		return invalid("a time to live of %d ms", ms)
+	}
+	return nil
+}
+
+func checkValue(v *txn.Value) error {
+	if err := v.Check(); err != nil {
+		return invalid("%w", err)
+	}
+	return nil
+}
+
+func checkCond(c *txn.Cond) error {
+	if c.Value == nil {
+		return nil
+	}
+	return checkValue(c.Value)
+}
+
+// checkTest looks at a whole tree; the decoder has bounded its depth.
+func checkTest(t *txn.Test) error {
+	if t.Kind == txn.TestNot && len(t.Of) != 1 {
+		return invalid("a negation of %d tests", len(t.Of))
+	}
+	if t.Kind == txn.TestKey && (len(t.Key) > 0 || !t.Cond.Empty()) {
+		if err := firstOf(checkKey(t.Key), checkCond(&t.Cond)); err != nil {
+			return err
+		}
+	}
+	for i := range t.Of {
+		if err := checkTest(&t.Of[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkOps(ops []txn.Op) error {
+	for i := range ops {
+		o := &ops[i]
+		if o.Kind == txn.OpRange {
+			continue // a span may begin and end anywhere
+		}
+		err := firstOf(checkKey(o.Key), checkCond(&o.Cond), checkValue(&o.Value), checkTTL(o.TTL))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkReadSet(r *txn.ReadSet) error {
+	for i := range r.Keys {
+		if err := checkKey(r.Keys[i].Key); err != nil {
+			return err
+		}
+	}
+	if r.At < 0 {
+		return invalid("what was read is of %d, which is no timestamp", r.At)
+	}
+	return nil
+}
+
+// checkWrites wants at least one, in the order of their keys, no two of a key.
+func checkWrites(writes []txn.Write) error {
+	if len(writes) == 0 {
+		return invalid("a prewrite of nothing")
+	}
+	for i := range writes {
+		w := &writes[i]
+		if i > 0 && writes[i-1].Key.Compare(w.Key) >= 0 {
+			return invalid("writes are not in the order of their keys")
+		}
+		if err := firstOf(checkKey(w.Key), checkValue(&w.Value), checkTTL(w.TTL)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPrimary wants the primary among the writes of the shard that gets the
+// record: their latch is the record's (A2).
+func checkPrimary(m *shardrpc.PrewriteRequest) error {
+	if !m.Record {
+		return checkKey(m.Primary)
+	}
+	for i := range m.Writes {
+		if m.Writes[i].Key.Compare(m.Primary) == 0 {
+			return nil
+		}
+	}
+	return invalid("the record's key is not among the writes")
+}
+
+// checkMove allows the moves of I5 that a coordinator may ask for.
+func checkMove(m *shardrpc.DecideRequest) error {
+	undecided := txn.In(txn.Absent, txn.Pending, txn.Staging)
+	switch {
+	case !m.To.Final() || m.From&^undecided != 0:
+		return invalid("a record does not move to %v from %05b", m.To, m.From)
+	case m.To == txn.Aborted:
+		return nil
+	case m.From.Has(txn.Absent):
+		return invalid("a commit without a record")
+	case m.CommitTS < m.BaseTS:
+		return invalid("a commit at %d, before base_ts %d", m.CommitTS, m.BaseTS)
+	}
+	return nil
+}
+
+// checkOutcome wants a timestamp of a commit and none of an abort.
+func (newest issued) checkOutcome(commit bool, at txn.Timestamp) error {
+	switch {
+	case commit:
+		return newest.times(at)
+	case at != 0:
+		return invalid("an abort at %d", at)
+	}
+	return nil
+}
+
+func checkTimestamp(m *shardrpc.TimestampRequest) error {
+	if m.N < 1 || txn.Timestamp(m.N) > meta.Window {
+		return invalid("%d timestamps at a time", m.N)
+	}
+	return nil
+}
+
+func (newest issued) checkRead(m *shardrpc.ReadRequest) error {
+	if m.Revision != nil && len(m.Keys) == 0 {
+		return invalid("a revision of no key")
+	}
+	return firstOf(checkData(m.Target), newest.times(m.At), checkKeys(m.Keys))
+}
+
+func (newest issued) checkCommit(m *shardrpc.CommitRequest) error {
+	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
+		checkReadSet(&m.Reads), checkTest(&m.Program.If),
+		checkOps(m.Program.Then), checkOps(m.Program.Else))
+}
+
+func (newest issued) checkValidate(m *shardrpc.ValidateRequest) error {
+	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.At), checkReadSet(&m.Reads))
+}
+
+func (newest issued) checkPrewrite(m *shardrpc.PrewriteRequest) error {
+	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
+		checkReadSet(&m.Reads), checkWrites(m.Writes), checkPrimary(m))
+}
+
+func (newest issued) checkDecide(m *shardrpc.DecideRequest) error {
+	err := firstOf(checkData(m.Target), checkID(m.Txn), checkKey(m.Primary),
+		newest.times(m.BaseTS), checkMove(m))
+	if err == nil {
+		err = newest.checkOutcome(m.To == txn.Committed, m.CommitTS)
+	}
+	return err
+}
+
+func (newest issued) checkResolve(m *shardrpc.ResolveRequest) error {
+	err := firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkKeys(m.Keys))
+	if err == nil {
+		err = newest.checkOutcome(m.Commit, m.CommitTS)
+	}
+	return err
+}
+
+func (newest issued) checkQuery(m *shardrpc.QueryRequest) error {
+	return firstOf(checkData(m.Target), checkID(m.Txn), checkKey(m.Primary), newest.times(m.BaseTS))
+}
+
+// checkSession: the session of another process ends with it, and ends no
+// other's.
+func checkSession(m *shardrpc.SessionRequest) error {
+	if m.Sole || !m.Leased {
+		return txn.Errorf(txn.Invalid, "session_not_leased",
+			"a gateway of another process needs a leased session")
+	}
+	if n := len(m.Address); n > addressBytesMax {
+		return invalid("an address of %d bytes, the limit is %d", n, addressBytesMax)
+	}
+	return checkMeta(m.Target)
+}
+
+func checkRenew(m *shardrpc.RenewRequest) error {
+	return checkMeta(m.Target)
+}

@@ -1,0 +1,123 @@
+package member
+
+import (
+	"context"
+
+	"github.com/cairnkv/cairn/proto/link"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// Serve answers one call of a gateway in another process; it is a link.Serve.
+// What cannot make sense is refused here (check.go): the replicas trust what
+// they are given.
+func (m *Member) Serve(ctx context.Context, method uint8, payload []byte) ([]byte, error) {
+	b, err := m.serve(ctx, shardrpc.Method(method), payload)
+	if err != nil && txn.KindOf(err) == txn.Internal {
+		// Of a call that ended like this nothing is known.
+		err = &txn.Error{Kind: txn.Unknown, Op: "member.Serve", Reason: "no_answer", Err: err}
+	}
+	return b, err
+}
+
+func (m *Member) serve(
+	ctx context.Context, method shardrpc.Method, b []byte,
+) ([]byte, error) {
+	newest := issued(m.meta.Limit())
+	switch method {
+	case shardrpc.MethodTimestamp:
+		return answer(ctx, b, checkTimestamp, m.timestamp)
+	case shardrpc.MethodRoutes:
+		return answer(ctx, b, nil, m.routesNow)
+	case shardrpc.MethodRead:
+		return whole(answer(ctx, b, newest.checkRead, m.Read))
+	case shardrpc.MethodCommit:
+		return answer(ctx, b, newest.checkCommit, m.Commit)
+	case shardrpc.MethodValidate:
+		return answer(ctx, b, newest.checkValidate, m.Validate)
+	case shardrpc.MethodPrewrite:
+		return answer(ctx, b, newest.checkPrewrite, m.Prewrite)
+	case shardrpc.MethodDecide:
+		return answer(ctx, b, newest.checkDecide, m.Decide)
+	case shardrpc.MethodResolve:
+		return answer(ctx, b, newest.checkResolve, m.Resolve)
+	case shardrpc.MethodQuery:
+		return answer(ctx, b, newest.checkQuery, m.Query)
+	case shardrpc.MethodSession:
+		return answer(ctx, b, checkSession, m.session)
+	case shardrpc.MethodRenew:
+		return answer(ctx, b, checkRenew, m.renew)
+	case shardrpc.MethodStatus:
+		return answer(ctx, b, nil, m.statusNow)
+	}
+	return nil, txn.Errorf(txn.Invalid, "method_unknown",
+		"%v is unknown to this release", method)
+}
+
+// decodable is a pointer to Q, a request.
+type decodable[Q any] interface {
+	*Q
+	shardrpc.Message
+}
+
+// answer decodes a request, checks it, carries it out and encodes its answer.
+func answer[Q any, P decodable[Q], A shardrpc.Message](
+	ctx context.Context, b []byte, check func(P) error, do func(context.Context, P) (A, error),
+) ([]byte, error) {
+	req, err := shardrpc.Decode[Q, P](b)
+	if err == nil && check != nil {
+		err = check(req)
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp, err := do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return shardrpc.Encode(resp), nil
+}
+
+// whole says so if the answer to a read does not fit into a link: asking again
+// would not change that.
+func whole(b []byte, err error) ([]byte, error) {
+	if err != nil || len(b) <= link.PayloadBytesMax {
+		return b, err
+	}
+	e := txn.Errorf(txn.Exhausted, "answer_too_large",
+		"the answer has %d bytes, the limit is %d", len(b), link.PayloadBytesMax)
+	e.Next = "read fewer keys at a time"
+	return shardrpc.Encode(&shardrpc.ReadResponse{Err: e}), nil
+}
+
+func (m *Member) timestamp(
+	ctx context.Context, req *shardrpc.TimestampRequest,
+) (*shardrpc.TimestampResponse, error) {
+	first, err := m.Timestamp(ctx, req.N)
+	return &shardrpc.TimestampResponse{First: first}, err
+}
+
+func (m *Member) routesNow(
+	context.Context, *shardrpc.RoutesRequest,
+) (*shardrpc.RoutesResponse, error) {
+	return &shardrpc.RoutesResponse{Routes: m.routes}, nil
+}
+
+func (m *Member) statusNow(
+	ctx context.Context, _ *shardrpc.StatusRequest,
+) (*shardrpc.StatusResponse, error) {
+	members, err := m.Status(ctx)
+	return &shardrpc.StatusResponse{Members: members}, err
+}
+
+func (m *Member) session(
+	ctx context.Context, req *shardrpc.SessionRequest,
+) (*shardrpc.SessionResponse, error) {
+	return call[shardrpc.SessionResponse](ctx, m, shardrpc.MetaShard, req)
+}
+
+func (m *Member) renew(
+	ctx context.Context, req *shardrpc.RenewRequest,
+) (*shardrpc.RenewResponse, error) {
+	return call[shardrpc.RenewResponse](ctx, m, shardrpc.MetaShard, req)
+}

@@ -1,0 +1,249 @@
+package member
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// samples are requests that make sense, by method.
+func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message {
+	a, id := key("a"), txn.NewID(9, 9)
+	to := target(m, a)
+	age := txn.Age{At: base, ID: id}
+	reads := txn.ReadSet{At: base, MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
+	program := set("a", "x")
+	program.If = txn.Test{Kind: txn.TestNot, Of: []txn.Test{{Key: a, Cond: txn.Cond{Present: true}}}}
+	program.Then = append(program.Then, txn.Op{Kind: txn.OpRange, Span: txn.Span{Start: a, End: key("c")}})
+	meta := shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}
+	return map[shardrpc.Method]shardrpc.Message{
+		shardrpc.MethodTimestamp: &shardrpc.TimestampRequest{N: 3},
+		shardrpc.MethodRoutes:    &shardrpc.RoutesRequest{},
+		shardrpc.MethodStatus:    &shardrpc.StatusRequest{},
+		shardrpc.MethodRead: &shardrpc.ReadRequest{Target: to, At: base, Keys: []txn.Key{a},
+			Scan: &shardrpc.Scan{Span: txn.Span{Start: a, End: key("c")}, Limit: 2}},
+		shardrpc.MethodCommit: &shardrpc.CommitRequest{Target: to, Txn: id, Age: age, BaseTS: base,
+			MaxTS: txn.Forever, Reads: reads, Program: program},
+		shardrpc.MethodValidate: &shardrpc.ValidateRequest{Target: to, Txn: id, At: base, Reads: reads},
+		shardrpc.MethodPrewrite: &shardrpc.PrewriteRequest{Target: to, Txn: id, Age: age, BaseTS: base,
+			MaxTS: txn.Forever, Primary: key("d"), Record: true, Reads: reads, Writes: []txn.Write{
+				{Key: key("d"), Value: txn.IntValue(4)}, {Key: key("e"), Kind: txn.KindDelete}}},
+		shardrpc.MethodDecide: &shardrpc.DecideRequest{Target: to, Txn: id, Primary: key("d"),
+			BaseTS: base, From: txn.In(txn.Absent, txn.Pending), To: txn.Aborted},
+		shardrpc.MethodResolve: &shardrpc.ResolveRequest{Target: to, Txn: id, BaseTS: base,
+			Keys: []txn.Key{key("d")}},
+		shardrpc.MethodQuery:   &shardrpc.QueryRequest{Target: to, Txn: id, Primary: key("d"), BaseTS: base},
+		shardrpc.MethodSession: &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
+		shardrpc.MethodRenew:   &shardrpc.RenewRequest{Target: meta, Session: 2},
+	}
+}
+
+// serving is a member at work, and requests for it.
+func serving(t *testing.T) (*Member, map[shardrpc.Method]shardrpc.Message) {
+	t.Helper()
+	m := open(t, t.TempDir())
+	base, err := m.Timestamp(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get(t, m, "a") // waits until its shard serves
+	return m, samples(m, base)
+}
+
+func TestServe(t *testing.T) {
+	m, all := serving(t)
+	for method := shardrpc.Method(1); method.Valid(); method++ {
+		req := all[method]
+		if req == nil {
+			t.Fatalf("%v has no sample", method)
+		}
+		if b, err := m.Serve(t.Context(), uint8(method), shardrpc.Encode(req)); err != nil || len(b) == 0 {
+			t.Errorf("%v: %x, %v", method, b, err)
+		}
+	}
+	b, err := m.Serve(t.Context(), uint8(shardrpc.MethodCommit), shardrpc.Encode(all[shardrpc.MethodCommit]))
+	resp, err2 := shardrpc.Decode[shardrpc.CommitResponse](b)
+	if err != nil || err2 != nil || resp.Answer != shardrpc.OK {
+		t.Errorf("the same commit again: %+v, %v, %v", resp, err, err2)
+	}
+}
+
+// A read whose answer no link can carry is answered all the same.
+func TestServeLargeAnswer(t *testing.T) {
+	m, _ := serving(t)
+	k := key("big")
+	value := txn.BytesValue(make([]byte, txn.ValueBytesMax))
+	commit(t, m, txn.Program{Then: []txn.Op{{Kind: txn.OpSet, Key: k, Value: value}}})
+	at, err := m.Timestamp(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := &shardrpc.ReadRequest{Target: target(m, k), At: at, Keys: []txn.Key{k, k, k, k, k}}
+	b, err := m.Serve(t.Context(), uint8(shardrpc.MethodRead), shardrpc.Encode(req))
+	resp, err2 := shardrpc.Decode[shardrpc.ReadResponse](b)
+	if err != nil || err2 != nil || resp.Err == nil || resp.Err.Kind != txn.Exhausted {
+		t.Errorf("%v, %v, %v", resp.Err, err, err2)
+	}
+}
+
+// TestServeRefuses is a list of requests that must not reach a replica.
+func TestServeRefuses(t *testing.T) {
+	m, _ := serving(t)
+	short := txn.Key("abc")
+	bad := txn.Value{Type: txn.Int, Data: []byte{1}}
+	for _, c := range []struct {
+		name, want string
+		method     shardrpc.Method
+		spoil      func(shardrpc.Message)
+	}{
+		{"no timestamps", "timestamps at a time", shardrpc.MethodTimestamp, func(r shardrpc.Message) {
+			r.(*shardrpc.TimestampRequest).N = 0
+		}},
+		{"all timestamps", "timestamps at a time", shardrpc.MethodTimestamp, func(r shardrpc.Message) {
+			r.(*shardrpc.TimestampRequest).N = 1 << 40
+		}},
+		{"short key", "a key of 3 bytes", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).Keys[0] = short
+		}},
+		{"long key", "a key of", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).Keys[0] = key(strings.Repeat("a", txn.KeyBytesMax+1))
+		}},
+		{"no time", "no timestamp", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).At = -1
+		}},
+		{"meta has no keys", "meta group", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Shard = shardrpc.MetaShard
+		}},
+		{"base_ts", "no timestamp", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).BaseTS = 0
+		}},
+		{"the future", "no timestamp", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).BaseTS += 3600_000_000
+		}},
+		{"no session", "no session", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Txn = 5
+		}},
+		{"value", "8", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.Then[0].Value = bad
+		}},
+		{"compared value", "8", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[0].Cond.Value = &bad
+		}},
+		{"key of a test", "a key of 0 bytes", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[0].Key = nil
+		}},
+		{"negation", "negation", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of = nil
+		}},
+		{"TTL", "time to live", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.Then[0].TTL = -1
+		}},
+		{"seen key", "a key of 3 bytes", shardrpc.MethodValidate, func(r shardrpc.Message) {
+			r.(*shardrpc.ValidateRequest).Reads.Keys[0].Key = short
+		}},
+		{"order", "order", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			w := r.(*shardrpc.PrewriteRequest).Writes
+			w[0], w[1] = w[1], w[0]
+		}},
+		{"twice a key", "order", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			w := r.(*shardrpc.PrewriteRequest).Writes
+			w[1] = w[0]
+		}},
+		{"nothing", "nothing", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Writes = nil
+		}},
+		{"primary", "among the writes", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Primary = key("q")
+		}},
+		{"commit of nothing", "without a record", shardrpc.MethodDecide, func(r shardrpc.Message) {
+			r.(*shardrpc.DecideRequest).To = txn.Committed
+		}},
+		{"undecision", "does not move", shardrpc.MethodDecide, func(r shardrpc.Message) {
+			r.(*shardrpc.DecideRequest).To = txn.Pending
+		}},
+		{"reversal", "does not move", shardrpc.MethodDecide, func(r shardrpc.Message) {
+			r.(*shardrpc.DecideRequest).From = txn.In(txn.Committed)
+		}},
+		{"commit timestamp", "before base_ts", shardrpc.MethodDecide, func(r shardrpc.Message) {
+			m := r.(*shardrpc.DecideRequest)
+			m.From, m.To = txn.In(txn.Pending), txn.Committed
+		}},
+		{"commit at 0", "no timestamp", shardrpc.MethodResolve, func(r shardrpc.Message) {
+			r.(*shardrpc.ResolveRequest).Commit = true
+		}},
+		{"primary of a query", "a key of 3 bytes", shardrpc.MethodQuery, func(r shardrpc.Message) {
+			r.(*shardrpc.QueryRequest).Primary = short
+		}},
+		{"sole", "leased", shardrpc.MethodSession, func(r shardrpc.Message) {
+			r.(*shardrpc.SessionRequest).Sole = true
+		}},
+		{"address", "an address of", shardrpc.MethodSession, func(r shardrpc.Message) {
+			r.(*shardrpc.SessionRequest).Address = strings.Repeat("a", 257)
+		}},
+		{"renewal elsewhere", "not the meta group", shardrpc.MethodRenew, func(r shardrpc.Message) {
+			r.(*shardrpc.RenewRequest).Shard = 2
+		}},
+	} {
+		base, err := m.Timestamp(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := samples(m, base)[c.method]
+		c.spoil(req)
+		_, err = m.Serve(t.Context(), uint8(c.method), shardrpc.Encode(req))
+		if txn.KindOf(err) != txn.Invalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	for _, method := range []uint8{0, 200} {
+		if _, err := m.Serve(t.Context(), method, nil); txn.KindOf(err) != txn.Invalid {
+			t.Errorf("method %d: %v", method, err)
+		}
+	}
+}
+
+// TestServeSurvives throws damaged requests at a member; it must still work after them.
+func TestServeSurvives(t *testing.T) {
+	m, all := serving(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	const copies = 60
+	type damaged struct {
+		method uint8
+		b      []byte
+	}
+	var requests []damaged
+	for method := shardrpc.Method(1); method.Valid(); method++ {
+		for range copies {
+			b := shardrpc.Encode(all[method])
+			for range 1 + rnd.IntN(3) {
+				if len(b) > 0 {
+					b[rnd.IntN(len(b))] ^= 1 << rnd.IntN(8)
+				}
+			}
+			requests = append(requests, damaged{uint8(method), b})
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	done := make(chan struct{}, len(requests))
+	for _, r := range requests {
+		go func() {
+			_, _ = m.Serve(ctx, r.method, r.b) // whatever it says
+			done <- struct{}{}
+		}()
+	}
+	for range requests {
+		<-done
+	}
+	if err := m.Failure(); err != nil {
+		t.Fatal(err)
+	}
+	if resp := commit(t, m, set("zz", "fine")); resp.Answer != shardrpc.OK {
+		t.Errorf("%+v", resp)
+	}
+}
