@@ -62,7 +62,7 @@ type CommitRequest struct {
 	Program txn.Program
 }
 
-// CommitResponse: on OK the program ran at CommitTS. A program that wrote
+// CommitResponse says, with OK, that the program ran at CommitTS. A program that wrote
 // nothing (its test failed) still took effect as a read at CommitTS.
 type CommitResponse struct {
 	Reply
@@ -95,7 +95,7 @@ type PrewriteRequest struct {
 	Writes  []txn.Write // by key
 }
 
-// PrewriteResponse: on OK the intents are durable at TS.
+// PrewriteResponse says, with OK, that the intents are durable at TS.
 type PrewriteResponse struct {
 	Reply
 	TS      txn.Timestamp
@@ -134,7 +134,7 @@ type ResolveRequest struct {
 	Keys     []txn.Key // within the shard; empty: every intent of Txn there
 }
 
-// ResolveResponse: OK when no intent of the request is left.
+// ResolveResponse is OK when no intent of the request is left.
 type ResolveResponse struct {
 	Answer Answer
 }
@@ -147,8 +147,8 @@ type QueryRequest struct {
 	BaseTS  txn.Timestamp
 }
 
-// QueryResponse: with OK, Status is Committed or Aborted for ever, or Pending
-// (ask again). Gone: nothing is left that could tell.
+// QueryResponse tells, with OK, the Status: Committed or Aborted for ever, or
+// Pending (ask again); with Gone, that nothing is left that could tell.
 type QueryResponse struct {
 	Answer   Answer
 	Status   txn.Status
@@ -178,8 +178,8 @@ type RenewRequest struct {
 	Session uint32
 }
 
-// RenewResponse: with OK the lease begins anew; Gone says that the session has
-// ended, or was never open.
+// RenewResponse says, with OK, that the lease begins anew; with Gone, that the
+// session has ended or was never open.
 type RenewResponse struct {
 	Answer Answer
 }
