@@ -210,7 +210,7 @@ func (r *Replica) evaluateReads(w *write, way obstacles) {
 	// The bump precedes the evaluation: a later write below c would undo
 	// what is about to be concluded.
 	r.bump(w)
-	key, changed, err := r.changed(w, rd)
+	key, changed, err := changedSince(rd, w.reads, w.c)
 	switch {
 	case err != nil:
 		r.failIf(err)
@@ -265,17 +265,20 @@ func (r *Replica) bump(w *write) {
 	}
 }
 
-// changed looks for a version that w did not see and that is below c.
-func (r *Replica) changed(w *write, rd *mvcc.Reader) (txn.Key, bool, error) {
-	for i := range w.reads.Keys {
-		s := &w.reads.Keys[i]
-		v, err := rd.Get(s.Key, w.c)
+// changedSince looks for a version that a transaction did not see where it
+// read, and that is not above at.
+func changedSince(
+	rd *mvcc.Reader, reads *txn.ReadSet, at txn.Timestamp,
+) (txn.Key, bool, error) {
+	for i := range reads.Keys {
+		s := &reads.Keys[i]
+		v, err := rd.Get(s.Key, at)
 		if err != nil || v.TS != s.TS {
 			return s.Key, true, err
 		}
 	}
-	for _, s := range w.reads.Spans {
-		k, changed, err := rd.Changed(s, w.reads.At, w.c)
+	for _, s := range reads.Spans {
+		k, changed, err := rd.Changed(s, reads.At, at)
 		if err != nil || changed {
 			return k, true, err
 		}

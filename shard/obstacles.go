@@ -37,11 +37,15 @@ func (r *Replica) inTheWay(w *write) obstacles {
 			r.meet(w, i, &o, false)
 		}
 	}
-	slices.SortFunc(o.hidden, func(a, b mvcc.Hidden) int { return a.Key.Compare(b.Key) })
-	o.hidden = slices.CompactFunc(o.hidden, func(a, b mvcc.Hidden) bool {
-		return a.Key.Compare(b.Key) == 0
-	})
+	o.hidden = inOrder(o.hidden)
 	return o
+}
+
+// inOrder is hidden as a Reader wants it: by key, one a key.
+func inOrder(hidden []mvcc.Hidden) []mvcc.Hidden {
+	byKey := func(a, b mvcc.Hidden) int { return a.Key.Compare(b.Key) }
+	slices.SortFunc(hidden, byKey)
+	return slices.CompactFunc(hidden, func(a, b mvcc.Hidden) bool { return byKey(a, b) == 0 })
 }
 
 func (r *Replica) meet(w *write, i *mvcc.Intent, o *obstacles, written bool) {

@@ -109,7 +109,7 @@ func (r *Replica) Validate(
 	if err := r.o.Env.Point("shard.validate.opened"); err != nil {
 		return nil, err
 	}
-	key, changed, err := v.changed(&m.Reads)
+	key, changed, err := changedSince(v.rd, &m.Reads, v.at)
 	if err != nil {
 		return nil, err
 	}
@@ -270,9 +270,7 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 			meet(i)
 		}
 	}
-	byKey := func(a, b mvcc.Hidden) int { return a.Key.Compare(b.Key) }
-	slices.SortFunc(hidden, byKey)
-	return slices.CompactFunc(hidden, func(a, b mvcc.Hidden) bool { return byKey(a, b) == 0 }), blocked
+	return inOrder(hidden), blocked
 }
 
 func (v *view) close() { _ = v.it.Close() }
@@ -290,8 +288,7 @@ func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 		if err != nil {
 			return nil, err
 		}
-		ver.Value.Data = slices.Clone(ver.Value.Data)
-		resp.Versions[i] = ver
+		resp.Versions[i] = mvcc.CloneVersion(ver)
 	}
 	if m.Scan == nil {
 		return resp, nil
@@ -318,27 +315,10 @@ func (v *view) scan(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) error 
 			return false
 		}
 		used += size
-		e.Key = e.Key.Clone()
-		if e.Value.Data = slices.Clone(e.Value.Data); s.KeysOnly {
+		if s.KeysOnly {
 			e.Value.Data = nil
 		}
-		resp.Entries = append(resp.Entries, e)
+		resp.Entries = append(resp.Entries, mvcc.CloneEntry(e))
 		return true
 	})
-}
-
-func (v *view) changed(reads *txn.ReadSet) (txn.Key, bool, error) {
-	for i := range reads.Keys {
-		ver, err := v.rd.Get(reads.Keys[i].Key, v.at)
-		if err != nil || ver.TS != reads.Keys[i].TS {
-			return reads.Keys[i].Key, true, err
-		}
-	}
-	for _, s := range reads.Spans {
-		k, changed, err := v.rd.Changed(s, reads.At, v.at)
-		if err != nil || changed {
-			return k, true, err
-		}
-	}
-	return nil, false, nil
 }

@@ -115,10 +115,10 @@ func (b *Buffer) get(op *Op, v View, at Timestamp) (Result, error) {
 	if err != nil || !ver.Live(at) {
 		return Result{Entry: Entry{Key: op.Key, Version: Version{Revision: NoRevision}}}, err
 	}
-	ver.Value.Data = slices.Clone(ver.Value.Data)
 	if op.KeysOnly {
 		ver.Value.Data = nil
 	}
+	ver.Value.Data = slices.Clone(ver.Value.Data)
 	return Result{OK: true, Entry: Entry{Key: op.Key, Version: ver}}, nil
 }
 
@@ -221,10 +221,10 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 		if res.Count++; op.CountOnly {
 			return true
 		}
-		e.Key = e.Key.Clone()
-		if e.Value.Data = slices.Clone(e.Value.Data); op.KeysOnly {
+		if op.KeysOnly {
 			e.Value.Data = nil
 		}
+		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		res.Entries = append(res.Entries, e)
 		return true
 	}

@@ -35,14 +35,19 @@ var (
 	_ coordinator.Shards = (*remote.Client)(nil)
 )
 
+// openMember opens a member of this release, cut at splits if it is new.
+func openMember(o member.Options, splits []string) (*member.Member, error) {
+	o.Release = release.Version
+	for _, s := range splits {
+		o.Splits = append(o.Splits, []byte(s))
+	}
+	return member.Open(o)
+}
+
 // embedded opens the member of this process.
 func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
-	var splits [][]byte
-	for _, s := range g.Splits {
-		splits = append(splits, []byte(s))
-	}
-	m, err := member.Open(member.Options{Dir: g.Data, Release: release.Version, Splits: splits,
-		Env: g.env, CacheBytes: g.CacheMiB << 20, Log: g.log})
+	m, err := openMember(member.Options{Dir: g.Data, Env: g.env,
+		CacheBytes: g.CacheMiB << 20, Log: g.log}, g.Splits)
 	if err != nil {
 		return nil, err
 	}

@@ -137,6 +137,17 @@ func (g *Gateway) serve(ctx context.Context) error {
 	return err
 }
 
+// awaitReady waits until ready has nothing to say, or failure has. It reports
+// false if ctx is done or the process ends before.
+func awaitReady(ctx context.Context, e env.Env, ready, failure func() error) bool {
+	for ready() != nil && failure() == nil {
+		if e.Sleep(ctx, time.Millisecond) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // shutDown lets requests in progress end, for as long as shutdownMax.
 func shutDown(s *http.Server) {
 	grace, cancel := context.WithTimeout(context.Background(), shutdownMax)
@@ -148,10 +159,8 @@ func shutDown(s *http.Server) {
 
 // announce waits until every shard serves, then says so.
 func (g *Gateway) announce(ctx context.Context) {
-	for g.back.ready() != nil && g.back.failure() == nil {
-		if g.env.Sleep(ctx, time.Millisecond) != nil {
-			return
-		}
+	if !awaitReady(ctx, g.env, g.back.ready, g.back.failure) {
+		return
 	}
 	address := g.lis.Addr().String()
 	fmt.Fprintf(g.Stdout, startMessage, release.Version, address, g.back.where)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -68,12 +67,8 @@ func (s *Shard) open() (err error) {
 		return err
 	}
 	s.env = env.NewReal()
-	var splits [][]byte
-	for _, k := range s.Splits {
-		splits = append(splits, []byte(k))
-	}
-	s.member, err = member.Open(member.Options{Dir: s.Data, Release: release.Version,
-		Splits: splits, Env: s.env, CacheBytes: s.CacheMiB << 20, Log: s.log})
+	s.member, err = openMember(member.Options{Dir: s.Data, Env: s.env,
+		CacheBytes: s.CacheMiB << 20, Log: s.log}, s.Splits)
 	if err != nil {
 		return err
 	}
@@ -109,10 +104,8 @@ func (s *Shard) serve(ctx context.Context) error {
 
 // announce waits until every shard serves, then says so.
 func (s *Shard) announce(ctx context.Context) {
-	for s.member.Ready() != nil && s.member.Failure() == nil {
-		if s.env.Sleep(ctx, time.Millisecond) != nil {
-			return
-		}
+	if !awaitReady(ctx, s.env, s.member.Ready, s.member.Failure) {
+		return
 	}
 	address := s.lis.Addr().String()
 	if a, ok := s.lis.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
