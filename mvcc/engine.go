@@ -79,6 +79,30 @@ type Batch interface {
 	Close()
 }
 
+// Bounds are a part of an engine's keys: from Lower, up to and without Upper.
+type Bounds struct{ Lower, Upper []byte }
+
+// Export is the contents of some bounds, chunk by chunk.
+type Export interface {
+	// Next is the next chunk, of about that many bytes or one larger pair; nil
+	// at the end. It belongs to the caller.
+	Next(bytes int) ([]byte, error)
+	Close() error
+}
+
+// Stage collects chunks of an Export in order. Until Commit nobody sees them,
+// and a crash leaves nothing of them.
+type Stage interface {
+	// Add takes in a chunk. One that does not decode, or a key that is outside
+	// of the bounds or out of order, is an error.
+	Add(chunk []byte) error
+	// Commit replaces all that lies within the bounds by what was added: as one,
+	// and durably. A failure of the disk is final: the engine has failed.
+	Commit() error
+	// Discard frees the stage, committed or not.
+	Discard()
+}
+
 // Kind says which of a member's two engines is meant.
 type Kind uint8
 

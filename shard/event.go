@@ -13,7 +13,8 @@ type Event any
 
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
-	// ResolveRequest, QueryRequest, SessionRequest or RenewRequest. Its answer
+	// ResolveRequest, QueryRequest, SessionRequest, RenewRequest,
+	// TransferRequest or ReplaceRequest. Its answer
 	// is a Reply of the same ID; one that proves nothing if the leadership ends first.
 	Request struct {
 		ID  uint64
@@ -36,8 +37,31 @@ type (
 	}
 	// Durable says up to which index the state engine would survive a crash.
 	Durable struct{ Index uint64 }
-	// Message is a raft message from another replica.
+	// Message is a raft message from another replica. A snapshot comes by
+	// Snapshot instead.
 	Message struct{ Msg *raftpb.Message }
+	// Snapshot is another replica's state that has arrived whole: raft's message
+	// and, staged in the state engine, what Bounds cover. The replica owns Stage
+	// from then on; it comes back by an Install effect, or is discarded.
+	Snapshot struct {
+		Msg   *raftpb.Message
+		Stage mvcc.Stage
+	}
+	// Installed answers an Install effect: its stage is committed.
+	Installed struct{}
+	// SnapshotSent answers a SendSnapshot effect: the other side has it, or never will.
+	SnapshotSent struct {
+		To uint64
+		OK bool
+	}
+	// Unreachable says that messages to a replica were thrown away.
+	Unreachable struct{ To uint64 }
+	// Confirm makes the replica look for reads that wait for a round of
+	// heartbeats (Options.Wake asked for it).
+	Confirm struct{}
+	// Transfer hands the leadership over, if there is one: to member To, or to
+	// whoever is furthest if To is 0.
+	Transfer struct{ To uint64 }
 	// ExtendOracle asks the meta leader for more room for the oracle.
 	ExtendOracle struct{}
 )
@@ -54,9 +78,15 @@ type Effects struct {
 	// Append must be durable before Appended is stepped. At most one is
 	// outstanding.
 	Append *Append
+	// Install must be committed before Installed is stepped. At most one is
+	// outstanding, and no Append beside it.
+	Install mvcc.Stage
 	// Messages may be sent now; those that must wait for the log come later.
+	// They may be lost, doubled and come out of order.
 	Messages []*raftpb.Message
-	Replies  []Reply
+	// Snapshots are to be sent, each answered by SnapshotSent.
+	Snapshots []SendSnapshot
+	Replies   []Reply
 	// AskOracle is how many timestamps are wanted, by a request that is sent
 	// after this. At most one is outstanding.
 	AskOracle int
@@ -68,8 +98,17 @@ type Effects struct {
 
 // Empty reports whether there is nothing to do.
 func (e *Effects) Empty() bool {
-	return e.Append == nil && len(e.Messages) == 0 && len(e.Replies) == 0 &&
+	return e.Append == nil && e.Install == nil &&
+		len(e.Messages) == 0 && len(e.Snapshots) == 0 && len(e.Replies) == 0 &&
 		e.AskOracle == 0 && len(e.AskOwner) == 0 && e.Failed == nil
+}
+
+// SendSnapshot is the state of the replica on its way to another one, which
+// gets it as a Snapshot event. Whoever carries it out closes Export.
+type SendSnapshot struct {
+	To     uint64
+	Msg    *raftpb.Message
+	Export mvcc.Export
 }
 
 // Append is what one replica adds to the log engine.

@@ -54,8 +54,12 @@ func violation(format string, args ...any) error {
 	return txn.Errorf(txn.Invalid, "link_violation", format, args...)
 }
 
-// appendFailure encodes what a handler returned. What is no *txn.Error is a bug of the handler.
+// appendFailure encodes what a handler returned. What is neither a *txn.Error nor a
+// *shardrpc.NotLeader is a bug of the handler.
 func appendFailure(err error) []byte {
+	if n, ok := errors.AsType[*shardrpc.NotLeader](err); ok {
+		return shardrpc.Encode(&shardrpc.Failure{NotLeader: true, Shard: n.Shard, Leader: n.Leader})
+	}
 	e, ok := errors.AsType[*txn.Error](err)
 	if !ok {
 		e = &txn.Error{Kind: txn.Internal, Op: "link.Serve", Reason: "error_unclassified", Err: err}
@@ -67,6 +71,9 @@ func decodeFailure(b []byte) error {
 	f, err := shardrpc.Decode[shardrpc.Failure](b)
 	if err != nil {
 		return lost(err)
+	}
+	if f.NotLeader {
+		return &shardrpc.NotLeader{Shard: f.Shard, Leader: f.Leader}
 	}
 	return &f.Err
 }

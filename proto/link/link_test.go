@@ -278,7 +278,7 @@ func TestMismatch(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		m, ok := errors.AsType[*Mismatch](wait(t, refused))
-		return ok && m.What == "protocol version" && m.Theirs == "2"
+		return ok && m.What == "protocol version" && m.Theirs == "3"
 	})
 	future := connect.NewBidiStreamHandler(Path,
 		func(_ context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
@@ -288,7 +288,7 @@ func TestMismatch(t *testing.T) {
 	defer stop()
 	c := Dial(url, Options{})
 	defer c.Close()
-	check(c, "protocol version mismatch: here it is 1, on the other side 2")
+	check(c, "protocol version mismatch: here it is 2, on the other side 3")
 }
 
 // rawStream opens a stream without a Client.

@@ -21,12 +21,21 @@ func (m *RoutesRequest) decode(*decoder) {}
 
 // Append implements Message.
 func (m *RoutesResponse) Append(dst []byte) []byte {
-	return appendList(dst, m.Routes, appendRoute)
+	return appendList(appendList(dst, m.Routes, appendRoute), m.Members, appendMemberID)
 }
 
 func (m *RoutesResponse) decode(d *decoder) {
 	m.Routes = list(d, routeBytesMin, (*decoder).route)
+	m.Members = list(d, memberIDBytesMin, (*decoder).memberID)
 }
+
+const memberIDBytesMin = 2
+
+func appendMemberID(dst []byte, m *Member) []byte {
+	return appendBytes(binary.AppendUvarint(dst, m.ID), m.Address)
+}
+
+func (d *decoder) memberID(m *Member) { m.ID, m.Address = d.uvarint(), d.string() }
 
 // Append implements Message: there is nothing to say.
 func (m *StatusRequest) Append(dst []byte) []byte { return dst }
@@ -99,11 +108,12 @@ func (d *decoder) route(r *Route) {
 	d.span(&r.Span)
 }
 
-const memberBytesMin = 7
+const memberBytesMin = 9
 
 func appendMember(dst []byte, m *MemberStatus) []byte {
 	dst = appendBytes(dst, m.ClusterID)
 	dst = binary.AppendUvarint(dst, m.MemberID)
+	dst = appendBytes(appendBytes(dst, m.Address), m.Down)
 	dst = appendBytes(dst, m.DataDir)
 	dst = binary.AppendUvarint(dst, m.DiskFree)
 	dst = binary.AppendUvarint(dst, m.DiskTotal)
@@ -112,12 +122,13 @@ func appendMember(dst []byte, m *MemberStatus) []byte {
 }
 
 func (d *decoder) member(m *MemberStatus) {
-	m.ClusterID, m.MemberID, m.DataDir = d.string(), d.uvarint(), d.string()
+	m.ClusterID, m.MemberID = d.string(), d.uvarint()
+	m.Address, m.Down, m.DataDir = d.string(), d.string(), d.string()
 	m.DiskFree, m.DiskTotal, m.DiskUsed = d.uvarint(), d.uvarint(), d.uvarint()
 	m.Shards = list(d, shardBytesMin, (*decoder).shard)
 }
 
-const shardBytesMin = routeBytesMin + 7
+const shardBytesMin = routeBytesMin + 11
 
 const (
 	shardLeader = 1 << iota
@@ -128,8 +139,12 @@ const (
 func appendShard(dst []byte, s *ShardStatus) []byte {
 	dst = appendRoute(dst, &s.Route)
 	dst = append(dst, flag(s.Leader, shardLeader)|flag(s.Serving, shardServing))
+	dst = binary.AppendUvarint(dst, s.LeaderID)
+	dst = appendList(dst, s.Voters, appendNumber)
+	dst = appendList(dst, s.Learners, appendNumber)
 	dst = binary.AppendUvarint(dst, s.Term)
 	dst = binary.AppendUvarint(dst, s.AppliedIndex)
+	dst = binary.AppendUvarint(dst, s.LastIndex)
 	dst = binary.AppendUvarint(dst, s.FirstIndex)
 	dst = binary.AppendVarint(dst, s.Keys)
 	dst = binary.AppendVarint(dst, s.Bytes)
@@ -140,6 +155,13 @@ func (d *decoder) shard(s *ShardStatus) {
 	d.route(&s.Route)
 	f := d.flags(shardFlags)
 	s.Leader, s.Serving = f&shardLeader != 0, f&shardServing != 0
-	s.Term, s.AppliedIndex, s.FirstIndex = d.uvarint(), d.uvarint(), d.uvarint()
+	s.LeaderID = d.uvarint()
+	s.Voters, s.Learners = list(d, 1, (*decoder).number), list(d, 1, (*decoder).number)
+	s.Term, s.AppliedIndex = d.uvarint(), d.uvarint()
+	s.LastIndex, s.FirstIndex = d.uvarint(), d.uvarint()
 	s.Keys, s.Bytes, s.Intents = d.varint(), d.varint(), d.int()
 }
+
+func appendNumber(dst []byte, n *uint64) []byte { return binary.AppendUvarint(dst, *n) }
+
+func (d *decoder) number(n *uint64) { *n = d.uvarint() }

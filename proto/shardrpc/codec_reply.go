@@ -1,7 +1,9 @@
 package shardrpc
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/cairnkv/cairn/txn"
 )
@@ -9,12 +11,39 @@ import (
 // Failure is what crosses instead of an answer when a call has none.
 type Failure struct {
 	Err txn.Error
+	// NotLeader says that nothing was done: another member leads the shard that was meant.
+	NotLeader bool
+	Shard     ShardID
+	Leader    uint64 // that member; 0: not known
 }
 
-// Append implements Message.
-func (m *Failure) Append(dst []byte) []byte { return appendError(dst, &m.Err) }
+// NotLeader is the error of a call that must go to another member. Nothing was done.
+type NotLeader struct {
+	Shard  ShardID
+	Leader uint64 // member; 0: not known
+}
 
-func (m *Failure) decode(d *decoder) { d.error(&m.Err) }
+func (e *NotLeader) Error() string {
+	if e.Leader == 0 {
+		return fmt.Sprintf("this member does not lead shard %d, nor knows who does", e.Shard)
+	}
+	return fmt.Sprintf("member %d leads shard %d", e.Leader, e.Shard)
+}
+
+const failureNotLeader = 1 << 0
+
+// Append implements Message.
+func (m *Failure) Append(dst []byte) []byte {
+	dst = append(dst, flag(m.NotLeader, failureNotLeader))
+	dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(m.Shard)), m.Leader)
+	return appendError(dst, &m.Err)
+}
+
+func (m *Failure) decode(d *decoder) {
+	m.NotLeader = d.flags(failureNotLeader)&failureNotLeader != 0
+	m.Shard, m.Leader = ShardID(d.uvarint()), d.uvarint()
+	d.error(&m.Err)
+}
 
 const errorCause = 1 << 0
 

@@ -40,6 +40,14 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[RenewResponse](t)
 	roundTrip[StatusRequest](t)
 	roundTrip[StatusResponse](t)
+	roundTrip[TransferRequest](t)
+	roundTrip[TransferResponse](t)
+	roundTrip[FoundRequest](t)
+	roundTrip[FoundResponse](t)
+	roundTrip[ReplaceRequest](t)
+	roundTrip[ReplaceResponse](t)
+	roundTrip[SnapshotRequest](t)
+	roundTrip[SnapshotResponse](t)
 	roundTrip[Failure](t)
 }
 
@@ -89,7 +97,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"timestamp", &TimestampRequest{N: 3}, "06"},
 		{"routes", &RoutesResponse{Routes: []Route{{Shard: 2, Epoch: 1, Span: txn.Span{Start: txn.Key("a")}}}},
-			"01 02 01 01 61 00"},
+			"01 02 01 01 61 00 00"},
 		{"read", &ReadRequest{
 			Target: Target{Shard: 2, Epoch: 1}, At: 9, Keys: []txn.Key{txn.Key("k")}, Revision: &rev,
 			Scan: &Scan{Span: txn.Span{Start: txn.Key("a"), End: txn.Key("b")}, Reverse: true, Limit: 1},
@@ -103,7 +111,7 @@ func TestGolden(t *testing.T) {
 		{"session", &SessionRequest{Target: Target{Shard: 1, Epoch: 1}, Address: "a", Leased: true}, "01 01 02 01 61"},
 		{"renew", &RenewRequest{Target: Target{Shard: 1, Epoch: 1}, Session: 7}, "01 01 00000007"},
 		{"failure", &Failure{Err: txn.Error{Kind: txn.Moved, Reason: "r", Err: errors.New("x")}},
-			"05 01 00 01 72 0000000000000000 00 00 0000000000000000 01 78"},
+			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 01 78"},
 	} {
 		want, err := hex.DecodeString(strings.ReplaceAll(c.want, " ", ""))
 		if err != nil {

@@ -56,6 +56,12 @@ func FuzzCluster(f *testing.F) {
 		again[SessionResponse](t, b)
 		again[RenewRequest](t, b)
 		again[RenewResponse](t, b)
+		again[TransferRequest](t, b)
+		again[FoundRequest](t, b)
+		again[FoundResponse](t, b)
+		again[ReplaceRequest](t, b)
+		again[ReplaceResponse](t, b)
+		again[SnapshotRequest](t, b)
 		again[Failure](t, b)
 	})
 }

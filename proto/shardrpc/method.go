@@ -19,12 +19,17 @@ const (
 	MethodSession                     // SessionRequest, SessionResponse
 	MethodStatus                      // StatusRequest, StatusResponse
 	MethodRenew                       // RenewRequest, RenewResponse
+	MethodRaft                        // raft messages, posted; package shard/raftwire
+	MethodSnapshot                    // SnapshotRequest, SnapshotResponse
+	MethodTransfer                    // TransferRequest, TransferResponse
+	MethodFound                       // FoundRequest, FoundResponse
+	MethodReplace                     // ReplaceRequest, ReplaceResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
-	"query", "session", "status", "renew",
+	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
 }
 
 // Valid reports whether this release knows m.
