@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,17 +214,21 @@ func TestEngineKeys(t *testing.T) {
 		}
 		bounds = append(bounds, pair(ShardBounds(7)), pair(ShardBounds(1<<64-1)),
 			pair(ShardSpaceBounds()), pair(MetaBounds('d')), pair(LocalBounds()))
+		for _, b := range slices.Concat(ReplicaBounds(7, one, false), ReplicaBounds(1<<64-1, all, false),
+			ReplicaBounds(7, all, true)) {
+			bounds = append(bounds, pair(b.Lower, b.Upper))
+		}
 		keys := map[string][]int{ // key to the bounds it lies in
-			string(RecordKey(k, txn.NewID(1, 2))):                {0, 1, 2},
-			string(IntentKey(k)):                                 {3, 4, 5},
-			string(DataKey(k, 1)):                                {6, 7, 8},
-			string(DataKey(k, txn.Forever)):                      {6, 7, 8},
-			string(RequestKey(k, [RequestIDBytes]byte{1, 2, 3})): {9, 10, 11},
-			string(ShardStateKey(7)):                             {12, 14},
-			string(ShardDescriptorKey(7)):                        {12, 14},
-			string(GCThresholdKey(7, 5)):                         {12, 14},
-			string(DroppedKey(1<<64-1, 1<<32-1)):                 {13, 14},
-			string(MetaKey('d', []byte(user))):                   {15},
+			string(RecordKey(k, txn.NewID(1, 2))):                {0, 1, 2, 18, 23},
+			string(IntentKey(k)):                                 {3, 4, 5, 19, 24},
+			string(DataKey(k, 1)):                                {6, 7, 8, 20, 25},
+			string(DataKey(k, txn.Forever)):                      {6, 7, 8, 20, 25},
+			string(RequestKey(k, [RequestIDBytes]byte{1, 2, 3})): {9, 10, 11, 21, 26},
+			string(ShardStateKey(7)):                             {12, 14, 17, 27},
+			string(ShardDescriptorKey(7)):                        {12, 14, 17, 27},
+			string(GCThresholdKey(7, 5)):                         {12, 14, 17, 27},
+			string(DroppedKey(1<<64-1, 1<<32-1)):                 {13, 14, 22},
+			string(MetaKey('d', []byte(user))):                   {15, 28},
 			string(LocalKey("ident" + user)):                     {16},
 		}
 		check := func(b []byte) {
@@ -251,6 +256,25 @@ func TestEngineKeys(t *testing.T) {
 		for key := range keys {
 			check([]byte(key))
 		}
+	}
+}
+
+// A replica's bounds are such that an engine takes them, and leave out a span
+// without keys.
+func TestReplicaBounds(t *testing.T) {
+	k := txn.NewKey(1, []byte("k"))
+	empty := txn.Span{Start: txn.Key{0}, End: txn.Key{0}}
+	order := stateOrder()
+	for n, within := range map[int][]Bounds{
+		5: ReplicaBounds(7, txn.KeySpan(k), false), 2: ReplicaBounds(0, empty, true),
+		1: ReplicaBounds(1<<64-1, empty, false),
+	} {
+		if _, err := order.copyBounds(within); err != nil || len(within) != n {
+			t.Errorf("%d bounds, want %d, %v", len(within), n, err)
+		}
+	}
+	if _, err := order.copyBounds(ReplicaBounds(7, txn.Span{}, false)); err != nil {
+		t.Error(err) // these touch each other
 	}
 }
 

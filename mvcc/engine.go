@@ -14,9 +14,16 @@ type Engine interface {
 	// Get copies the value of exactly key; false if there is none.
 	Get(key []byte) ([]byte, bool, error)
 	NewBatch() Batch
+	// Export opens a stable snapshot of what is committed now within some
+	// bounds, to be sent to another engine. The caller closes it.
+	Export(within []Bounds) (Export, error)
+	// Stage begins to collect what will take the place of everything within
+	// bounds, which are ascending and do not overlap.
+	Stage(within []Bounds) (Stage, error)
 	// Flush returns once everything committed before it is durable.
 	Flush() error
-	// Close waits for nothing: iterators and batches must be closed before it.
+	// Close waits for nothing: iterators, batches, exports and stages must be
+	// closed before it.
 	Close() error
 }
 
@@ -91,13 +98,16 @@ type Export interface {
 }
 
 // Stage collects chunks of an Export in order. Until Commit nobody sees them,
-// and a crash leaves nothing of them.
+// and a crash leaves nothing of them. A Stage serves one Commit, and none after
+// an error.
 type Stage interface {
 	// Add takes in a chunk. One that does not decode, or a key that is outside
 	// of the bounds or out of order, is an error.
 	Add(chunk []byte) error
 	// Commit replaces all that lies within the bounds by what was added: as one,
-	// and durably. A failure of the disk is final: the engine has failed.
+	// and durably. Of commits before it that were not synced, those that wrote
+	// nothing within the bounds may still be lost. After an error the engine has
+	// failed, or all is as it was.
 	Commit() error
 	// Discard frees the stage, committed or not.
 	Discard()

@@ -215,6 +215,21 @@ func ShardSpaceBounds() (lower, upper []byte) {
 	return []byte{spaceShard, 0}, afterSpace(spaceShard)
 }
 
+// ReplicaBounds are the bounds of all that a replica of shard has in the state
+// engine. The meta group has the meta space, and no user's keys.
+func ReplicaBounds(shard uint64, span txn.Span, meta bool) []Bounds {
+	between := func(lower, upper []byte) Bounds { return Bounds{lower, upper} }
+	out := []Bounds{between(ShardBounds(shard))}
+	if meta {
+		return append(out, Bounds{[]byte{spaceMeta, 0}, afterSpace(spaceMeta)})
+	}
+	if !span.Empty() {
+		out = append(out, between(RecordBounds(span)), between(IntentBounds(span)),
+			between(DataBounds(span)), between(RequestBounds(span)))
+	}
+	return out
+}
+
 // MetaKey is the key of one row of the meta group.
 func MetaKey(kind byte, id []byte) []byte {
 	return bare(make([]byte, 0, len(id)+3), spaceMeta, []byte{kind}, id)

@@ -96,3 +96,31 @@ func FuzzKeys(f *testing.F) {
 		}
 	})
 }
+
+func FuzzChunk(f *testing.F) {
+	f.Add(pairs(string(DataKey(txn.NewKey(1, []byte("a")), 5)), "v", string(IntentKey(nil)), ""))
+	f.Add([]byte{1, 0x80})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again := chunk{max: 2*len(b) + 100}
+		if err := eachPair(b, func(key, value []byte) error {
+			again.add(key, value)
+			return nil
+		}); err == nil && len(b) > 1 {
+			twice := chunk{max: again.max}
+			if err := eachPair(again.b, func(key, value []byte) error {
+				twice.add(key, value)
+				return nil
+			}); err != nil || string(twice.b) != string(again.b) {
+				t.Fatalf("%x came back as %x, %v", again.b, twice.b, err)
+			}
+		}
+		m := OpenMem(Compare)
+		s, err := m.Stage([]Bounds{everything()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Add(b); (err == nil) != (s.Commit() == nil) {
+			t.Fatalf("%x was taken in half: %v", b, err)
+		}
+	})
+}

@@ -14,8 +14,7 @@ import (
 // not synced may be lost, from the end, by whole commits. It is deterministic
 // and has no goroutine.
 type Mem struct {
-	compare func(a, b []byte) int
-	split   func(key []byte) int
+	keyOrder
 
 	mu     sync.Mutex
 	closed bool
@@ -49,15 +48,13 @@ func OpenMem(compare func(a, b []byte) int) *Mem {
 	tree := btree.NewBTreeGOptions(func(a, b memItem) bool {
 		return compare(a.key, b.key) < 0
 	}, btree.Options{NoLocks: true})
-	m := &Mem{compare: compare, tree: tree, synced: tree.IsoCopy(), split: wholeKey}
+	m := &Mem{keyOrder: logOrder(), tree: tree, synced: tree.IsoCopy()}
 	// An order with the newest version first is the one in which keys have suffixes.
 	if compare(DataKey(nil, 2), DataKey(nil, 1)) < 0 {
-		m.split = Split
+		m.keyOrder = stateOrder()
 	}
 	return m
 }
-
-func wholeKey(key []byte) int { return len(key) }
 
 // Crash ends m and returns what a restart finds: all that was synced, and of
 // the n commits after that the first keep(n). A torn commit counts as lost.
@@ -71,7 +68,7 @@ func (m *Mem) Crash(keep func(n int) int) *Mem {
 		m.apply(tree, ops)
 	}
 	m.closed = true
-	return &Mem{compare: m.compare, split: m.split, tree: tree, synced: tree.IsoCopy()}
+	return &Mem{keyOrder: m.keyOrder, tree: tree, synced: tree.IsoCopy()}
 }
 
 // Unsynced is the number of commits that a crash now could lose.

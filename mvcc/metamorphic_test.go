@@ -52,6 +52,7 @@ func runSeed(t *testing.T, seed uint64) {
 			w.compareMirror()
 		}
 	}
+	w.release()
 	if err := w.pebble.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/cockroachkvs"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnkv/cairn/txn"
 )
@@ -19,6 +21,13 @@ type Pebble struct {
 	db      *pebble.DB
 	failure *failure
 	health  io.Closer // nil: no disk health checks
+	options *pebble.Options
+	order   keyOrder
+
+	fs         vfs.FS
+	staged     string        // the directory of the stages' tables
+	stages     atomic.Uint64 // how many there were
+	tableBytes int           // see stagedTableBytes
 }
 
 // OpenPebble opens or makes the engine in o.Dir. It takes seconds after a
@@ -30,10 +39,17 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 		}
 	}
 	health := o.withDefaults()
-	p := &Pebble{failure: newFailure(&o), health: health}
-	po := o.pebbleOptions()
+	p := &Pebble{
+		failure: newFailure(&o), health: health, options: o.pebbleOptions(), order: stateOrder(),
+		fs: o.FS, staged: o.FS.PathJoin(o.Dir, stagedDir), tableBytes: stagedTableBytes,
+	}
+	if o.Kind == LogEngine {
+		p.order = logOrder()
+	}
+	po := p.options
 	po.Logger = p.failure
 	po.FS = walFS{po.FS, p.failure}
+	po.EnsureDefaults()
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: p.failure.background,
 		// Whoever reads the corrupt block gets the error too. The rest of the
@@ -47,6 +63,11 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 	go func() {
 		db, err := pebble.Open(o.Dir, po)
 		p.db = db
+		if err == nil { // before, somebody else's stages could be there
+			if err = p.fs.RemoveAll(p.staged); err != nil {
+				err = errors.Join(err, db.Close())
+			}
+		}
 		opened <- err
 	}()
 	var err error

@@ -139,6 +139,9 @@ type world struct {
 	mirror *Intents
 	clock  txn.Timestamp
 	ids    uint64
+	taken  []*taken // at most takenMax
+	// discard are the open stages; a crash ends them.
+	discard []func()
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -239,6 +242,10 @@ func (w *world) step() {
 		w.flush()
 	case n < 8:
 		w.drop(w.span(), sync)
+	case n < 11:
+		w.take(w.span())
+	case n < 15:
+		w.install()
 	case intent == nil && n < 60:
 		w.put(k, sync)
 	case intent == nil:
@@ -341,6 +348,7 @@ func (w *world) crash() {
 	}
 	w.mem = w.mem.Crash(func(int) int { return 0 })
 	after := w.fs.CrashClone(vfs.CrashCloneCfg{})
+	w.release()
 	if err := w.pebble.Close(); err != nil {
 		w.t.Fatal(err)
 	}
