@@ -47,6 +47,36 @@ func benchCall(b *testing.B, callers int, limit time.Duration) {
 	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
+// BenchmarkPost prints what a posted message costs both sides together, from where it is posted to
+// where it arrives. At most 64 are under way.
+func BenchmarkPost(b *testing.B) {
+	for _, size := range []int{32, 4 << 10} {
+		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) { benchPost(b, size) })
+	}
+}
+
+func benchPost(b *testing.B, size int) {
+	const ahead = 64
+	room := make(chan struct{}, ahead)
+	_, url := serveAt(b, echo, ServerOptions{Posted: func(Identity, uint8, []byte) { <-room }})
+	c := dial(b, url, Options{})
+	met(b, c)
+	payload := make([]byte, size)
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := cpuTime(b)
+	for b.Loop() {
+		room <- struct{}{}
+		if err := c.Post(1, payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range ahead { // all have arrived
+		room <- struct{}{}
+	}
+	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cairnkv/cairn/proto/transport"
-	"github.com/cairnkv/cairn/txn"
 )
 
 // Options of a Client.
@@ -86,12 +84,8 @@ func (c *Client) run() {
 //
 // An error is the handler's, or ErrUnsent, or ErrLost; see the package comment.
 func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte, error) {
-	if len(payload) > PayloadBytesMax {
-		return nil, &txn.Error{
-			Kind: txn.Invalid, Op: "link.Call", Reason: "payload_too_large",
-			Err: fmt.Errorf("%w: the payload has %d bytes, the limit is %d", ErrUnsent,
-				len(payload), PayloadBytesMax),
-		}
+	if err := tooLarge(opCall, payload); err != nil {
+		return nil, err
 	}
 	p := &pending{done: make(chan outcome, 1), weight: max(callBytesMin, int64(len(payload)))}
 	p.message = message{kind: kindCall, method: method, payload: payload}
@@ -113,4 +107,29 @@ func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte
 	case <-ctx.Done():
 		return s.abandon(p, context.Cause(ctx))
 	}
+}
+
+// Post queues a message that gets no answer. Posted messages share the stream with calls; they
+// arrive in the order in which they were posted, each at most once, and any may be lost without a
+// word when the stream ends. payload must not change afterwards.
+//
+// Post never blocks. An error is ErrUnsent: the payload is too large, there is no session now in
+// which the other side has answered, or too much waits to be sent already. What is posted grows
+// old quickly, so nothing of it waits for a connection.
+func (c *Client) Post(method uint8, payload []byte) error {
+	if err := tooLarge(opPost, payload); err != nil {
+		return err
+	}
+	if err := c.session.Load().post(method, payload); err != nil {
+		return unposted(err)
+	}
+	return nil
+}
+
+// Peer says who the other side is; false while there is no session in which it has answered.
+func (c *Client) Peer() (Identity, bool) {
+	s := c.session.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peer, s.working && s.err == nil
 }

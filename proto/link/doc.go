@@ -10,6 +10,9 @@
 // own); the error is ErrUnsent, and the request never left; or the error is ErrLost, and nobody
 // knows what became of it. A link sends a call once and never again.
 //
+// A client may also post messages that get no answer, for those who say things again when they
+// matter, as raft does. They keep their order and arrive at most once, or not at all.
+//
 // Payloads are opaque. What crosses in them belongs to the protocol version that both sides name
 // when a stream opens, together with the cluster and the process that they are.
 //

@@ -12,13 +12,21 @@ import (
 var (
 	// ErrLost says that no answer came: the call may have been carried out, or may still be.
 	ErrLost = errors.New("no answer")
-	// ErrUnsent says that the call never left this process.
+	// ErrUnsent says that the call or posted message never left this process.
 	ErrUnsent = errors.New("not sent")
 	// ErrClosed is the cause when this side closed the link.
 	ErrClosed = errors.New("the link is closed")
 
 	errGreetingTimeout = errors.New("the other side did not open the stream in time")
 	errEnded           = errors.New("the other side ended the stream")
+	errNotConnected    = errors.New("the other side has not answered yet")
+	errPostsFull       = errors.New("too much waits to be sent already")
+)
+
+// What an error names as its operation.
+const (
+	opCall = "link.Call"
+	opPost = "link.Post"
 )
 
 // Mismatch says that two processes must not talk to each other.
@@ -33,7 +41,7 @@ func (m *Mismatch) Error() string {
 
 func lost(cause error) error {
 	return &txn.Error{
-		Kind: txn.Unknown, Op: "link.Call", Reason: "answer_lost",
+		Kind: txn.Unknown, Op: opCall, Reason: "answer_lost",
 		Err: fmt.Errorf("%w: %w", ErrLost, cause),
 	}
 }
@@ -44,8 +52,29 @@ func unsent(cause error) error {
 		kind = txn.Deadline
 	}
 	return &txn.Error{
-		Kind: kind, Op: "link.Call", Reason: "not_sent",
-		Err: fmt.Errorf("%w: %w", ErrUnsent, cause),
+		Kind: kind, Op: opCall, Reason: "not_sent", Err: fmt.Errorf("%w: %w", ErrUnsent, cause),
+	}
+}
+
+func unposted(cause error) error {
+	kind := txn.Unavailable
+	if errors.Is(cause, errPostsFull) {
+		kind = txn.Exhausted
+	}
+	return &txn.Error{
+		Kind: kind, Op: opPost, Reason: "not_sent", Err: fmt.Errorf("%w: %w", ErrUnsent, cause),
+	}
+}
+
+// tooLarge refuses a payload over PayloadBytesMax before it is queued.
+func tooLarge(op string, payload []byte) error {
+	if len(payload) <= PayloadBytesMax {
+		return nil
+	}
+	return &txn.Error{
+		Kind: txn.Invalid, Op: op, Reason: "payload_too_large",
+		Err: fmt.Errorf("%w: the payload has %d bytes, the limit is %d", ErrUnsent,
+			len(payload), PayloadBytesMax),
 	}
 }
 

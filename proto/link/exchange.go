@@ -20,6 +20,7 @@ type exchange struct {
 	sender
 	server  *Server
 	stream  stream
+	from    Identity // who the other side is
 	ctx     context.Context
 	cancel  context.CancelFunc
 	work    chan *openCall // without places: only an idle worker takes
@@ -114,11 +115,22 @@ func (x *exchange) take(f *inFrame) error {
 			err = x.begin(&a)
 		case kindCancel:
 			x.cancelCall(a.id)
+		case kindPost:
+			err = x.post(&a)
 		case kindAnswer, kindFailure:
 			err = violation("a message of kind %d from a client", a.kind)
 		}
 	}
 	return err
+}
+
+// post passes a posted message on.
+func (x *exchange) post(a *arrival) error {
+	if x.server.o.Posted == nil {
+		return violation("a posted message, and nobody to take it")
+	}
+	x.server.o.Posted(x.from, a.method, a.payload)
+	return nil
 }
 
 // cancelCall ends the waiting of a call; its answer says what had become of it by then.

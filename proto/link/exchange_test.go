@@ -78,9 +78,12 @@ func FuzzFrame(f *testing.F) {
 	calls := outFrame{taken: 1, messages: []*message{
 		{kind: kindCall, id: 1, method: 2, payload: []byte("x")},
 		{kind: kindCancel, id: 300}, {kind: kindAnswer, id: 2, payload: []byte("y")},
+		{kind: kindPost, method: 3, payload: []byte("z")},
 	}}
 	f.Add(calls.append(nil, calls.messages[0].deadline))
 	f.Add((&greeting{version: Version, Identity: Identity{"c", 1}}).append(nil))
+	f.Add((&outFrame{messages: []*message{{kind: kindPost, method: 3}}}).append(nil, time.Time{}))
+	f.Add([]byte{0, byte(kindPost), 1, 5, 'x'}) // more than there is
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		_ = new(greeting).read(&inFrame{b: b})
 		_ = decodeFailure(b)

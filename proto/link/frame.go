@@ -13,10 +13,12 @@ import (
 
 // A frame on the wire is the number of frames taken since the last one (varint), then messages:
 //
-//	kind (1 byte)  id (varint)
-//	call:             method (1 byte)  microseconds left, 0 = no limit (varint)  length  payload
-//	cancel:           nothing more
-//	answer, failure:  length (varint)  payload
+//	kind (1 byte)
+//	call:             id (varint)  method (1 byte)  microseconds left, 0 = no limit (varint)
+//	                  length (varint)  payload
+//	cancel:           id (varint)
+//	answer, failure:  id (varint)  length (varint)  payload
+//	post:             method (1 byte)  length (varint)  payload
 type outFrame struct {
 	hello    *greeting // the first frame of a stream is this alone
 	taken    int
@@ -35,10 +37,15 @@ func (f *outFrame) append(dst []byte, now time.Time) []byte {
 }
 
 func (m *message) append(dst []byte, now time.Time) []byte {
-	dst = binary.AppendUvarint(append(dst, byte(m.kind)), m.id)
+	dst = append(dst, byte(m.kind))
+	if m.kind != kindPost {
+		dst = binary.AppendUvarint(dst, m.id)
+	}
 	switch m.kind {
 	case kindCancel:
 		return dst
+	case kindPost:
+		dst = append(dst, m.method)
 	case kindCall:
 		left := uint64(0)
 		if !m.deadline.IsZero() {
@@ -87,8 +94,10 @@ func (f *inFrame) byte() (byte, error) {
 func (f *inFrame) next() (a arrival, err error) {
 	a.kind = kind(f.b[0])
 	f.b = f.b[1:]
-	if a.id, err = f.uvarint(); err != nil {
-		return a, err
+	if a.kind != kindPost {
+		if a.id, err = f.uvarint(); err != nil {
+			return a, err
+		}
 	}
 	switch a.kind {
 	case kindCancel:
@@ -102,6 +111,10 @@ func (f *inFrame) next() (a arrival, err error) {
 			return a, err
 		}
 		a.left = time.Duration(min(left, math.MaxInt64/1000)) * time.Microsecond
+	case kindPost:
+		if a.method, err = f.byte(); err != nil {
+			return a, err
+		}
 	case kindAnswer, kindFailure:
 	default:
 		return a, violation("message kind %d is unknown to this release", a.kind)

@@ -72,11 +72,10 @@ func greet(s stream, self Identity) error {
 }
 
 // meet hears who the other side is.
-func meet(s stream) (*greeting, error) {
+func meet(s stream) (g greeting, err error) {
 	f, err := s.Receive()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = g.read(f)
 	}
-	g := new(greeting)
-	return g, g.read(f)
+	return g, err
 }

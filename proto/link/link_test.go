@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -278,7 +280,7 @@ func TestMismatch(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		m, ok := errors.AsType[*Mismatch](wait(t, refused))
-		return ok && m.What == "protocol version" && m.Theirs == "3"
+		return ok && m.What == "protocol version" && m.Theirs == strconv.Itoa(Version+1)
 	})
 	future := connect.NewBidiStreamHandler(Path,
 		func(_ context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
@@ -288,7 +290,7 @@ func TestMismatch(t *testing.T) {
 	defer stop()
 	c := Dial(url, Options{})
 	defer c.Close()
-	check(c, "protocol version mismatch: here it is 2, on the other side 3")
+	check(c, fmt.Sprintf("protocol version mismatch: here it is %d, on the other side %d", Version, Version+1))
 }
 
 // rawStream opens a stream without a Client.
@@ -308,7 +310,7 @@ func rawStream(t *testing.T, url string) *connect.BidiStreamForClient[outFrame, 
 
 func TestViolationEndsStream(t *testing.T) {
 	_, url := serveAt(t, echo, ServerOptions{})
-	for _, m := range []*message{{kind: kindAnswer, id: 1}, {kind: 9, id: 1}} {
+	for _, m := range []*message{{kind: kindAnswer, id: 1}, {kind: kindPost}, {kind: 9, id: 1}} {
 		raw := rawStream(t, url)
 		if err := greet(raw, Identity{}); err != nil {
 			t.Fatal(err)

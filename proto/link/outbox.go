@@ -14,12 +14,13 @@ const (
 	kindCancel
 	kindAnswer
 	kindFailure
+	kindPost
 )
 
 // message is one thing to tell the other side.
 type message struct {
 	kind     kind
-	method   uint8 // of a call
+	method   uint8 // of a call or post
 	id       uint64
 	deadline time.Time // of a call; zero: none
 	payload  []byte
@@ -44,6 +45,8 @@ type outbox struct {
 	queue     []*message
 	withdrawn int // messages of queue
 	bytes     int // of payloads in queue
+	posts     int // of queue
+	postBytes int // of bytes
 	flying    int // frames sent and not yet taken by the other side
 	owed      int // frames taken of which the other side does not know
 	windowOff bool
@@ -64,6 +67,17 @@ func (o *outbox) due() int {
 func (o *outbox) push(m *message) {
 	o.queue = append(o.queue, m)
 	o.bytes += len(m.payload)
+}
+
+// post queues a posted message, unless too many wait.
+func (o *outbox) post(m *message) error {
+	if o.posts >= PostsMax || o.postBytes+len(m.payload) > PostBytesMax {
+		return errPostsFull
+	}
+	o.posts++
+	o.postBytes += len(m.payload)
+	o.push(m)
+	return nil
 }
 
 // withdraw takes back a message; false if it was sent.
@@ -117,6 +131,10 @@ func (o *outbox) fill(f *outFrame) {
 		}
 		size += takes
 		o.bytes -= len(m.payload)
+		if m.kind == kindPost {
+			o.posts--
+			o.postBytes -= len(m.payload)
+		}
 		m.state = stateSent
 		f.messages = append(f.messages, m)
 		n++

@@ -18,6 +18,13 @@ type Serve func(ctx context.Context, method uint8, payload []byte) ([]byte, erro
 // ServerOptions of a Server.
 type ServerOptions struct {
 	Self Identity
+	// Posted, if set, hears of each posted message, and is never called after Close has returned.
+	// The messages of one stream come one after another, in the order of posting; a peer whose
+	// old stream has not quite ended may have two. Posted runs where the stream is read, so it
+	// must not block, and nothing else arrives while it runs. The payload belongs to it for ever,
+	// but shares memory with all that came in the same frame. If Posted is nil, to post is to
+	// break the rules.
+	Posted func(from Identity, method uint8, payload []byte)
 	// Refused, if set, hears of processes that were turned away: a *Mismatch, or a broken greeting.
 	Refused func(error)
 }
@@ -89,24 +96,26 @@ func (s *Server) exchange(
 	}
 	unwatch := s.watchClosing(control)
 	defer unwatch()
-	if err := s.meet(stream, control); err != nil {
+	from, err := s.meet(stream, control)
+	if err != nil {
 		if s.o.Refused != nil {
 			s.o.Refused(err)
 		}
 		return connect.NewError(connect.CodeFailedPrecondition, err)
 	}
 	x := newExchange(ctx, s, stream)
+	x.from = from
 	x.hurry = func() { _ = control.SetWriteDeadline(time.Now().Add(closeGrace)) }
 	return x.run()
 }
 
 // meet introduces both sides to each other. The other side hears who we are even if we refuse
 // it, so that it knows why.
-func (s *Server) meet(stream stream, control *http.ResponseController) error {
+func (s *Server) meet(stream stream, control *http.ResponseController) (Identity, error) {
 	late := time.AfterFunc(greetingTimeout, func() { stopReading(control) })
 	theirs, err := meet(stream)
 	if !late.Stop() {
-		return errGreetingTimeout
+		return Identity{}, errGreetingTimeout
 	}
 	if err == nil {
 		err = greet(stream, s.o.Self)
@@ -114,7 +123,7 @@ func (s *Server) meet(stream stream, control *http.ResponseController) error {
 	if err == nil {
 		err = theirs.check(s.o.Self, 0)
 	}
-	return err
+	return theirs.Identity, err
 }
 
 // stopReading makes the stream's Receive fail. If it cannot the stream is over already.

@@ -32,7 +32,10 @@ type session struct {
 	// Guarded by the sender's lock.
 	open   map[uint64]*pending // queued or sent
 	lastID uint64
-	err    error // why it is over
+	// Once working is set both sides know each other, and the other one is peer.
+	working bool
+	peer    Identity
+	err     error // why it is over
 }
 
 func newSession(room *semaphore.Weighted) *session {
@@ -79,7 +82,13 @@ func (s *session) meet(stream stream, o Options) error {
 	if err != nil {
 		return err
 	}
-	return theirs.check(o.Self, o.Peer)
+	if err := theirs.check(o.Self, o.Peer); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.peer, s.working = theirs.Identity, true
+	s.mu.Unlock()
+	return nil
 }
 
 // receive hands out answers until there are no more.
@@ -132,7 +141,7 @@ func (s *session) answer(a *arrival) error {
 		s.settle(p, outcome{payload: a.payload})
 	case kindFailure:
 		s.settle(p, outcome{err: decodeFailure(a.payload)})
-	case kindCall, kindCancel:
+	case kindCall, kindCancel, kindPost:
 		return violation("a message of kind %d from a server", a.kind)
 	}
 	return nil
@@ -171,6 +180,23 @@ func (s *session) enqueue(p *pending) error {
 	p.id = s.lastID
 	s.open[p.id] = p
 	s.out.push(&p.message)
+	s.poke()
+	return nil
+}
+
+// post queues a message that gets no answer, if it can leave soon.
+func (s *session) post(method uint8, payload []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if !s.working {
+		return errNotConnected
+	}
+	if err := s.out.post(&message{kind: kindPost, method: method, payload: payload}); err != nil {
+		return err
+	}
 	s.poke()
 	return nil
 }

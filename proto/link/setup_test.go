@@ -68,7 +68,7 @@ func wait[T any](t *testing.T, c <-chan T) T {
 }
 
 // eventually yields until ok.
-func eventually(t *testing.T, ok func() bool) {
+func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); runtime.Gosched() {
 		if time.Now().After(end) {
