@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -49,6 +50,10 @@ func (r *Replica) request(ev Request) {
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
 		r.renew(ev.ID, m)
+	case *shardrpc.TransferRequest:
+		r.requestTransfer(ev.ID, m)
+	case *shardrpc.ReplaceRequest:
+		r.replaceMember(ev.ID, m)
 	}
 }
 
@@ -189,7 +194,8 @@ func (r *Replica) admission(w *write) (reason string) {
 	switch {
 	case r.lead.dead.Has(w.txn):
 		return shardrpc.ReasonDead
-	case w.baseTS <= r.lead.startTS, newest-w.baseTS > ageMax:
+	case w.baseTS <= r.lead.startTS && !mutant.On(mutant.L3Base),
+		newest-w.baseTS > ageMax && !mutant.On(mutant.L3Age):
 		return shardrpc.ReasonStale
 	}
 	return ""

@@ -1,16 +1,28 @@
 package shard
 
-import "github.com/cairnkv/cairn/proto/shardrpc"
+import (
+	"github.com/cairnkv/cairn/internal/mutant"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+)
 
-// answerWrite sends what proves nothing, or a refusal, in the form that fits w.
+// answerWrite sends what proves nothing, in the form that fits w.
 func (r *Replica) answerWrite(w *write, rep shardrpc.Reply) {
+	if w.decided != nil {
+		w.decided(shardrpc.DecideResponse{Answer: rep.Answer})
+		return
+	}
+	r.reply(w.id, w.response(rep))
+}
+
+// response is rep in the form that fits w.
+func (w *write) response(rep shardrpc.Reply) any {
 	switch {
 	case w.commit != nil:
-		r.reply(w.id, &shardrpc.CommitResponse{Reply: rep})
+		return &shardrpc.CommitResponse{Reply: rep}
 	case w.prewrite != nil:
-		r.reply(w.id, &shardrpc.PrewriteResponse{Reply: rep})
+		return &shardrpc.PrewriteResponse{Reply: rep}
 	default:
-		r.answerDecide(w, shardrpc.DecideResponse{Answer: rep.Answer})
+		return &shardrpc.DecideResponse{Answer: rep.Answer}
 	}
 }
 
@@ -26,9 +38,11 @@ func (r *Replica) answerDecide(w *write, resp shardrpc.DecideResponse) {
 // holds all latches, idempotence was checked, and the id is dead from now on,
 // so that no other copy of the request can succeed.
 func (r *Replica) refuse(w *write, rep shardrpc.Reply) {
-	r.lead.dead.Add(w.txn, w.baseTS)
+	if !mutant.On(mutant.L5) {
+		r.lead.dead.Add(w.txn, w.baseTS)
+	}
 	rep.Answer = shardrpc.Refused
-	r.answerWrite(w, rep)
+	r.assert(w.id, w.response(rep), w.response(shardrpc.Reply{Answer: shardrpc.Retry}))
 	r.release(w)
 }
 

@@ -3,6 +3,7 @@ package shard
 import (
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -44,11 +45,6 @@ func (r *Replica) apply(entries []*raftpb.Entry) error {
 	a := r.startApply()
 	defer func() { a.batch.Close() }()
 	for _, e := range entries {
-		if e.GetType() != raftpb.EntryNormal {
-			return txn.Errorf(txn.Internal, "conf_change",
-				"shard %d: entry %d changes the membership, which this release cannot",
-				r.o.Route.Shard, e.GetIndex())
-		}
 		if err := r.applyEntry(a, e); err != nil {
 			return err
 		}
@@ -97,7 +93,11 @@ func (r *Replica) commitApply(a *applying) error {
 }
 
 func (r *Replica) applyEntry(a *applying, e *raftpb.Entry) error {
-	if len(e.Data) > 0 {
+	if e.GetType() != raftpb.EntryNormal {
+		if err := r.applyConfChange(a, e); err != nil {
+			return err
+		}
+	} else if len(e.Data) > 0 {
 		commands, err := decodeEntry(e.Data)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 	res := applied{ok: true}
 	var err error
 	switch {
-	case c.term != term || c.epoch != a.state.Epoch:
+	case c.term != term && !mutant.On(mutant.R9) || c.epoch != a.state.Epoch:
 		res.ok = false
 	case c.kind == cmdWrite:
 		applyWrite(a, c)

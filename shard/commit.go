@@ -120,7 +120,7 @@ func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command)
 	switch e, ours := errors.AsType[*txn.Error](err); {
 	case err == nil && len(ops) == 0:
 		r.lead.dead.Add(w.txn, w.baseTS)
-		r.reply(w.id, resp)
+		r.assert(w.id, resp, w.response(shardrpc.Reply{Answer: shardrpc.Retry}))
 		r.release(w)
 	case err == nil:
 		r.pend(resolves...)

@@ -121,7 +121,9 @@ type Append struct {
 	truncate *truncation
 }
 
-type truncation struct{ first, index, term uint64 }
+// truncation removes the entries from first to index, and where the log begins
+// anew those up to last, its end.
+type truncation struct{ first, index, term, last uint64 }
 
 // WriteTo adds a to a batch of the log engine.
 func (a *Append) WriteTo(b mvcc.Batch) {

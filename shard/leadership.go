@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -16,6 +17,7 @@ import (
 type leadership struct {
 	term      uint64
 	startTS   txn.Timestamp // 0: not yet
+	early     txn.Timestamp // with a planted bug: what startTS will be
 	preparing bool          // startTS is being fetched
 	dead      *locks.Dead
 	waiting   map[uint64]waiter   // by proposal
@@ -25,6 +27,9 @@ type leadership struct {
 	queries   []*query
 	oracle    []func(txn.Timestamp) // who wants a timestamp
 	asked     []func(txn.Timestamp) // whose request is with the oracle
+	round     round                 // of heartbeats, on its way
+	claims    []claim               // answers that wait for a round, in order
+	ticks     int                   // since it began
 	extending bool                  // meta: an ExtendOracle is in the log
 	leases    leases                // meta
 }
@@ -50,15 +55,42 @@ func (r *Replica) watchLeadership() {
 	if r.lead == nil && leads && !r.failed {
 		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(),
 			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{})}
+		r.lease.begin(st.GetTerm(), r.o.Quorum)
+		r.noteGroup()
+	}
+	if leader := st.Lead; r.leader.Load() != leader || r.seenTerm != st.GetTerm() {
+		r.leader.Store(leader)
+		r.seenTerm = st.GetTerm()
+		r.noteGroup()
 	}
 	r.prepareToServe()
+}
+
+// noteGroup shows to Status what only the owner of raft knows.
+func (r *Replica) noteGroup() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.term = r.seenTerm
+	conf := r.log.conf
+	r.mu.voters, r.mu.learners = conf.Voters, conf.Learners
+	r.lease.mu.Lock()
+	defer r.lease.mu.Unlock()
+	r.lease.alone = len(conf.VotersOutgoing) == 0 && slices.Equal(conf.Voters, []uint64{r.o.Member})
 }
 
 // prepareToServe is L1: lead, have applied an entry of this term, then fetch
 // leaderStartTS by a request sent after that, then serve.
 func (r *Replica) prepareToServe() {
 	l := r.lead
-	if l == nil || l.preparing || l.startTS != 0 || r.mu.state.AppliedTerm != l.term {
+	if l == nil || l.startTS != 0 {
+		return
+	}
+	applied := r.mu.state.AppliedTerm == l.term || mutant.On(mutant.L1ServeEarly)
+	if l.early != 0 && applied { // a planted bug: it was fetched before
+		r.serveFrom(l.early)
+		return
+	}
+	if l.preparing || !applied && !mutant.On(mutant.L1StartEarly) {
 		return
 	}
 	l.preparing = true
@@ -67,13 +99,23 @@ func (r *Replica) prepareToServe() {
 		return
 	}
 	l.oracle = append(l.oracle, func(ts txn.Timestamp) {
-		l.startTS = ts
-		r.o.Newest.Raise(ts)
-		cache := locks.NewShardCache(r.o.Points)
-		cache.RaiseLow(ts)
-		r.cache.Store(cache)
-		r.serving.Store(l.term)
+		if mutant.On(mutant.L1StartEarly) {
+			l.early = ts
+			return
+		}
+		r.serveFrom(ts)
 	})
+}
+
+// serveFrom makes ts, which no earlier leader of the group can have served at,
+// the low-water of all that this leadership promises.
+func (r *Replica) serveFrom(ts txn.Timestamp) {
+	r.lead.startTS = ts
+	r.o.Newest.Raise(ts)
+	cache := locks.NewShardCache(r.o.Points)
+	cache.RaiseLow(ts)
+	r.cache.Store(cache)
+	r.serving.Store(r.lead.term)
 }
 
 // dropLeadership forgets every promise and answers everyone with Retry.
@@ -84,6 +126,7 @@ func (r *Replica) dropLeadership() {
 	}
 	r.lead = nil
 	r.serving.Store(noTerm)
+	r.lease.begin(noTerm, false)
 	if r.o.Meta != nil {
 		r.o.Meta.Oracle.Stop()
 	}
@@ -95,6 +138,9 @@ func (r *Replica) dropLeadership() {
 	byID := func(a, b *write) int { return cmp.Compare(a.id, b.id) }
 	for _, w := range slices.SortedFunc(maps.Keys(l.writes), byID) {
 		r.answerWrite(w, shardrpc.Reply{Answer: shardrpc.Retry})
+	}
+	for _, c := range l.claims {
+		r.reply(c.id, c.instead)
 	}
 	for _, q := range l.queries {
 		r.reply(q.id, &shardrpc.QueryResponse{Answer: shardrpc.Retry})

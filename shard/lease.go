@@ -71,5 +71,10 @@ func (r *Replica) renew(id uint64, m *shardrpc.RenewRequest) {
 			s.renewed[m.Session] = r.o.Env.Now()
 		}
 	}
-	r.reply(id, &shardrpc.RenewResponse{Answer: a})
+	resp := &shardrpc.RenewResponse{Answer: a}
+	if r.lead == nil || a == shardrpc.Retry || a == shardrpc.Moved {
+		r.reply(id, resp)
+		return
+	}
+	r.assert(id, resp, &shardrpc.RenewResponse{Answer: shardrpc.Retry})
 }

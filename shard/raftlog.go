@@ -24,13 +24,16 @@ type raftLog struct {
 	engine mvcc.Engine
 	shard  shardrpc.ShardID
 	hard   *raftpb.HardState
-	conf   *raftpb.ConfState
+	conf   *raftpb.ConfState // as applied
+	// state describes what is applied, for a snapshot of it.
+	state func() *raftpb.SnapshotMetadata
 
 	// short is what the next append must do to the engine's log, which ended
 	// before the applied index; nil if it did not.
 	short *truncation
 
 	firstIndex       atomic.Uint64 // of the oldest entry; any goroutine may look
+	lastIndex        atomic.Uint64 // of the newest, likewise
 	first, firstTerm uint64        // of the last entry that was truncated away
 	last, lastTerm   uint64
 	cache            []*raftpb.Entry // the newest entries, consecutive, up to last
@@ -69,7 +72,7 @@ func writeLog(b mvcc.Batch, a *Append) {
 	if t := a.truncate; t != nil {
 		v := binary.AppendUvarint(binary.AppendUvarint(nil, t.index), t.term)
 		b.Set(logKey(a.Shard, 't'), v)
-		b.DeleteRange(logEntryKey(a.Shard, t.first), logEntryKey(a.Shard, t.index+1))
+		b.DeleteRange(logEntryKey(a.Shard, t.first), logEntryKey(a.Shard, max(t.index, t.last)+1))
 	}
 	if n := len(a.Entries); n > 0 {
 		var buf []byte
@@ -89,7 +92,8 @@ func writeLog(b mvcc.Batch, a *Append) {
 }
 
 // openLog reads what a group's log holds and makes it fit the applied state
-// (R13): commit is raised to applied, and a log that ends before it is empty.
+// (R13): commit is raised to applied, and a log that ends before it, or that a
+// snapshot has overtaken on another branch of history, begins anew behind it.
 func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*raftLog, error) {
 	l := &raftLog{engine: engine, shard: shard, hard: &raftpb.HardState{}}
 	if v, ok, err := engine.Get(logKey(shard, 'h')); err != nil {
@@ -113,21 +117,49 @@ func openLog(engine mvcc.Engine, shard shardrpc.ShardID, s *mvcc.ShardState) (*r
 	if err := l.readEnd(); err != nil {
 		return nil, err
 	}
-	if l.last < s.AppliedIndex {
-		l.short = &truncation{index: s.AppliedIndex, term: s.AppliedTerm}
-		l.first, l.firstTerm = s.AppliedIndex, s.AppliedTerm
-		l.last, l.lastTerm = l.first, l.firstTerm
-	}
 	l.firstIndex.Store(l.first + 1)
 	if s.AppliedIndex < l.first {
 		return nil, txn.Errorf(txn.Internal, "log_hole",
 			"shard %d has applied %d and its log begins after %d", shard, s.AppliedIndex, l.first)
 	}
-	if l.hard.GetCommit() < s.AppliedIndex {
-		commit := s.AppliedIndex
-		l.hard.Commit = &commit
+	if err := l.fit(s); err != nil {
+		return nil, err
 	}
 	return l, nil
+}
+
+// fit makes the log continue what is applied.
+func (l *raftLog) fit(s *mvcc.ShardState) error {
+	same := l.last >= s.AppliedIndex
+	if same && s.AppliedIndex > 0 {
+		term, err := l.Term(s.AppliedIndex)
+		if err != nil {
+			return err
+		}
+		same = term == s.AppliedTerm
+	}
+	if !same {
+		l.short = l.reset(s.AppliedIndex, s.AppliedTerm)
+	}
+	term := max(l.hard.GetTerm(), s.AppliedTerm)
+	commit := max(l.hard.GetCommit(), s.AppliedIndex)
+	if term > l.hard.GetTerm() {
+		l.hard.Vote = nil
+	}
+	l.hard.Term, l.hard.Commit = &term, &commit
+	return nil
+}
+
+// reset makes the log begin behind index, whatever it holds; the engine's does
+// so by the next append.
+func (l *raftLog) reset(index, term uint64) *truncation {
+	t := &truncation{first: 0, index: index, term: term, last: l.last}
+	l.cache, l.cacheBytes = nil, 0
+	l.first, l.firstTerm = index, term
+	l.last, l.lastTerm = index, term
+	l.firstIndex.Store(index + 1)
+	l.lastIndex.Store(index)
+	return t
 }
 
 func logCorrupt(shard shardrpc.ShardID, what string) error {
@@ -143,6 +175,7 @@ func (l *raftLog) readEnd() error {
 		return err
 	}
 	l.last, l.lastTerm = l.first, l.firstTerm
+	defer func() { l.lastIndex.Store(l.last) }()
 	if it.Last() {
 		l.last = binary.BigEndian.Uint64(it.Key()[9:])
 		v, err := it.Value()
@@ -186,6 +219,7 @@ func (l *raftLog) append(entries []*raftpb.Entry) {
 	}
 	end := entries[len(entries)-1]
 	l.last, l.lastTerm = end.GetIndex(), end.GetTerm()
+	l.lastIndex.Store(l.last)
 	drop := 0
 	for l.cacheBytes > entryCacheBytesMax && drop < len(l.cache)-1 {
 		l.cacheBytes -= len(l.cache[drop].Data)
@@ -276,9 +310,10 @@ func (l *raftLog) LastIndex() (uint64, error) { return l.last, nil }
 // FirstIndex implements raft.Storage.
 func (l *raftLog) FirstIndex() (uint64, error) { return l.first + 1, nil }
 
-// Snapshot implements raft.Storage. A group of one has nobody to send one to.
+// Snapshot implements raft.Storage: only what a snapshot would be of. Its
+// contents go their own way (SendSnapshot).
 func (l *raftLog) Snapshot() (*raftpb.Snapshot, error) {
-	return nil, raft.ErrSnapshotTemporarilyUnavailable
+	return &raftpb.Snapshot{Metadata: l.state()}, nil
 }
 
 var _ raft.Storage = (*raftLog)(nil)

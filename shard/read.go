@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -36,7 +37,7 @@ func (r *Replica) Read(
 	if err != nil {
 		return retryOrStop(err)
 	}
-	if blocked != nil {
+	if blocked != nil { // who looks after them finds out what is so
 		return &shardrpc.ReadResponse{Blocked: blocked}, nil
 	}
 	defer v.close()
@@ -50,8 +51,9 @@ func (r *Replica) Read(
 	if err := r.o.Env.Point("shard.read.evaluated"); err != nil {
 		return nil, err
 	}
-	if r.serving.Load() != term { // V8, I8: not before, and not instead
-		return &shardrpc.ReadResponse{Retry: true}, nil
+	// V8, R5, I8: not before, and not instead.
+	if led, err := r.holds(ctx, term); err != nil || !led {
+		return &shardrpc.ReadResponse{Retry: true}, err
 	}
 	return resp, nil
 }
@@ -101,7 +103,7 @@ func (r *Replica) Validate(
 	if err != nil {
 		return nil, err
 	}
-	if blocked != nil { // A12
+	if blocked != nil { // A12; no proof of anything but this attempt's end
 		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonIntent,
 			Blocker: &blocked[0]}, nil
 	}
@@ -113,8 +115,8 @@ func (r *Replica) Validate(
 	if err != nil {
 		return nil, err
 	}
-	if r.serving.Load() != term {
-		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
+	if led, err := r.holds(ctx, term); err != nil || !led {
+		return &shardrpc.Reply{Answer: shardrpc.Retry}, err
 	}
 	if changed {
 		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict,
@@ -138,7 +140,11 @@ type view struct {
 // is on its way, then takes the snapshot. It returns the undecided
 // transactions that it waited for in vain.
 func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocker, error) {
-	v.bump(floor)
+	if mutant.On(mutant.V3) {
+		defer v.bump(floor)
+	} else {
+		v.bump(floor)
+	}
 	if err := v.r.o.Env.Point("shard.read.bumped"); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -16,55 +15,11 @@ import (
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
-	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
 )
 
-// Raft's numbers (docs/transactions.md 2.3 and 4.2). Times are in ticks.
-const (
-	ElectionTicks       = 10
-	HeartbeatTicks      = 2
-	messageBytesMax     = 1 << 20
-	committedBytesMax   = 8 << 20
-	uncommittedBytesMax = 64 << 20
-	inflightMessagesMax = 256
-	inflightBytesMax    = 16 << 20
-)
-
-// Limits of one replica.
-const (
-	applyBatchBytesMax = 4 << 20  // cut between entries
-	entryBytesMax      = 64 << 10 // a larger command travels alone
-	entryCommandsMax   = 256
-	writesMax          = 4096 // admitted and unanswered; more get Retry
-	queriesMax         = 4096 // unanswered; more get Retry
-	evaluationsMax     = 8    // of one write, each with a newer timestamp
-	stallTicks         = 2    // how long a write waits for another's intent
-	queryTicks         = 2    // how long a Query waits for a decision
-	readWaitMax        = 5 * time.Second
-	intentWaitMax      = 2 * time.Millisecond // then the reader asks the primary
-	scanBytesDefault   = 1 << 20
-	readAheadMax       = 10_000_000 // us that a read may lie ahead of the wall clock
-)
-
-// TruncateBytesMin is how much a log must have grown before it is truncated.
-const TruncateBytesMin = 4 << 20
-
 // noTerm is what serving holds while the replica does not serve.
 const noTerm = 0
-
-// Options are fixed for the life of a Replica. All are required but Meta.
-type Options struct {
-	Member uint64 // this replica's raft id
-	Route  shardrpc.Route
-	State  mvcc.Engine
-	Log    mvcc.Engine
-	Points *locks.TSCache // of the process
-	Newest *Newest        // of the process
-	Env    env.Env
-	Meta   *meta.State                // of the meta group's replica only
-	Full   *atomic.Pointer[txn.Error] // set while the disk has no room for growth
-}
 
 // Replica is one replica of a shard. Step, Effects and Close belong to one
 // goroutine; Read, Validate and Status may be called from any.
@@ -86,8 +41,13 @@ type Replica struct {
 	proposals uint64      // counter
 	asking    bool        // an AskOracle has not been answered
 	failed    bool
+	gate      voteGate
+	incoming  *incoming // a snapshot that has arrived; nil: none
+	seenTerm  uint64    // of raft, when Status was told last
 
 	serving atomic.Uint64 // the term that this replica serves in, or noTerm
+	leader  atomic.Uint64 // the member that leads, as far as known; 0: none
+	lease   readLease
 	cache   atomic.Pointer[locks.ShardCache]
 	status  struct {
 		sync.Mutex
@@ -99,28 +59,37 @@ type Replica struct {
 		intents *mvcc.Intents
 		latches *locks.Latches
 		changed *env.Future // resolved when a reader that waits should look again
+		// For Status.
+		term             uint64
+		voters, learners []uint64
 	}
 	waiters atomic.Int32 // readers that wait for mu.changed
 }
 
 // Bootstrap puts the first state of a shard into a batch of the state engine.
+//
+// All voters begin with the same state, which counts as the outcome of the first
+// entry: who comes later finds it truncated and gets a snapshot. Without voters
+// the replica is such a one, and waits for its snapshot.
 func Bootstrap(b mvcc.Batch, route shardrpc.Route, voters []uint64) error {
 	conf, err := proto.Marshal(&raftpb.ConfState{Voters: voters})
 	if err != nil {
 		return err
 	}
-	mvcc.PutShardState(b, uint64(route.Shard), &mvcc.ShardState{Epoch: route.Epoch, ConfState: conf})
+	s := &mvcc.ShardState{Epoch: route.Epoch, ConfState: conf}
+	if len(voters) > 0 {
+		s.AppliedIndex, s.AppliedTerm = firstIndex, firstTerm
+	}
+	mvcc.PutShardState(b, uint64(route.Shard), s)
 	return nil
 }
 
+// The entry that stands for what Bootstrap writes.
+const firstIndex, firstTerm = 1, 1
+
 // New opens the replica on what its engines hold. A group of one campaigns at once.
 func New(o Options) (*Replica, error) {
-	if o.Full == nil {
-		o.Full = new(atomic.Pointer[txn.Error])
-	}
-	if o.Meta != nil { // it holds no user's keys
-		o.Route.Span = txn.Span{Start: txn.Key{0}, End: txn.Key{0}}
-	}
+	o.setDefaults()
 	r := &Replica{o: o}
 	state, ok, err := mvcc.GetShardState(o.State, uint64(o.Route.Shard), false)
 	if err != nil {
@@ -142,7 +111,7 @@ func New(o Options) (*Replica, error) {
 		return nil, err
 	}
 	r.cut = r.log.short
-	r.log.conf = &raftpb.ConfState{}
+	r.log.conf, r.log.state = &raftpb.ConfState{}, r.metadata
 	if err := proto.Unmarshal(state.ConfState, r.log.conf); err != nil {
 		return nil, err
 	}
@@ -153,15 +122,17 @@ func New(o Options) (*Replica, error) {
 		MaxUncommittedEntriesSize: uncommittedBytesMax,
 		MaxInflightMsgs:           inflightMessagesMax, MaxInflightBytes: inflightBytesMax,
 		CheckQuorum: true, PreVote: true, StepDownOnRemoval: true,
-		DisableProposalForwarding: true, Logger: quietLogger{},
+		DisableProposalForwarding: !mutant.On(mutant.R8), Logger: quietLogger{},
 	})
 	if err != nil {
 		return nil, err
 	}
+	r.lease.changed = new(env.Future)
 	if slices.Equal(r.log.conf.Voters, []uint64{o.Member}) {
-		err = r.rn.Campaign()
+		return r, r.rn.Campaign() // nobody can have been promised anything
 	}
-	return r, err
+	r.contact() // R1: we may have promised something before we ended
+	return r, nil
 }
 
 // Close ends reads that wait and frees what Step holds. Nothing may be
@@ -169,6 +140,9 @@ func New(o Options) (*Replica, error) {
 func (r *Replica) Close() {
 	r.dropLeadership()
 	r.dropIter()
+	if r.incoming != nil && !r.incoming.installing {
+		r.incoming.stage.Discard()
+	}
 }
 
 // Step takes one event. It never blocks but on the state engine.
@@ -190,11 +164,43 @@ func (r *Replica) Step(ev Event) {
 	case Durable:
 		r.durable(ev.Index)
 	case Message:
-		if err := r.rn.Step(ev.Msg); err != nil && !errors.Is(err, raft.ErrStepPeerNotFound) {
-			r.fail(err)
-		}
+		r.receive(ev.Msg)
 	case ExtendOracle:
 		r.extendOracle()
+	case Confirm:
+		r.extendOracle() // who waits for the oracle wakes us too
+	case Transfer:
+		r.transfer(ev.To)
+	default:
+		r.stepSnapshot(ev)
+	}
+}
+
+func (r *Replica) stepSnapshot(ev Event) {
+	switch ev := ev.(type) {
+	case Snapshot:
+		r.snapshot(ev)
+	case Installed:
+		r.installed()
+	case SnapshotSent:
+		r.snapshotSent(ev)
+	case Unreachable:
+		r.rn.ReportUnreachable(ev.To)
+	}
+}
+
+// stepRaft hands raft a message of another replica.
+func (r *Replica) stepRaft(m *raftpb.Message) {
+	if err := r.rn.Step(m); err != nil && !errors.Is(err, raft.ErrStepPeerNotFound) {
+		r.fail(err)
+		return
+	}
+	switch m.GetType() {
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
+		if m.GetTerm() == r.rn.BasicStatus().GetTerm() {
+			r.contact()
+		}
+	default:
 	}
 }
 
@@ -203,6 +209,7 @@ func (r *Replica) Effects() Effects {
 	for more := !r.failed; more; {
 		r.evaluateGranted()
 		r.propose()
+		r.heartbeats()
 		r.drain()
 		r.askOracle()
 		more = r.lead != nil && len(r.lead.granted) > 0
@@ -226,24 +233,40 @@ func (r *Replica) fail(err error) {
 func (r *Replica) drain() {
 	for r.ready == nil && !r.failed && r.rn.HasReady() {
 		rd := r.rn.Ready()
+		r.confirm(rd.ReadStates)
 		if !raft.IsEmptyHardState(rd.HardState) {
 			r.unsaved = rd.HardState
 		}
-		if len(rd.Entries) == 0 && !rd.MustSync {
+		if r.rn.BasicStatus().RaftState == raft.StateLeader {
+			// A leader's messages need not wait for its own log.
+			r.send(rd.Messages)
+			rd.Messages = nil
+		}
+		switch {
+		case r.settle(&rd):
+		case len(rd.Entries) == 0 && !rd.MustSync:
 			r.finish(&rd)
-			continue
+		default:
+			r.appendReady(&rd)
 		}
-		a := &Append{Shard: r.o.Route.Shard, Hard: r.unsaved, Entries: rd.Entries,
-			Sync:    !mutant.On(mutant.AckBeforeSync),
-			lastOld: r.log.last, truncate: r.cut}
-		for _, e := range rd.Entries {
-			r.logBytes.Add(int64(len(e.Data)))
-		}
-		r.unsaved, r.cut = nil, nil
-		r.log.append(rd.Entries)
-		r.ready, r.eff.Append = &rd, a
+	}
+	if r.ready == nil {
+		r.settle(nil)
 	}
 	r.watchLeadership()
+}
+
+// appendReady hands out what must be in the log before rd goes on.
+func (r *Replica) appendReady(rd *raft.Ready) {
+	a := &Append{Shard: r.o.Route.Shard, Hard: r.unsaved, Entries: rd.Entries,
+		Sync:    !mutant.On(mutant.AckBeforeSync),
+		lastOld: r.log.last, truncate: r.cut}
+	for _, e := range rd.Entries {
+		r.logBytes.Add(int64(len(e.Data)))
+	}
+	r.unsaved, r.cut = nil, nil
+	r.log.append(rd.Entries)
+	r.ready, r.eff.Append = rd, a
 }
 
 // appended goes on with the Ready whose entries are durable now.
@@ -256,12 +279,26 @@ func (r *Replica) appended() {
 
 // finish sends, applies and advances.
 func (r *Replica) finish(rd *raft.Ready) {
-	r.eff.Messages = append(r.eff.Messages, rd.Messages...)
+	r.send(rd.Messages)
 	if err := r.apply(rd.CommittedEntries); err != nil {
 		r.fail(err)
 		return
 	}
 	r.rn.Advance(*rd)
+}
+
+// send sorts out which messages may leave now.
+func (r *Replica) send(messages []*raftpb.Message) {
+	for _, m := range messages {
+		switch {
+		case m.GetType() == raftpb.MsgSnap:
+			r.sendSnapshot(m)
+		case gated(m) && !r.gateOpen():
+			r.gate.out = hold(r.gate.out, m)
+		default:
+			r.eff.Messages = append(r.eff.Messages, m)
+		}
+	}
 }
 
 func (r *Replica) reply(id uint64, msg any) {
@@ -301,17 +338,27 @@ func (r *Replica) outcome(id txn.ID) (txn.Status, txn.Timestamp, bool) {
 // tick passes time: raft's, and that of whoever waits with a bound.
 func (r *Replica) tick() {
 	r.rn.Tick()
+	r.openGate()
 	if l := r.lead; l != nil {
 		l.dead.Advance(r.o.Newest.Load())
 		r.tickStalled()
 		r.tickQueries()
 		r.watchLeases()
+		r.steer()
 	}
 }
 
-// durable truncates the log up to what the state engine has on disk (R14).
+// durable truncates the log up to what the state engine has on disk (R14), and
+// not beyond what other replicas still need of it, within KeepBytes.
 func (r *Replica) durable(index uint64) {
-	if r.cut != nil || index <= r.log.first || r.logBytes.Load() < TruncateBytesMin {
+	size := r.logBytes.Load()
+	if r.cut != nil || r.ready != nil || size < r.o.TruncateBytes {
+		return
+	}
+	if size < r.o.KeepBytes {
+		index = min(index, r.needed())
+	}
+	if index <= r.log.first {
 		return
 	}
 	term, err := r.log.Term(index)
@@ -319,14 +366,34 @@ func (r *Replica) durable(index uint64) {
 		r.fail(err)
 		return
 	}
+	left := int64(r.log.last-index) * size / int64(r.log.last-r.log.first)
 	r.cut = &truncation{first: r.log.first + 1, index: index, term: term}
 	r.log.truncate(index, term)
-	r.logBytes.Store(0)
+	r.logBytes.Store(left)
+}
+
+// needed is up to which entry every replica has the log, as far as this one
+// knows. A follower may lead next, and knows nothing of the others.
+func (r *Replica) needed() uint64 {
+	if r.lead == nil {
+		return 0
+	}
+	match := r.log.last
+	for id, p := range r.rn.Status().Progress { // order: a minimum
+		if id != r.o.Member {
+			match = min(match, p.Match)
+		}
+	}
+	return match
 }
 
 // LogBytes is how much was appended since the log was last truncated; the
 // driver flushes the state engine when it grows too long. Any goroutine may ask.
 func (r *Replica) LogBytes() int64 { return r.logBytes.Load() }
+
+// Leader is the member that leads the group, as far as this replica knows; 0:
+// none. Any goroutine may ask.
+func (r *Replica) Leader() uint64 { return r.leader.Load() }
 
 // Route is the shard's descriptor.
 func (r *Replica) Route() shardrpc.Route { return r.o.Route }
@@ -335,11 +402,13 @@ func (r *Replica) Route() shardrpc.Route { return r.o.Route }
 func (r *Replica) Status() shardrpc.ShardStatus {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	serving := r.serving.Load()
+	serving, leader := r.serving.Load(), r.leader.Load()
 	return shardrpc.ShardStatus{
-		Route: r.o.Route, Leader: serving != noTerm, Serving: serving != noTerm, Term: serving,
+		Route: r.o.Route, Leader: leader == r.o.Member, Serving: serving != noTerm,
+		LeaderID: leader, Voters: r.mu.voters, Learners: r.mu.learners, Term: r.mu.term,
 		AppliedIndex: r.mu.state.AppliedIndex, FirstIndex: r.log.firstIndex.Load(),
-		Intents: r.mu.intents.Len(), Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
+		LastIndex: r.log.lastIndex.Load(),
+		Intents:   r.mu.intents.Len(), Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
 	}
 }
 

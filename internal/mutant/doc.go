@@ -12,4 +12,28 @@ type Name string
 const (
 	// AckBeforeSync answers a write before its log entry is durable.
 	AckBeforeSync Name = "ack-before-sync"
+	// L1ServeEarly serves before an entry of the own term is applied.
+	L1ServeEarly Name = "L1-serve-early"
+	// L1StartEarly fetches leaderStartTS before an entry of the own term is applied.
+	L1StartEarly Name = "L1-start-early"
+	// L3Base admits writes whose base_ts is older than the leadership.
+	L3Base Name = "L3-base"
+	// L3Age admits writes whose base_ts is too old to be remembered as dead.
+	L3Age Name = "L3-age"
+	// L4 answers without a look at the lease.
+	L4 Name = "L4"
+	// L5 refuses without remembering whom.
+	L5 Name = "L5"
+	// V3 takes the reader's snapshot before the timestamp cache knows of it.
+	V3 Name = "V3"
+	// R4 keeps the lease after the leadership was offered to somebody.
+	R4 Name = "R4"
+	// R8 lets raft forward proposals to whoever leads now.
+	R8 Name = "R8"
+	// R9 applies what an earlier leadership evaluated.
+	R9 Name = "R9"
+	// T1 issues timestamps without a look at the lease.
+	T1 Name = "T1"
+	// VoteGate votes whenever raft would.
+	VoteGate Name = "vote-gate"
 )

@@ -103,6 +103,13 @@ func (m *Member) Query(
 	return call[shardrpc.QueryResponse](ctx, m, req.Shard, req)
 }
 
+// Transfer begins to hand the leadership of a shard to another member.
+func (m *Member) Transfer(
+	ctx context.Context, req *shardrpc.TransferRequest,
+) (*shardrpc.TransferResponse, error) {
+	return call[shardrpc.TransferResponse](ctx, m, req.Shard, req)
+}
+
 // OpenSession opens the session of this process's gateway. sole ends those of
 // its earlier lives. It waits until the meta group serves.
 func (m *Member) OpenSession(ctx context.Context, address string, sole bool) (uint32, error) {

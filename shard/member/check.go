@@ -278,3 +278,13 @@ func checkSession(m *shardrpc.SessionRequest) error {
 func checkRenew(m *shardrpc.RenewRequest) error {
 	return checkMeta(m.Target)
 }
+
+func checkReplace(m *shardrpc.ReplaceRequest) error {
+	switch n := len(m.Address); {
+	case m.New == 0 || m.Old == 0 || m.Nonce == 0:
+		return invalid("a replacement of member %d by %d with nonce %d", m.Old, m.New, m.Nonce)
+	case n == 0 || n > addressBytesMax:
+		return invalid("an address of %d bytes, not 1 to %d", n, addressBytesMax)
+	}
+	return checkMeta(m.Target)
+}

@@ -49,6 +49,10 @@ func (m *Member) serve(
 		return answer(ctx, b, checkRenew, m.renew)
 	case shardrpc.MethodStatus:
 		return answer(ctx, b, nil, m.statusNow)
+	case shardrpc.MethodTransfer:
+		return answer(ctx, b, nil, m.Transfer)
+	case shardrpc.MethodReplace:
+		return answer(ctx, b, checkReplace, m.replace)
 	}
 	return nil, txn.Errorf(txn.Invalid, "method_unknown",
 		"%v is unknown to this release", method)
@@ -120,4 +124,14 @@ func (m *Member) renew(
 	ctx context.Context, req *shardrpc.RenewRequest,
 ) (*shardrpc.RenewResponse, error) {
 	return call[shardrpc.RenewResponse](ctx, m, shardrpc.MetaShard, req)
+}
+
+func (m *Member) replace(
+	ctx context.Context, req *shardrpc.ReplaceRequest,
+) (*shardrpc.ReplaceResponse, error) {
+	resp, err := call[shardrpc.ReplaceResponse](ctx, m, shardrpc.MetaShard, req)
+	if err == nil && resp.Answer == shardrpc.OK {
+		resp.ClusterID, resp.Routes = m.ClusterID(), m.routes
+	}
+	return resp, err
 }

@@ -14,6 +14,7 @@ const SessionMax = 1<<txn.SessionBits - 1
 
 // Kinds of meta keys (docs/formats.md).
 const (
+	keyMembers  = 'm'
 	keyOracle   = 'o'
 	keySessions = 's'
 )
@@ -24,6 +25,7 @@ const (
 	cmdExtend  commandKind = 1
 	cmdSession commandKind = 2
 	cmdEnd     commandKind = 3
+	cmdReplace commandKind = 4
 )
 
 // Flags of cmdSession.
@@ -41,27 +43,46 @@ type State struct {
 	mu       sync.Mutex
 	limit    txn.Timestamp // of the oracle
 	sessions sessions
+	members  members
 }
 
 // Load reads the state that the engine holds.
 func Load(eng mvcc.Engine) (*State, error) {
 	s := &State{}
-	b, ok, err := eng.Get(mvcc.MetaKey(keyOracle, nil))
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		limit, n := binary.Uvarint(b)
-		if n <= 0 {
-			return nil, corrupt("the oracle's limit")
+	return s, s.Reload(eng)
+}
+
+// Reload reads the state that the engine holds now: a snapshot has replaced it.
+func (s *State) Reload(eng mvcc.Engine) error {
+	var limit uint64
+	var now sessions
+	var who members
+	for _, row := range []struct {
+		key    byte
+		decode func([]byte) error
+	}{
+		{keyOracle, func(b []byte) (err error) {
+			n := 0
+			if limit, n = binary.Uvarint(b); n <= 0 {
+				err = corrupt("the oracle's limit")
+			}
+			return err
+		}},
+		{keySessions, now.decode},
+		{keyMembers, who.decode},
+	} {
+		b, ok, err := eng.Get(mvcc.MetaKey(row.key, nil))
+		if err == nil && ok {
+			err = row.decode(b)
 		}
-		s.limit = txn.Timestamp(limit)
+		if err != nil {
+			return err
+		}
 	}
-	b, ok, err = eng.Get(mvcc.MetaKey(keySessions, nil))
-	if err == nil && ok {
-		err = s.sessions.decode(b)
-	}
-	return s, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.sessions, s.members = txn.Timestamp(limit), now, who
+	return nil
 }
 
 func corrupt(what string) error {
@@ -81,6 +102,12 @@ func (s *State) LastSession() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions.Last
+}
+
+// Ended reports whether a session is known to have ended. One that this member
+// has not heard of yet has not.
+func (s *State) Ended(session uint32) bool {
+	return session <= s.LastSession() && !s.Alive(session)
 }
 
 // Alive reports whether a session is open.
@@ -151,6 +178,11 @@ func (s *State) Apply(b mvcc.Batch, body []byte) error {
 			return err
 		}
 		return s.putSessions(b)
+	case len(body) > 1 && commandKind(body[0]) == cmdReplace:
+		if err := s.members.replace(body[1:]); err != nil {
+			return err
+		}
+		return s.members.put(b)
 	}
 	return corrupt("a command")
 }

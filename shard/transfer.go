@@ -1,0 +1,54 @@
+package shard
+
+import (
+	"slices"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+)
+
+// transfer hands the leadership to a voter, or to the furthest one that was
+// heard of lately. It reports whether that has begun. Until it has worked or
+// failed raft takes no proposals.
+func (r *Replica) transfer(to uint64) bool {
+	if r.lead == nil {
+		return false
+	}
+	if to == 0 {
+		to = r.furthest()
+	}
+	if to == r.o.Member {
+		return true
+	}
+	if !slices.Contains(r.log.conf.Voters, to) {
+		return false
+	}
+	r.lease.forbid() // before the message leaves: R4
+	r.rn.TransferLeader(to)
+	return true
+}
+
+// furthest is the voter besides this one that has most of the log; 0: none.
+func (r *Replica) furthest() uint64 {
+	best, match := uint64(0), uint64(0)
+	wanted := r.wanted()
+	for id, p := range r.rn.Status().Progress { // order: a maximum, ties to the smaller id
+		switch {
+		case id == r.o.Member, p.IsLearner, !p.RecentActive:
+		case wanted != nil && !slices.Contains(wanted, id):
+		case best == 0, p.Match > match, p.Match == match && id < best:
+			best, match = id, p.Match
+		}
+	}
+	return best
+}
+
+func (r *Replica) requestTransfer(id uint64, m *shardrpc.TransferRequest) {
+	a, rejected := r.rejects(m.Target, nil, nil)
+	if !rejected {
+		a = shardrpc.OK
+		if !r.transfer(m.To) {
+			a = shardrpc.Refused
+		}
+	}
+	r.reply(id, &shardrpc.TransferResponse{Answer: a})
+}
