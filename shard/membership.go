@@ -72,7 +72,7 @@ func (r *Replica) changes(want []uint64) []*raftpb.ConfChangeSingle {
 		switch {
 		case !slices.Contains(want, id):
 			changes = append(changes, change(raftpb.ConfChangeRemoveNode, id))
-		case p.State != tracker.StateReplicate || !p.RecentActive || p.Match+promoteLagMax < r.log.last:
+		case p.State != tracker.StateReplicate, !r.active(id), p.Match+promoteLagMax < r.log.last:
 			return nil
 		default:
 			changes = append(changes, change(raftpb.ConfChangeAddNode, id))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -42,8 +43,9 @@ type Replica struct {
 	asking    bool        // an AskOracle has not been answered
 	failed    bool
 	gate      voteGate
-	incoming  *incoming // a snapshot that has arrived; nil: none
-	seenTerm  uint64    // of raft, when Status was told last
+	heard     map[uint64]time.Duration // when a message of another member came last
+	incoming  *incoming                // a snapshot that has arrived; nil: none
+	seenTerm  uint64                   // of raft, when Status was told last
 
 	serving atomic.Uint64 // the term that this replica serves in, or noTerm
 	leader  atomic.Uint64 // the member that leads, as far as known; 0: none
@@ -90,7 +92,7 @@ const firstIndex, firstTerm = 1, 1
 // New opens the replica on what its engines hold. A group of one campaigns at once.
 func New(o Options) (*Replica, error) {
 	o.setDefaults()
-	r := &Replica{o: o}
+	r := &Replica{o: o, heard: make(map[uint64]time.Duration)}
 	state, ok, err := mvcc.GetShardState(o.State, uint64(o.Route.Shard), false)
 	if err != nil {
 		return nil, err

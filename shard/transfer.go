@@ -33,13 +33,20 @@ func (r *Replica) furthest() uint64 {
 	wanted := r.wanted()
 	for id, p := range r.rn.Status().Progress { // order: a maximum, ties to the smaller id
 		switch {
-		case id == r.o.Member, p.IsLearner, !p.RecentActive:
+		case id == r.o.Member, p.IsLearner, !r.active(id):
 		case wanted != nil && !slices.Contains(wanted, id):
 		case best == 0, p.Match > match, p.Match == match && id < best:
 			best, match = id, p.Match
 		}
 	}
 	return best
+}
+
+// active reports whether a replica was heard of lately. Raft's own mark for that
+// is cleared at every check of the quorum, and then says nothing for a while.
+func (r *Replica) active(id uint64) bool {
+	at, ok := r.heard[id]
+	return ok && r.o.Env.Now()-at < r.o.Lease
 }
 
 func (r *Replica) requestTransfer(id uint64, m *shardrpc.TransferRequest) {

@@ -62,6 +62,7 @@ func hold(held []*raftpb.Message, m *raftpb.Message) []*raftpb.Message {
 
 // receive takes in a message of another replica.
 func (r *Replica) receive(m *raftpb.Message) {
+	r.heard[m.GetFrom()] = r.o.Env.Now()
 	if gated(m) && !r.gateOpen() {
 		r.gate.in = hold(r.gate.in, m)
 		return

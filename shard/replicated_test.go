@@ -1,0 +1,200 @@
+package shard
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+)
+
+var metaTarget = shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}
+
+func TestGroupElectsAndFailsOver(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	first := g.leader(30)
+	g.mustPropose(first, 10)
+	first.crash()
+	died := g.now
+	second := g.leader(40)
+	if took := g.now - died; took > time.Second {
+		t.Errorf("the next leader serves after %v", took)
+	}
+	g.mustPropose(second, 10)
+	first.start()
+	g.tick(20)
+	g.same()
+	if got := first.meta.LastSession(); got != 20 {
+		t.Errorf("%d sessions, want 20", got)
+	}
+}
+
+// A follower that lacks what the log has lost gets a snapshot; one that lacks less gets entries.
+func TestGroupCatchUp(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		keep      int64
+		snapshots bool
+	}{{"log", 1 << 20, false}, {"snapshot", 1, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGroup(t, 1, 2, 3)
+			g.keep = c.keep
+			for _, id := range g.order {
+				g.members[id].crash()
+				g.members[id].start()
+			}
+			lead := g.leader(30)
+			late := g.members[lead.id%3+1]
+			late.crash()
+			for range 10 {
+				g.mustPropose(lead, 20)
+				for _, m := range g.members { // order: each on its own
+					if !m.down {
+						m.r.Step(Durable{Index: m.r.mu.state.AppliedIndex})
+					}
+				}
+				g.tick(1)
+			}
+			late.start()
+			g.tick(30)
+			g.same()
+			if sent := g.sentTo[late.id] > 0; sent != c.snapshots {
+				t.Errorf("%d snapshots", g.sentTo[late.id])
+			}
+			late.crash() // what a snapshot brought is durable
+			late.start()
+			g.tick(30)
+			g.same()
+		})
+	}
+}
+
+func TestGroupReplacesMember(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	old := g.leader(30)
+	g.mustPropose(old, 50)
+	old.crash()
+	lead := g.leader(40)
+	replace := func(id, of, by uint64) shardrpc.Answer {
+		lead.r.Step(Request{ID: id, Msg: &shardrpc.ReplaceRequest{Target: metaTarget,
+			Old: of, New: by, Nonce: 44, Address: "m4"}})
+		g.tick(1)
+		return lead.replies[id].(*shardrpc.ReplaceResponse).Answer
+	}
+	if a := replace(1, old.id, 4); a != shardrpc.OK {
+		t.Fatalf("the replacement is answered by %v", a)
+	}
+	g.add(4, nil)
+	g.wanted = nil
+	for _, m := range lead.meta.Members() {
+		g.wanted = append(g.wanted, m.ID)
+	}
+	g.tick(60)
+	g.same()
+	lead = g.leader(1)
+	if got := lead.r.Status().Voters; !slices.Equal(got, g.wanted) {
+		t.Errorf("the voters are %v, want %v", got, g.wanted)
+	}
+	if a := replace(2, g.wanted[0], old.id); a != shardrpc.Refused {
+		t.Errorf("an id is given out twice: %v", a)
+	}
+	if a := replace(3, old.id, 4); a != shardrpc.OK {
+		t.Errorf("the same replacement again is answered by %v", a)
+	}
+	for _, id := range g.wanted { // the new one's vote counts
+		if id != 4 && id != lead.id {
+			g.members[id].crash()
+		}
+	}
+	g.tick(30)
+	g.mustPropose(g.leader(30), 10)
+}
+
+func TestGroupTransfersLeadership(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	g.mustPropose(lead, 3)
+	g.tick(3)
+	began := g.now
+	lead.r.Step(Transfer{})
+	g.settle()
+	if _, ok := lead.r.IssueNow(1); ok {
+		t.Error("timestamps by a lease while somebody is made leader")
+	}
+	next := g.leader(5)
+	if next == lead || g.now-began > 2*tickTime {
+		t.Errorf("member %d leads after %v", next.id, g.now-began)
+	}
+	g.mustPropose(next, 3)
+}
+
+// A leader that is cut off answers nothing after its lease, and nobody else serves before (I8).
+func TestGroupLeaseEnds(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	lead.r.lease.wanted = true
+	g.settle()
+	if _, ok := lead.r.IssueNow(1); !ok {
+		t.Fatal("no lease after a round")
+	}
+	g.cut = func(from, to uint64) bool { return from == lead.id || to == lead.id }
+	var ended, next time.Duration
+	for began := g.now; next == 0; g.tick(1) {
+		if _, ok := lead.r.IssueNow(1); ok {
+			ended = g.now - began
+		}
+		for _, m := range g.members { // order: at most one
+			if m != lead && m.r.Status().Serving {
+				next = g.now - began
+			}
+		}
+	}
+	if ended == 0 || ended >= LeaseDefault || next <= ended || next > time.Second {
+		t.Errorf("the lease ended after %v, the next leader served after %v", ended, next)
+	}
+}
+
+// A claim of a leader that has lost touch waits for a round, and proves nothing without one (L4).
+func TestGroupClaimWaits(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	g.tick(20)
+	g.cut = func(from, to uint64) bool { return from == lead.id || to == lead.id }
+	lead.r.Step(Request{ID: 7, Msg: &shardrpc.RenewRequest{Target: metaTarget, Session: 99}})
+	g.settle()
+	if got := lead.replies[7]; got != nil {
+		t.Fatalf("answered %+v without a word of the others", got)
+	}
+	g.tick(30)
+	if got := lead.replies[7].(*shardrpc.RenewResponse); got.Answer != shardrpc.Retry {
+		t.Errorf("a deposed leader answers %v", got.Answer)
+	}
+}
+
+func TestGateHoldsVotes(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	g.tick(3)
+	follower := g.members[lead.id%3+1]
+	other := 6 - lead.id - follower.id
+	kind, term, index := raftpb.MsgPreVote, follower.r.rn.BasicStatus().GetTerm()+1, uint64(1000)
+	vote := &raftpb.Message{Type: &kind, From: &other, To: &follower.id, Term: &term,
+		LogTerm: &term, Index: &index}
+	follower.r.Step(Message{vote})
+	if e := follower.r.Effects(); len(e.Messages) != 0 || len(follower.r.gate.in) != 1 {
+		t.Fatalf("%d messages, %d held", len(e.Messages), len(follower.r.gate.in))
+	}
+	g.now += LeaseDefault
+	for range ElectionTicks {
+		follower.r.rn.Tick()
+	}
+	follower.r.Step(Tick{})
+	e := follower.r.Effects()
+	if !slices.ContainsFunc(e.Messages, func(m *raftpb.Message) bool {
+		return m.GetType() == raftpb.MsgPreVoteResp && m.GetTo() == other
+	}) {
+		t.Errorf("no answer to the vote after the gate opened: %v", e.Messages)
+	}
+}
