@@ -12,8 +12,10 @@ import (
 //
 // An error means that no answer came: the request may have been carried out,
 // may still be, or was never sent. Only an answer proves anything. Retrying is
-// the coordinator's business; an implementation sends once. That ctx is done
-// says only that nobody waits any more: it takes nothing back.
+// the coordinator's business; an implementation sends once, and again within the
+// same call only to the leader that a member named which did nothing because it
+// leads no more. That ctx is done says only that nobody waits any more: it takes
+// nothing back.
 type Shards interface {
 	// Timestamp issues n consecutive timestamps by a request that is sent
 	// after the call began (rule T4).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/internal/release"
@@ -13,7 +14,7 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// backend is where a gateway has its shards: in this process, or behind a link.
+// backend is where a gateway has its shards: in this process, or behind links.
 type backend struct {
 	shards  coordinator.Shards
 	session uint32 // to begin with; 0: none yet
@@ -66,24 +67,24 @@ func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
 	}, nil
 }
 
-// linked reaches the member at --shards. It need not be there yet.
+// linked reaches the members of a cluster, of which --shards names some. They need
+// not be there yet.
 func (g *Gateway) linked() (*backend, error) {
-	switch {
-	case len(g.Shards) > 1:
-		return nil, txn.Errorf(txn.Invalid, "shards", "--shards names %d members; this release "+
-			"replicates nothing yet, so a cluster has exactly one", len(g.Shards))
-	case len(g.Splits) > 0:
+	if len(g.Splits) > 0 {
 		return nil, txn.Errorf(txn.Invalid, "split",
-			"--split belongs to the member that --shards names, not to its gateways")
+			"--split belongs to the members that --shards names, not to their gateways")
 	}
-	if _, _, err := net.SplitHostPort(g.Shards[0]); err != nil {
-		return nil, &txn.Error{Kind: txn.Invalid, Reason: "shards", Err: err,
-			Next: "give --shards as host:port"}
+	for _, address := range g.Shards {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return nil, &txn.Error{Kind: txn.Invalid, Reason: "shards", Err: err,
+				Next: "give --shards as host:port,host:port"}
+		}
 	}
-	c := remote.Dial(g.Shards[0])
-	l := newLease(leaseOptions{env: g.env, member: c, gateway: g.lis.Addr().String(), log: g.log})
+	c := remote.Dial(g.Shards, remote.Options{Log: g.log})
+	l := newLease(leaseOptions{env: g.env, members: c, gateway: g.lis.Addr().String(), log: g.log})
 	return &backend{
-		shards: c, where: "shards at " + g.Shards[0], status: c.Status, ready: l.ready,
+		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
+		status: c.Status, ready: l.ready,
 		begin:   l.begin,
 		failure: func() error { return nil },
 		leave:   l.leave,

@@ -30,7 +30,7 @@ func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Start Cairn in one process",
 		Long: "gateway starts Cairn in one process: the API on --listen, its data in --data.\n" +
 			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.\n" +
-			"With --shards the data is that of a member which runs by itself (cmd/shard).",
+			"With --shards the data is that of members which run by themselves (cmd/shard).",
 		Version: release.Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.Run(cmd.Context()) },
 	}

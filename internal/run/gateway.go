@@ -24,10 +24,10 @@ import (
 const shutdownMax = 5 * time.Second
 
 // Gateway is a gateway: with a member in the same process, the default, or
-// with one that Shards names.
+// with the cluster of which Shards names members.
 type Gateway struct {
 	Listen   string   // 127.0.0.1:7600
-	Shards   []string // host:port of the member; none: it is in this process
+	Shards   []string // host:port of members; none: there is one in this process
 	Data     string   // ./cairn-data
 	Splits   []string // keys that cut keyspace default at the first start
 	Hosts    []string
@@ -52,7 +52,7 @@ type Gateway struct {
 func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.StringVar(&g.Listen, "listen", "127.0.0.1:7600", "address of the API")
 	f.StringSliceVar(&g.Shards, "shards", nil,
-		"address of a member that runs by itself; without it one runs here")
+		"addresses of members that run by themselves; without it one runs here")
 	f.StringVar(&g.Data, "data", "./cairn-data",
 		"data directory; made if missing; none with --shards")
 	f.StringSliceVar(&g.Splits, "split", nil,

@@ -129,7 +129,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"newer format", "start Cairn 7.0.0 or later", 2, []string{"--data", newer}},
 		{"foreign directory", `holds "thesis.md"`, 2, []string{"--data", foreign}},
 		{"splits out of order", "does not come after", 2, []string{"--data", dir + "/b", "--split", "m,c"}},
-		{"two members", "exactly one", 2, []string{"--shards", "a:1,b:2"}},
+		{"one of two without a port", "host:port", 2, []string{"--shards", "a:1,b"}},
 		{"no port", "host:port", 2, []string{"--shards", "localhost"}},
 		{"splits of a member", "belongs to the member", 2, []string{"--shards", "a:1", "--split", "c"}},
 		{"unknown flag", "unknown flag", 2, []string{"--dta", "x"}},

@@ -19,12 +19,12 @@ const openEvery = 50 * time.Millisecond
 // leaseOptions of a lease; all are required.
 type leaseOptions struct {
 	env     env.Env
-	member  *remote.Client
+	members *remote.Client
 	gateway string // its address, for operators
 	log     *slog.Logger
 }
 
-// lease keeps a session for the gateway. When one has ended, by the member's
+// lease keeps a session for the gateway. When one has ended, by the cluster's
 // word or because nobody heard of us for too long, the gateway must not go on
 // with it: whoever meets its transactions may abort them. Then the next one is
 // opened.
@@ -35,7 +35,7 @@ type lease struct {
 
 	session atomic.Uint32 // 0: none is held
 	until   time.Duration // by env.Now: nobody ends the session before
-	silent  bool          // it was said that the member does not answer
+	silent  bool          // it was said that nobody opens a session
 }
 
 func newLease(o leaseOptions) *lease {
@@ -61,7 +61,7 @@ func (l *lease) begin(c *coordinator.Coordinator) {
 func (l *lease) ready() error {
 	if l.session.Load() == 0 {
 		return txn.Errorf(txn.Unavailable, "no_session",
-			"the gateway has no session: its member does not answer")
+			"the gateway has no session: no member leads the meta group, or none answers")
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (l *lease) keep() time.Duration {
 	ctx, cancel := context.WithTimeout(l.ctx, meta.RenewEvery)
 	defer cancel()
 	if session := l.session.Load(); session != 0 {
-		open, err := l.member.Renew(ctx, session)
+		open, err := l.members.Renew(ctx, session)
 		switch {
 		case err == nil && open:
 			l.until = asked + meta.SessionTTL
@@ -84,10 +84,10 @@ func (l *lease) keep() time.Duration {
 		l.log.Warn("the session has ended", "session", session, "error", err)
 		return 0
 	}
-	session, err := l.member.OpenSession(ctx, l.gateway)
+	session, err := l.members.OpenSession(ctx, l.gateway)
 	if err != nil {
 		if !l.silent && l.ctx.Err() == nil {
-			l.log.Warn("waiting for the member", "error", err)
+			l.log.Warn("waiting for the member that opens sessions", "error", err)
 		}
 		l.silent = true
 		return openEvery

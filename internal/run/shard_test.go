@@ -205,6 +205,27 @@ func TestGatewayWaitsForItsMember(t *testing.T) {
 	}
 }
 
+// TestShardsNamesADeadMember: the gateway says which one does not answer, and
+// serves from the other.
+func TestShardsNamesADeadMember(t *testing.T) {
+	member := startShard(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "data"))
+	dead := freeAddress(t)
+	var stderr lockedBuffer
+	g := &Gateway{Listen: "127.0.0.1:0", Shards: []string{dead, member.address}, Stdout: t.Output(), Stderr: &stderr}
+	p := launch(t, g.Run, &g.Serving)
+	db := dial(t, "http://"+p.address, false)
+	if _, err := db.Set(t.Context(), "k", client.IntValue(1), client.SetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it says so", func() bool {
+		said := stderr.String()
+		return strings.Contains(said, "a member does not answer") && strings.Contains(said, dead)
+	})
+	if said := stderr.String(); strings.Count(said, "a member does not answer") != 1 {
+		t.Errorf("it said:\n%s", said)
+	}
+}
+
 // lockedBuffer is what a program and its test share.
 type lockedBuffer struct {
 	mu sync.Mutex

@@ -3,39 +3,12 @@ package remote
 import (
 	"context"
 	"errors"
-	"net"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
-	"github.com/cairnkv/cairn/proto/transport"
 	"github.com/cairnkv/cairn/txn"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// dial connects to a member that answers with serve.
-func dial(t *testing.T, serve link.Serve) *Client {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := link.NewServer(serve, link.ServerOptions{})
-	h := transport.NewServer(s)
-	done := make(chan error, 1)
-	go func() { done <- h.Serve(l) }()
-	c := Dial(l.Addr().String())
-	t.Cleanup(func() {
-		c.Close()
-		s.Close()
-		_ = h.Close()
-		<-done
-	})
-	return c
-}
 
 // TestErrors: what the member says comes through with its kind; that nobody
 // answered comes as no error of txn, lest a lost read look like an unknown commit.

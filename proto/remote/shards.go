@@ -9,69 +9,60 @@ import (
 
 // Timestamp implements coordinator.Shards.
 func (c *Client) Timestamp(ctx context.Context, n int) (txn.Timestamp, error) {
-	resp, err := call[shardrpc.TimestampResponse](ctx, c, shardrpc.MethodTimestamp,
-		&shardrpc.TimestampRequest{N: n})
+	resp, err := call[shardrpc.TimestampResponse](ctx, c, request{
+		Message: &shardrpc.TimestampRequest{N: n},
+		method:  shardrpc.MethodTimestamp, shard: shardrpc.MetaShard})
 	if err != nil {
 		return 0, err
 	}
 	return resp.First, nil
 }
 
-// Routes implements coordinator.Shards.
-func (c *Client) Routes(ctx context.Context) ([]shardrpc.Route, error) {
-	resp, err := call[shardrpc.RoutesResponse](ctx, c, shardrpc.MethodRoutes,
-		&shardrpc.RoutesRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return resp.Routes, nil
-}
-
 // Read implements coordinator.Shards.
 func (c *Client) Read(
 	ctx context.Context, req *shardrpc.ReadRequest,
 ) (*shardrpc.ReadResponse, error) {
-	return call[shardrpc.ReadResponse](ctx, c, shardrpc.MethodRead, req)
+	return call[shardrpc.ReadResponse](ctx, c, request{req, shardrpc.MethodRead, req.Shard})
 }
 
 // Commit implements coordinator.Shards.
 func (c *Client) Commit(
 	ctx context.Context, req *shardrpc.CommitRequest,
 ) (*shardrpc.CommitResponse, error) {
-	return call[shardrpc.CommitResponse](ctx, c, shardrpc.MethodCommit, req)
+	return call[shardrpc.CommitResponse](ctx, c, request{req, shardrpc.MethodCommit, req.Shard})
 }
 
 // Validate implements coordinator.Shards.
 func (c *Client) Validate(
 	ctx context.Context, req *shardrpc.ValidateRequest,
 ) (*shardrpc.Reply, error) {
-	return call[shardrpc.Reply](ctx, c, shardrpc.MethodValidate, req)
+	return call[shardrpc.Reply](ctx, c, request{req, shardrpc.MethodValidate, req.Shard})
 }
 
 // Prewrite implements coordinator.Shards.
 func (c *Client) Prewrite(
 	ctx context.Context, req *shardrpc.PrewriteRequest,
 ) (*shardrpc.PrewriteResponse, error) {
-	return call[shardrpc.PrewriteResponse](ctx, c, shardrpc.MethodPrewrite, req)
+	return call[shardrpc.PrewriteResponse](ctx, c, request{req, shardrpc.MethodPrewrite, req.Shard})
 }
 
 // Decide implements coordinator.Shards.
 func (c *Client) Decide(
 	ctx context.Context, req *shardrpc.DecideRequest,
 ) (*shardrpc.DecideResponse, error) {
-	return call[shardrpc.DecideResponse](ctx, c, shardrpc.MethodDecide, req)
+	return call[shardrpc.DecideResponse](ctx, c, request{req, shardrpc.MethodDecide, req.Shard})
 }
 
 // Resolve implements coordinator.Shards.
 func (c *Client) Resolve(
 	ctx context.Context, req *shardrpc.ResolveRequest,
 ) (*shardrpc.ResolveResponse, error) {
-	return call[shardrpc.ResolveResponse](ctx, c, shardrpc.MethodResolve, req)
+	return call[shardrpc.ResolveResponse](ctx, c, request{req, shardrpc.MethodResolve, req.Shard})
 }
 
 // Query implements coordinator.Shards.
 func (c *Client) Query(
 	ctx context.Context, req *shardrpc.QueryRequest,
 ) (*shardrpc.QueryResponse, error) {
-	return call[shardrpc.QueryResponse](ctx, c, shardrpc.MethodQuery, req)
+	return call[shardrpc.QueryResponse](ctx, c, request{req, shardrpc.MethodQuery, req.Shard})
 }
