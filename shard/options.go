@@ -36,7 +36,10 @@ const (
 	readWaitMax        = 5 * time.Second
 	intentWaitMax      = 2 * time.Millisecond // then the reader asks the primary
 	scanBytesDefault   = 1 << 20
-	readAheadMax       = 10_000_000 // us that a read may lie ahead of the wall clock
+
+	// AheadMax is how far a timestamp from elsewhere may lie ahead of a member's
+	// own time (T5).
+	AheadMax = 10 * time.Second
 )
 
 // TruncateBytesMin is how much a log must have grown before it is truncated.

@@ -62,7 +62,7 @@ func (r *Replica) Read(
 // the timestamp cache. After a backward jump of the wall clock the oracle is
 // ahead of it.
 func (r *Replica) future(at txn.Timestamp) *txn.Error {
-	if int64(at) <= max(r.o.Env.Wall(), int64(r.o.Newest.Load()))+readAheadMax {
+	if int64(at) <= max(r.o.Env.Wall(), int64(r.o.Newest.Load()))+AheadMax.Microseconds() {
 		return nil
 	}
 	return txn.Errorf(txn.Invalid, "future_timestamp",

@@ -36,19 +36,19 @@ var (
 	_ coordinator.Shards = (*remote.Client)(nil)
 )
 
-// openMember opens a member of this release, cut at splits if it is new.
-func openMember(o member.Options, splits []string) (*member.Member, error) {
+// withSplits is o for a member of this release, cut at splits if it is new.
+func withSplits(o member.Options, splits []string) member.Options {
 	o.Release = release.Version
 	for _, s := range splits {
 		o.Splits = append(o.Splits, []byte(s))
 	}
-	return member.Open(o)
+	return o
 }
 
 // embedded opens the member of this process.
 func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
-	m, err := openMember(member.Options{Dir: g.Data, Env: g.env,
-		CacheBytes: g.CacheMiB << 20, Log: g.log}, g.Splits)
+	m, err := member.Open(withSplits(member.Options{Dir: g.Data, Env: g.env,
+		CacheBytes: g.CacheMiB << 20, Log: g.log}, g.Splits))
 	if err != nil {
 		return nil, err
 	}

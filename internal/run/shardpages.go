@@ -15,18 +15,26 @@ import (
 
 // newShardPages is what a member serves: the link, and what operators look at.
 func newShardPages(s *Shard) (http.Handler, error) {
-	registry := prometheus.NewRegistry()
-	if err := registry.Register(newMemberMetrics(s.member)); err != nil {
-		return nil, err
-	}
+	registry, m := prometheus.NewRegistry(), s.member
 	mux := http.NewServeMux()
-	mux.Handle(link.Path, s.link)
+	if m != nil {
+		if err := registry.Register(newMemberMetrics(m)); err != nil {
+			return nil, err
+		}
+	}
+	if s.link != nil {
+		mux.Handle(link.Path, s.link)
+	}
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.member.Ready(); err != nil {
+		if m == nil {
+			http.Error(w, "waiting for the other members", http.StatusServiceUnavailable)
+			return
+		}
+		if err := m.Ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

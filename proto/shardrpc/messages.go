@@ -15,6 +15,9 @@ type Target struct {
 	Epoch uint64 // of the sender's Route; a shard of another epoch answers Moved
 }
 
+// Where is the shard that a request is for.
+func (t *Target) Where() ShardID { return t.Shard }
+
 // ReadRequest reads at a timestamp that the oracle issued after the read was
 // asked for (or that the user named).
 type ReadRequest struct {

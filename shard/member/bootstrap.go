@@ -8,6 +8,7 @@ import (
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -54,16 +55,43 @@ func bootstrap(m *Member) error {
 	if err := b.Commit(true); err != nil {
 		return err
 	}
-	return bootstrapState(m.state, ident, m.o.Splits)
+	return bootstrapState(m.state, ident, m.first())
+}
+
+// first is the first state of a member.
+type first struct {
+	routes  []shardrpc.Route
+	voters  []uint64 // none: its replicas get snapshots
+	members []meta.Member
+}
+
+func (m *Member) first() first {
+	id := &m.dir.id
+	f := first{routes: firstRoutes(m.o.Splits), voters: []uint64{id.Member}}
+	switch {
+	case id.Founded != nil:
+		f = first{routes: firstRoutes(id.Founded.Splits)}
+		for i, address := range id.Founded.Founders {
+			f.voters = append(f.voters, uint64(i)+1)
+			f.members = append(f.members,
+				meta.Member{ID: uint64(i) + 1, Address: address, Nonce: id.Founded.Nonces[i]})
+		}
+	case id.Joined != nil:
+		f = first{routes: id.Joined.Routes}
+		for _, o := range id.Joined.Members { // until the snapshot comes
+			f.members = append(f.members, meta.Member{ID: o.ID, Address: o.Address})
+		}
+	}
+	return f
 }
 
 // bootstrapState writes the first state of every shard in one durable batch.
-func bootstrapState(state mvcc.Engine, ident []byte, splits [][]byte) error {
+func bootstrapState(state mvcc.Engine, ident []byte, f first) error {
 	b := state.NewBatch()
 	defer b.Close()
-	meta := shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}
-	for _, r := range append(firstRoutes(splits), meta) {
-		if err := shard.Bootstrap(b, r, []uint64{binary.BigEndian.Uint64(ident)}); err != nil {
+	group := shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}
+	for _, r := range append(f.routes, group) {
+		if err := shard.Bootstrap(b, r, f.voters); err != nil {
 			return err
 		}
 		if r.Shard == shardrpc.MetaShard {
@@ -76,6 +104,11 @@ func bootstrapState(state mvcc.Engine, ident []byte, splits [][]byte) error {
 			return err
 		}
 		b.Set(mvcc.ShardDescriptorKey(d.Shard), enc)
+	}
+	if len(f.members) > 0 {
+		if err := meta.PutMembers(b, f.members); err != nil {
+			return err
+		}
 	}
 	b.Set(mvcc.LocalKey("ident"), ident)
 	return b.Commit(true)

@@ -10,26 +10,22 @@ import (
 
 // Timestamp implements coordinator.Shards.
 func (m *Member) Timestamp(ctx context.Context, n int) (txn.Timestamp, error) {
-	if first, ok := m.oracle.alloc(n); ok {
-		return first, nil
+	ctx, cancel := m.whileRunning(ctx)
+	defer cancel()
+	first, err := m.oracle.local(ctx, n)
+	if err != nil && m.ended() {
+		return 0, m.unavailable()
 	}
-	answer := make(chan txn.Timestamp, 1)
-	m.oracle.await(ctx, func() bool {
-		first, ok := m.oracle.alloc(n)
-		if ok {
-			answer <- first
-		}
-		return ok
-	})
-	select {
-	case first := <-answer:
-		return first, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-m.failed:
-		return 0, m.unavailable()
-	case <-m.stop:
-		return 0, m.unavailable()
+	return first, err
+}
+
+// whileRunning is ctx that also ends with the member.
+func (m *Member) whileRunning(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(m.running, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 

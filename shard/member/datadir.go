@@ -3,6 +3,7 @@ package member
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,7 @@ const Format = 1
 const (
 	identFile = "CAIRN"
 	identTemp = "CAIRN.new"
-	identMax  = 4096
+	identMax  = 1 << 20
 )
 
 // ident is the file CAIRN: one line of JSON, read before anything is opened.
@@ -32,6 +33,11 @@ type ident struct {
 	Release string `json:"release"` // that wrote this format first here
 	Cluster string `json:"cluster"`
 	Member  uint64 `json:"member"`
+	// Nonce tells this directory from any other of the same member.
+	Nonce uint64 `json:"nonce,omitempty"`
+	// Founded or Joined say how it came to belong to its cluster; neither: alone.
+	Founded *founded `json:"founded,omitempty"`
+	Joined  *joined  `json:"joined,omitempty"`
 	// Ready says that the engines were made. Without them the directory is
 	// damaged from then on, not new.
 	Ready bool `json:"ready"`
@@ -45,9 +51,9 @@ type datadir struct {
 	id   ident
 }
 
-// openDir makes the directory if it is missing, locks it, and reads or writes
-// its ident.
-func openDir(fs vfs.FS, path, release string) (*datadir, error) {
+// openDir makes the directory if it is missing, locks it, and reads its ident, or
+// writes one: fresh, with a cluster or a nonce of its own.
+func openDir(fs vfs.FS, path string, fresh ident) (*datadir, error) {
 	if err := makeDir(fs, path); err != nil {
 		return nil, dirError(path, "cannot make the data directory", err)
 	}
@@ -58,7 +64,7 @@ func openDir(fs vfs.FS, path, release string) (*datadir, error) {
 			Next: "stop that process, or choose another directory with --data"}
 	}
 	d := &datadir{fs: fs, path: path, lock: lock}
-	if err := d.load(release); err != nil {
+	if err := d.load(fresh); err != nil {
 		_ = lock.Close()
 		return nil, err
 	}
@@ -96,10 +102,10 @@ func dirError(path, what string, err error) error {
 		Err: errors.New(what + " " + path + ": " + err.Error())}
 }
 
-func (d *datadir) load(release string) error {
+func (d *datadir) load(fresh ident) error {
 	f, err := d.fs.Open(d.fs.PathJoin(d.path, identFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return d.create(release)
+		return d.create(fresh)
 	}
 	if err != nil {
 		return dirError(d.path, "cannot open the ident of", err)
@@ -118,11 +124,17 @@ func (d *datadir) load(release string) error {
 		e.Next = "start Cairn " + d.id.Release + " or later"
 		return e
 	}
+	if fresh.Member != 0 && fresh.Member != d.id.Member {
+		e := txn.Errorf(txn.Invalid, "member_differs",
+			"the data directory %s is that of member %d, not %d", d.path, d.id.Member, fresh.Member)
+		e.Next = "give --id and --data of the same member"
+		return e
+	}
 	return nil
 }
 
 // create begins a directory. Anything else in it would be somebody's files.
-func (d *datadir) create(release string) error {
+func (d *datadir) create(fresh ident) error {
 	names, err := d.fs.List(d.path)
 	if err != nil {
 		return dirError(d.path, "cannot list", err)
@@ -136,12 +148,29 @@ func (d *datadir) create(release string) error {
 			return e
 		}
 	}
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
+	d.id = fresh
+	d.id.Format = Format
+	if d.id.Member == 0 { // alone
+		d.id.Member = 1
+		if d.id.Cluster, err = newClusterID(d.path); err != nil {
+			return err
+		}
+		return d.save()
+	}
+	var nonce [8]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
 		return dirError(d.path, "no randomness for", err)
 	}
-	d.id = ident{Format: Format, Release: release, Cluster: hex.EncodeToString(id[:]), Member: 1}
+	d.id.Nonce = binary.BigEndian.Uint64(nonce[:]) | 1 // never 0
 	return d.save()
+}
+
+func newClusterID(path string) (string, error) {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return "", dirError(path, "no randomness for", err)
+	}
+	return hex.EncodeToString(id[:]), nil
 }
 
 // save writes, syncs and renames the ident into place, and syncs the directory.

@@ -24,9 +24,12 @@ func (m *Member) keep() {
 				h := m.shards[id]
 				h.worker.postTick(h)
 			}
-			m.oracle.meta.worker.post(m.oracle.meta, shard.ExtendOracle{})
+			meta := m.oracle.meta
+			meta.worker.post(meta, shard.ExtendOracle{})
 		case <-seconds.C:
 			m.watchDisk()
+			m.peers.refresh()
+			m.moving.sweep(false)
 			if err := m.truncateLogs(); err != nil {
 				m.fail(err)
 			}

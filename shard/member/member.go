@@ -30,6 +30,8 @@ type Member struct {
 	workers  []*worker
 	appender *appender
 	oracle   *oracle
+	peers    *peers
+	moving   *snapshots
 	newest   shard.Newest
 	full     atomic.Pointer[txn.Error]
 	owner    atomic.Pointer[func(txn.ID) bool]
@@ -39,9 +41,11 @@ type Member struct {
 	engines sync.RWMutex
 
 	failOnce sync.Once
-	failed   chan struct{} // closed by fail
-	failure  error         // set before failed is closed
-	stop     chan struct{} // closed by Close
+	failed   chan struct{}   // closed by fail
+	failure  error           // set before failed is closed
+	stop     chan struct{}   // closed by Close
+	running  context.Context // until stop
+	cancel   context.CancelFunc
 	tasks    sync.WaitGroup
 	closed   sync.Once
 	closeErr error
@@ -64,6 +68,8 @@ func Open(o Options) (*Member, error) {
 	}
 	m := &Member{o: o, failed: make(chan struct{}), stop: make(chan struct{}),
 		shards: make(map[shardrpc.ShardID]*hosted)}
+	m.running, m.cancel = context.WithCancel(context.Background())
+	m.peers, m.moving = newPeers(m), newSnapshots(m)
 	if err := m.open(); err != nil {
 		_ = m.closeEngines() // err came first and says more
 		return nil, err
@@ -77,11 +83,17 @@ func (m *Member) open() error {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	dir, err := openDir(fs, m.o.Dir, m.o.Release)
+	dir, err := openDir(fs, m.o.Dir, m.o.ident())
 	if err != nil {
 		return err
 	}
 	m.dir = dir
+	if dir.id.Cluster == "" {
+		e := txn.Errorf(txn.Invalid, "no_cluster", "the data directory %s belongs to no cluster yet",
+			m.o.Dir)
+		e.Next = "start it with --join, or with --join and --replace"
+		return e
+	}
 	if err := dir.removeUnfinished(); err != nil {
 		return err
 	}
@@ -142,7 +154,8 @@ func (m *Member) prepare() error {
 func lost(dir string, what mvcc.Kind) error {
 	e := txn.Errorf(txn.Internal, what.String()+"_missing",
 		"the data directory %s has lost its %v", dir, what)
-	e.Next = "restore it from a backup; do not start an empty one under the same name"
+	e.Next = "restore it from a backup, or start a new member in its place (--replace); " +
+		"do not start an empty one under the same id"
 	return e
 }
 
@@ -155,7 +168,11 @@ func (m *Member) openReplicas() error {
 	all := append([]shardrpc.Route{{Shard: shardrpc.MetaShard, Epoch: 1}}, m.routes...)
 	for i, route := range all {
 		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
-			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full}
+			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full,
+			Lease: m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
+			Wanted: m.wanted}
+		h := &hosted{worker: m.workers[i%len(m.workers)]}
+		o.Wake = func() { h.worker.post(h, shard.Confirm{}) }
 		if route.Shard == shardrpc.MetaShard {
 			o.Meta = m.meta
 		}
@@ -163,10 +180,20 @@ func (m *Member) openReplicas() error {
 		if err != nil {
 			return err
 		}
-		m.shards[route.Shard] = &hosted{Replica: r, worker: m.workers[i%len(m.workers)]}
+		h.Replica = r
+		m.shards[route.Shard] = h
 	}
 	m.oracle = newOracle(m)
 	return nil
+}
+
+// wanted are the members that should have replicas.
+func (m *Member) wanted() []uint64 {
+	var ids []uint64
+	for _, w := range m.meta.Members() {
+		ids = append(ids, w.ID)
+	}
+	return ids
 }
 
 func (m *Member) start() {
@@ -223,16 +250,19 @@ func (m *Member) SetOwner(owns func(txn.ID) bool) { m.owner.Store(&owns) }
 func (m *Member) Close() error {
 	m.closed.Do(func() {
 		close(m.stop)
+		m.cancel()
 		for _, w := range m.workers {
 			w.wake()
 		}
 		m.appender.wake()
 		m.tasks.Wait()
+		m.peers.close()
 		for _, id := range m.ids() {
 			m.shards[id].Close()
 		}
 		m.engines.Lock() // waits for readers, whom the replicas have woken
 		defer m.engines.Unlock()
+		m.moving.sweep(true)
 		m.closeErr = errors.Join(m.Failure(), m.closeEngines())
 	})
 	return m.closeErr
@@ -264,11 +294,24 @@ func (m *Member) Ready() error {
 		return err
 	}
 	for _, id := range m.ids() {
-		if !m.shards[id].Status().Serving {
+		switch s := m.shards[id].Status(); {
+		case s.LeaderID == 0:
+			return txn.Errorf(txn.Unavailable, "no_leader", "nobody leads shard %d yet", id)
+		case s.Leader && !s.Serving:
 			return txn.Errorf(txn.Unavailable, "starting", "shard %d does not serve yet", id)
 		}
 	}
 	return nil
+}
+
+// address is where the others reach this member; empty: there are none.
+func (m *Member) address() string {
+	for _, w := range m.meta.Members() {
+		if w.ID == m.ID() {
+			return w.Address
+		}
+	}
+	return ""
 }
 
 // Status is for operators.
@@ -283,7 +326,7 @@ func (m *Member) Status(context.Context) ([]shardrpc.MemberStatus, error) {
 		m.o.Log.Warn("cannot measure the disk", "dir", m.o.Dir, "error", err)
 	}
 	s := shardrpc.MemberStatus{ClusterID: m.dir.id.Cluster, MemberID: m.dir.id.Member,
-		DataDir: m.o.Dir, DiskFree: free, DiskTotal: total,
+		Address: m.address(), DataDir: m.o.Dir, DiskFree: free, DiskTotal: total,
 		DiskUsed: m.state.Stats().DiskBytes + m.log.Stats().DiskBytes}
 	for _, id := range m.ids() {
 		s.Shards = append(s.Shards, m.shards[id].Status())

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,14 +30,26 @@ const (
 type Options struct {
 	Dir     string // required
 	Release string // of this program, for the ident of a new directory; required
+	// ID is this member's, of several; 0: whatever the directory says, and of a new
+	// one the only member.
+	ID uint64
+	// Founders are the addresses of the members that found the cluster, this one's at
+	// place ID; none: it is not to be founded.
+	Founders []string
+	// Replace is the member whose place this one takes; 0: nobody's.
+	Replace uint64
+	Address string // where other members and gateways reach this one, to Join
 	// Splits cut keyspace default into shards at the first start, in order.
 	// nil: at ":", "h" and "p". Later starts keep what they find.
 	Splits       [][]byte
 	Env          env.Env       // required
 	FS           vfs.FS        // nil: the disk
 	CacheBytes   int64         // 128 MiB
-	TickInterval time.Duration // 40ms
-	Workers      int           // 1 to 64; default as many as there are processors
+	TickInterval time.Duration // 40ms; ten of them are a lease
+	// QuorumReads makes every read ask a quorum instead of trusting clocks to
+	// run at the same rate within 2 %.
+	QuorumReads bool
+	Workers     int // 1 to 64; default as many as there are processors
 	// DiskSpace measures the file system of a directory, in bytes. Tests fake it.
 	DiskSpace func(dir string) (free, total uint64, err error)
 	Log       *slog.Logger // discard
@@ -89,5 +103,31 @@ func (o Options) validate() error {
 			errs = append(errs, fmt.Errorf("split %q does not come after %q", s, o.Splits[i-1]))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.validateCluster()...)...)
 }
+
+func (o Options) validateCluster() (errs []error) {
+	n := len(o.Founders)
+	switch {
+	case n == 0:
+	case n == 2 || n > foundersMax:
+		errs = append(errs, fmt.Errorf("%d founders, not 1 or 3 to %d", n, foundersMax))
+	case o.ID < 1 || o.ID > uint64(n):
+		errs = append(errs, fmt.Errorf("ID %d is no place among %d founders", o.ID, n))
+	}
+	for i, address := range o.Founders {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			errs = append(errs, err)
+		}
+		if slices.Contains(o.Founders[:i], address) {
+			errs = append(errs, fmt.Errorf("founder %s is named twice", address))
+		}
+	}
+	if o.Replace != 0 && (o.ID == 0 || o.ID == o.Replace || n > 0 || o.Address == "") {
+		errs = append(errs, errors.New("Replace needs an ID of its own and an Address, and no Founders"))
+	}
+	return errs
+}
+
+// ident is that of a new directory.
+func (o Options) ident() ident { return ident{Release: o.Release, Member: o.ID} }

@@ -2,79 +2,95 @@ package member
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
-// oracle is the way to the oracle of the meta group, which is in this process.
-// A caller for whom it has no room waits for the next extension or tick.
+const (
+	// oracleTryMax is how long one request to the oracle may take.
+	oracleTryMax = 200 * time.Millisecond
+	// oracleRetryEvery is the pause between two.
+	oracleRetryEvery = 2 * time.Millisecond
+)
+
+// oracle is the way to the oracle of the meta group, wherever its leader is.
 type oracle struct {
 	m    *Member
 	meta *hosted
-	mu   struct {
-		sync.Mutex
-		waiting []waiting
-	}
-}
-
-// waiting is one who waits for timestamps until ctx is done.
-type waiting struct {
-	ctx context.Context
-	try func() bool // reports whether it got them
 }
 
 func newOracle(m *Member) *oracle {
 	return &oracle{m: m, meta: m.shards[shardrpc.MetaShard]}
 }
 
-func (o *oracle) alloc(n int) (txn.Timestamp, bool) {
-	first, ok := o.m.meta.Oracle.Alloc(n, o.m.o.Env.Now(), o.m.o.Env.Wall())
-	if ok {
-		o.m.newest.Raise(first + txn.Timestamp(n-1))
-	}
-	return first, ok
-}
-
-// ask answers a replica of the calling worker: now, or by an event.
+// ask answers a replica of the calling worker: now, or by an event. Each ask is
+// a request of its own that is sent after it (T4, L1).
 func (o *oracle) ask(h *hosted, n int) {
-	if first, ok := o.alloc(n); ok {
+	if first, ok := o.meta.IssueNow(n); ok {
 		h.Step(shard.Timestamps{First: first, N: n})
 		return
 	}
-	o.await(context.Background(), func() bool {
-		first, ok := o.alloc(n)
-		if ok {
-			h.worker.post(h, shard.Timestamps{First: first, N: n})
+	o.m.tasks.Go(func() {
+		for {
+			first, err := o.once(n)
+			if err == nil {
+				h.worker.post(h, shard.Timestamps{First: first, N: n})
+				return
+			}
+			if o.m.o.Env.Sleep(o.m.running, oracleRetryEvery) != nil {
+				return
+			}
 		}
-		return ok
 	})
 }
 
-// await tries again whenever there may be room, and asks for it.
-func (o *oracle) await(ctx context.Context, try func() bool) {
-	o.mu.Lock()
-	o.mu.waiting = append(o.mu.waiting, waiting{ctx, try})
-	o.mu.Unlock()
-	o.meta.worker.post(o.meta, shard.ExtendOracle{})
+// once asks whoever leads the meta group, as far as that is known.
+func (o *oracle) once(n int) (txn.Timestamp, error) {
+	ctx, cancel := context.WithTimeout(o.m.running, oracleTryMax)
+	defer cancel()
+	leader := o.meta.Leader()
+	if leader == o.m.ID() || leader == 0 {
+		return o.local(ctx, n)
+	}
+	at, ok := o.m.peers.to(leader)
+	if !ok {
+		return 0, o.notLeader()
+	}
+	b, err := at.small.Call(ctx, uint8(shardrpc.MethodTimestamp),
+		shardrpc.Encode(&shardrpc.TimestampRequest{N: n}))
+	if err != nil {
+		return 0, err
+	}
+	resp, err := shardrpc.Decode[shardrpc.TimestampResponse](b)
+	if err != nil {
+		return 0, err
+	}
+	o.m.newest.Raise(resp.First + txn.Timestamp(n-1))
+	return resp.First, nil
 }
 
-// passed is called after every pass over a replica.
-func (o *oracle) passed(h *hosted) {
-	if h != o.meta {
-		return
+func (o *oracle) notLeader() error {
+	return &shardrpc.NotLeader{Shard: shardrpc.MetaShard, Leader: o.meta.Leader()}
+}
+
+// local takes timestamps from the oracle here, and waits for room while it may
+// have some soon.
+func (o *oracle) local(ctx context.Context, n int) (txn.Timestamp, error) {
+	for {
+		first, ok, err := o.meta.Issue(ctx, n)
+		switch {
+		case err != nil:
+			return 0, err
+		case ok:
+			return first, nil
+		case o.meta.Leader() != o.m.ID():
+			return 0, o.notLeader()
+		}
+		if err := o.m.o.Env.Sleep(ctx, oracleRetryEvery); err != nil {
+			return 0, err
+		}
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.mu.waiting = slices.DeleteFunc(o.mu.waiting, func(w waiting) bool {
-		return w.ctx.Err() != nil // nobody waits any more
-	})
-	served := 0
-	for served < len(o.mu.waiting) && o.mu.waiting[served].try() {
-		served++
-	}
-	o.mu.waiting = slices.Delete(o.mu.waiting, 0, served)
 }

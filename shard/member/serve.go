@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -23,39 +24,68 @@ func (m *Member) Serve(ctx context.Context, method uint8, payload []byte) ([]byt
 func (m *Member) serve(
 	ctx context.Context, method shardrpc.Method, b []byte,
 ) ([]byte, error) {
-	newest := issued(m.meta.Limit())
+	newest := m.issued()
 	switch method {
 	case shardrpc.MethodTimestamp:
 		return answer(ctx, b, checkTimestamp, m.timestamp)
 	case shardrpc.MethodRoutes:
 		return answer(ctx, b, nil, m.routesNow)
 	case shardrpc.MethodRead:
-		return whole(answer(ctx, b, newest.checkRead, m.Read))
+		return whole(answer(ctx, b, newest.checkRead, leads(m, m.Read)))
 	case shardrpc.MethodCommit:
-		return answer(ctx, b, newest.checkCommit, m.Commit)
+		return answer(ctx, b, newest.checkCommit, leads(m, m.Commit))
 	case shardrpc.MethodValidate:
-		return answer(ctx, b, newest.checkValidate, m.Validate)
+		return answer(ctx, b, newest.checkValidate, leads(m, m.Validate))
 	case shardrpc.MethodPrewrite:
-		return answer(ctx, b, newest.checkPrewrite, m.Prewrite)
+		return answer(ctx, b, newest.checkPrewrite, leads(m, m.Prewrite))
 	case shardrpc.MethodDecide:
-		return answer(ctx, b, newest.checkDecide, m.Decide)
+		return answer(ctx, b, newest.checkDecide, leads(m, m.Decide))
 	case shardrpc.MethodResolve:
-		return answer(ctx, b, newest.checkResolve, m.Resolve)
+		return answer(ctx, b, newest.checkResolve, leads(m, m.Resolve))
 	case shardrpc.MethodQuery:
-		return answer(ctx, b, newest.checkQuery, m.Query)
+		return answer(ctx, b, newest.checkQuery, leads(m, m.Query))
 	case shardrpc.MethodSession:
-		return answer(ctx, b, checkSession, m.session)
+		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodRenew:
-		return answer(ctx, b, checkRenew, m.renew)
+		return answer(ctx, b, checkRenew, leads(m, m.renew))
 	case shardrpc.MethodStatus:
 		return answer(ctx, b, nil, m.statusNow)
 	case shardrpc.MethodTransfer:
-		return answer(ctx, b, nil, m.Transfer)
+		return answer(ctx, b, nil, leads(m, m.Transfer))
+	case shardrpc.MethodSnapshot:
+		return answer(ctx, b, nil, m.moving.receive)
+	case shardrpc.MethodFound:
+		return answer(ctx, b, nil, m.found)
 	case shardrpc.MethodReplace:
-		return answer(ctx, b, checkReplace, m.replace)
+		return answer(ctx, b, checkReplace, leads(m, m.replace))
 	}
 	return nil, txn.Errorf(txn.Invalid, "method_unknown",
 		"%v is unknown to this release", method)
+}
+
+// targeted is a request to the leader of a shard.
+type targeted interface{ Where() shardrpc.ShardID }
+
+// leads passes on only what is for a shard that this member leads, as far as it
+// knows: the caller should ask the leader, and nothing was done.
+func leads[P targeted, A shardrpc.Message](
+	m *Member, do func(context.Context, P) (A, error),
+) func(context.Context, P) (A, error) {
+	return func(ctx context.Context, req P) (A, error) {
+		h, ok := m.shards[req.Where()]
+		if ok && h.Leader() != m.ID() {
+			var none A
+			return none, &shardrpc.NotLeader{Shard: req.Where(), Leader: h.Leader()}
+		}
+		return do(ctx, req)
+	}
+}
+
+// issued is the newest timestamp that may have been issued, as far as this
+// member can know: it may lag behind the oracle's leader.
+func (m *Member) issued() issued {
+	newest := max(int64(m.meta.Limit()), int64(m.newest.Load()), m.o.Env.Wall())
+	return issued(newest + shard.AheadMax.Microseconds())
 }
 
 // decodable is a pointer to Q, a request.
@@ -104,7 +134,7 @@ func (m *Member) timestamp(
 func (m *Member) routesNow(
 	context.Context, *shardrpc.RoutesRequest,
 ) (*shardrpc.RoutesResponse, error) {
-	return &shardrpc.RoutesResponse{Routes: m.routes}, nil
+	return &shardrpc.RoutesResponse{Routes: m.routes, Members: m.meta.Members()}, nil
 }
 
 func (m *Member) statusNow(

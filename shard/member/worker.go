@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -14,6 +16,7 @@ type worker struct {
 	// dirty are the replicas stepped in this pass, without duplicates.
 	dirty   []*hosted
 	replies []shard.Reply
+	out     outgoing
 
 	mu struct {
 		sync.Mutex
@@ -30,13 +33,14 @@ type item struct {
 }
 
 func newWorker(m *Member) *worker {
-	w := &worker{m: m, signal: make(chan struct{}, 1)}
+	w := &worker{m: m, signal: make(chan struct{}, 1), out: make(outgoing)}
 	w.mu.calls = make(map[uint64]chan any)
 	return w
 }
 
 // post queues an event. What is posted is bounded by who posts: a call waits
-// for its answer, an append is one a replica, ticks are dropped behind others.
+// for its answer, an append is one a replica, ticks and raft's messages are
+// dropped behind others.
 func (w *worker) post(to *hosted, ev shard.Event) {
 	w.mu.Lock()
 	w.mu.inbox = append(w.mu.inbox, item{to, ev})
@@ -46,12 +50,22 @@ func (w *worker) post(to *hosted, ev shard.Event) {
 
 // postTick queues a tick unless the worker has not come to the last one.
 func (w *worker) postTick(to *hosted) {
-	w.mu.Lock()
-	busy := len(w.mu.inbox) > callsMax/2
-	w.mu.Unlock()
-	if !busy {
+	if !w.busy() {
 		w.post(to, shard.Tick{})
 	}
+}
+
+// postMessage queues a raft message, or loses it.
+func (w *worker) postMessage(to *hosted, m *raftpb.Message) {
+	if !w.busy() {
+		w.post(to, shard.Message{Msg: m})
+	}
+}
+
+func (w *worker) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.mu.inbox) > callsMax/2
 }
 
 func (w *worker) wake() {
@@ -121,12 +135,12 @@ func (w *worker) finish() {
 		e := h.Effects()
 		if e.Empty() {
 			w.dirty = w.dirty[1:]
-			w.m.oracle.passed(h)
 			continue
 		}
 		w.carryOut(h, &e)
 	}
 	w.dirty = nil
+	w.m.peers.send(w.out)
 	w.answer()
 }
 
@@ -137,6 +151,13 @@ func (w *worker) carryOut(h *hosted, e *shard.Effects) {
 	if e.Append != nil {
 		w.m.appender.put(h, e.Append)
 	}
+	if e.Install != nil {
+		w.m.install(h, e.Install)
+	}
+	for _, s := range e.Snapshots {
+		w.m.moving.send(h, s)
+	}
+	w.out.add(h, e)
 	w.replies = append(w.replies, e.Replies...)
 	if e.AskOracle > 0 {
 		w.m.oracle.ask(h, e.AskOracle)
@@ -167,12 +188,11 @@ func (w *worker) answer() {
 // gateway knows. Of another's transactions it knows that they end with the
 // lease of its session.
 func (m *Member) ownerOf(id txn.ID) txn.Owner {
-	if !m.meta.Alive(id.Session()) {
-		return txn.OwnerGone
-	}
 	owns := m.owner.Load()
 	switch {
-	case owns == nil, slices.Contains(m.meta.Leased(), id.Session()):
+	case m.meta.Ended(id.Session()):
+		return txn.OwnerGone
+	case owns == nil, !m.meta.Alive(id.Session()), slices.Contains(m.meta.Leased(), id.Session()):
 		return txn.OwnerUnknown
 	case (*owns)(id):
 		return txn.OwnerWorking

@@ -1,0 +1,208 @@
+package member
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/raftwire"
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	snapshotPartBytes = 512 << 10
+	// snapshotPartMax is how long one part may take to be answered, and about
+	// how long a half-received snapshot is kept without the next.
+	snapshotPartMax = 10 * time.Second
+	// snapshotsOutMax and snapshotsInMax bound those under way; the rest wait, or
+	// are refused and come again.
+	snapshotsOutMax = 2
+	snapshotsInMax  = 4
+)
+
+// snapshots sends and receives the states of replicas.
+type snapshots struct {
+	m    *Member
+	room chan struct{} // of snapshotsOutMax places
+	mu   struct {
+		sync.Mutex
+		last uint64 // stream
+		in   map[snapshotKey]*snapshotIn
+	}
+}
+
+type snapshotKey struct {
+	from, stream uint64
+}
+
+// snapshotIn is one that arrives, part by part.
+type snapshotIn struct {
+	shard  shardrpc.ShardID
+	header []byte
+	stage  mvcc.Stage
+	next   uint64 // part
+	busy   bool   // a part is being taken in
+	at     time.Duration
+}
+
+func newSnapshots(m *Member) *snapshots {
+	s := &snapshots{m: m, room: make(chan struct{}, snapshotsOutMax)}
+	s.mu.in = make(map[snapshotKey]*snapshotIn)
+	return s
+}
+
+// send carries out an effect on a goroutine of its own.
+func (s *snapshots) send(h *hosted, e shard.SendSnapshot) {
+	s.m.tasks.Go(func() {
+		err := s.sendParts(h, e)
+		_ = e.Export.Close() // it was read to the end, or is given up
+		if err != nil && !s.m.ended() {
+			s.m.o.Log.Warn("a snapshot was not sent", "shard", h.Route().Shard, "to", e.To,
+				"error", err)
+		}
+		h.worker.post(h, shard.SnapshotSent{To: e.To, OK: err == nil})
+	})
+}
+
+func (s *snapshots) sendParts(h *hosted, e shard.SendSnapshot) error {
+	select {
+	case s.room <- struct{}{}:
+		defer func() { <-s.room }()
+	case <-s.m.stop:
+		return s.m.unavailable()
+	}
+	at, ok := s.m.peers.to(e.To)
+	if !ok {
+		return txn.Errorf(txn.NotFound, "member_unknown", "there is no member %d", e.To)
+	}
+	s.mu.Lock()
+	s.mu.last++
+	req := shardrpc.SnapshotRequest{Shard: h.Route().Shard, From: s.m.ID(), Stream: s.mu.last,
+		Header: raftwire.AppendMessage(nil, e.Msg)}
+	s.mu.Unlock()
+	for !req.Last {
+		var err error
+		if req.Data, err = e.Export.Next(snapshotPartBytes); err != nil {
+			return err
+		}
+		req.Last = req.Data == nil
+		if err := s.sendPart(at, &req); err != nil {
+			return err
+		}
+		req.Header = nil
+		req.Part++
+	}
+	return nil
+}
+
+func (s *snapshots) sendPart(at *peer, req *shardrpc.SnapshotRequest) error {
+	ctx, cancel := context.WithTimeout(s.m.running, snapshotPartMax)
+	defer cancel()
+	_, err := at.bulk.Call(ctx, uint8(shardrpc.MethodSnapshot), shardrpc.Encode(req))
+	return err
+}
+
+// receive takes in one part.
+func (s *snapshots) receive(
+	_ context.Context, req *shardrpc.SnapshotRequest,
+) (*shardrpc.SnapshotResponse, error) {
+	h, ok := s.m.shards[req.Shard]
+	if !ok {
+		return nil, invalid("this member has no shard %d", req.Shard)
+	}
+	s.m.engines.RLock()
+	defer s.m.engines.RUnlock()
+	if s.m.ended() {
+		return nil, s.m.unavailable()
+	}
+	key := snapshotKey{req.From, req.Stream}
+	in, err := s.take(h, key, req)
+	if err != nil {
+		return nil, err
+	}
+	if len(req.Data) > 0 {
+		err = in.stage.Add(req.Data)
+	}
+	if err != nil || req.Last {
+		s.forget(key)
+	}
+	if err != nil {
+		in.stage.Discard()
+		return nil, err
+	}
+	if req.Last {
+		return &shardrpc.SnapshotResponse{}, s.deliver(h, in)
+	}
+	s.mu.Lock()
+	in.busy, in.next, in.at = false, in.next+1, s.m.o.Env.Now()
+	s.mu.Unlock()
+	return &shardrpc.SnapshotResponse{}, nil
+}
+
+// take finds the snapshot that a part belongs to, which the first one begins.
+func (s *snapshots) take(
+	h *hosted, key snapshotKey, req *shardrpc.SnapshotRequest,
+) (*snapshotIn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.mu.in[key]
+	switch {
+	case in == nil && req.Part == 0 && len(s.mu.in) < snapshotsInMax:
+		stage, err := s.m.state.Stage(h.Bounds())
+		if err != nil {
+			return nil, err
+		}
+		in = &snapshotIn{shard: req.Shard, header: req.Header, stage: stage}
+		s.mu.in[key] = in
+	case in == nil && req.Part == 0:
+		return nil, txn.Errorf(txn.Exhausted, "snapshots",
+			"%d snapshots are arriving, the limit is %d", len(s.mu.in), snapshotsInMax)
+	case in == nil || in.busy || in.next != req.Part || in.shard != req.Shard:
+		return nil, invalid("part %d of snapshot %d is out of order", req.Part, req.Stream)
+	}
+	in.busy = true
+	return in, nil
+}
+
+func (s *snapshots) forget(key snapshotKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mu.in, key)
+}
+
+// deliver hands a whole snapshot to its replica.
+func (s *snapshots) deliver(h *hosted, in *snapshotIn) error {
+	msg, err := raftwire.DecodeMessage(in.header)
+	if err != nil || msg.GetTo() != s.m.ID() {
+		in.stage.Discard()
+		return invalid("the head of a snapshot: %v", err)
+	}
+	h.worker.post(h, shard.Snapshot{Msg: msg, Stage: in.stage})
+	return nil
+}
+
+// sweep gives up those whose next part does not come. With all it is the end.
+func (s *snapshots) sweep(all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, in := range s.mu.in { // order: each on its own
+		if all || !in.busy && s.m.o.Env.Now()-in.at > 2*snapshotPartMax {
+			in.stage.Discard()
+			delete(s.mu.in, key)
+		}
+	}
+}
+
+// install commits a stage, which may take as long as the disk likes.
+func (m *Member) install(h *hosted, stage mvcc.Stage) {
+	m.tasks.Go(func() {
+		if err := stage.Commit(); err != nil {
+			m.fail(err)
+			return
+		}
+		h.worker.post(h, shard.Installed{})
+	})
+}
