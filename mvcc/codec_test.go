@@ -135,6 +135,12 @@ func TestGoldenShardState(t *testing.T) {
 	}
 }
 
+func TestGoldenChunk(t *testing.T) {
+	long := strings.Repeat("a", 128)
+	checkGolden(t, "chunk", pairs("\x01k\x00", "v", "\x01l\x00", "", "\x01m\x00", long),
+		"01 03 016b00 01 76 03 016c00 00 03 016d00 8001"+strings.Repeat("61", 128))
+}
+
 // What no release wrote is refused, never guessed.
 func TestHostileBytes(t *testing.T) {
 	version := func(s string) error {

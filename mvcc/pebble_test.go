@@ -3,6 +3,7 @@ package mvcc
 import (
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -147,5 +148,47 @@ func TestWALFailureIsToldAtOnce(t *testing.T) {
 	}
 	if !strings.Contains(told.String(), "free space on the disk that holds d") {
 		t.Error(told.String())
+	}
+}
+
+// TestMarkerComesAfterManifest: whatever order a crash keeps new files in, what
+// the marker names is there.
+func TestMarkerComesAfterManifest(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	root, err := disk.OpenDir("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := openTest(t, PebbleOptions{Dir: "d", FS: disk}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	markers := 0
+	var torn []*vfs.MemFS
+	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSync && strings.HasSuffix(op.Path, "d") && markers > 0 {
+			for i := range uint64(20) { // the marker is there, but not synced
+				torn = append(torn, disk.CrashClone(vfs.CrashCloneCfg{
+					UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(i, i))}))
+			}
+		}
+		if op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker.manifest") {
+			markers++
+		}
+		return nil
+	}))
+	if err := openTest(t, PebbleOptions{Dir: "d", FS: fs}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(torn) == 0 {
+		t.Fatal("no moment was found")
+	}
+	for _, left := range torn {
+		if err := openTest(t, PebbleOptions{Dir: "d", FS: left}).Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
