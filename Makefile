@@ -8,6 +8,7 @@ BUF := $(CURDIR)/tools/node_modules/.bin/buf
 RACE := ./txn/... ./locks/... ./mvcc/... ./coordinator/... ./shard/...
 SEEDS ?= 2000
 KILLS ?= 10
+CRASHES ?= 5000
 
 .PHONY: help
 help: ## Say what can be made
@@ -58,8 +59,12 @@ long-sim: ## The simulator over SEEDS=2000 seeds
 	CAIRN_SIM_SEEDS=$(SEEDS) go test ./jepsen/sim/ -run TestLong -count=1 -timeout=30m -v
 
 .PHONY: long-mutants
-long-mutants: ## Plant every known bug and say after how many seeds the simulator finds it
-	go test -tags mutants ./jepsen/sim/ -run TestMutants -count=1 -timeout=30m -v
+long-mutants: ## Plant every known bug and say after how many seeds a test finds it
+	go test -tags mutants ./jepsen/sim/ ./shard/ -run TestMutants -count=1 -timeout=30m -v
+
+.PHONY: long-crash
+long-crash: ## CRASHES=5000 crashes of replicas on engines that write to a disk
+	CAIRN_CRASHES=$(CRASHES) go test ./shard/ -run TestCrashes -count=1 -timeout=60m -v
 
 .PHONY: long-kill
 long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each

@@ -354,6 +354,9 @@ func (r *Replica) tick() {
 // not beyond what other replicas still need of it, within KeepBytes.
 func (r *Replica) durable(index uint64) {
 	size := r.logBytes.Load()
+	if mutant.On(mutant.R14) {
+		index = r.mu.state.AppliedIndex
+	}
 	if r.cut != nil || r.ready != nil || size < r.o.TruncateBytes {
 		return
 	}

@@ -36,4 +36,8 @@ const (
 	T1 Name = "T1"
 	// VoteGate votes whenever raft would.
 	VoteGate Name = "vote-gate"
+	// R13 starts on a log that is behind the applied state as it is.
+	R13 Name = "R13"
+	// R14 truncates the log up to what is applied, not to what is durable.
+	R14 Name = "R14"
 )
