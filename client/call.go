@@ -71,12 +71,16 @@ func (r *repeater) call(ctx context.Context, c *call) error {
 	}
 }
 
+// reasonNotMoved is what a gateway says that has waited seconds for a new
+// leader.
+const reasonNotMoved = "leader_not_moved"
+
 // repeatable reports whether the same call may be sent again. One that is a
 // transaction of its own may be also after a conflict.
 func repeatable(c *call, e *txn.Error) bool {
 	switch e.Kind {
 	case txn.Unavailable, txn.Moved:
-		return true
+		return e.Reason != reasonNotMoved // for its caller to look into
 	case txn.Conflict, txn.Wounded:
 		return c.effect == commits && c.method != cairnv1.Method_METHOD_TXN_COMMIT
 	}

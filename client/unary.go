@@ -27,6 +27,7 @@ func newUnary(client *http.Client, endpoint string) *unary {
 	kv := cairnv1connect.NewKVServiceClient(client, endpoint, opts)
 	tx := cairnv1connect.NewTxnServiceClient(client, endpoint, opts)
 	status := cairnv1connect.NewStatusServiceClient(client, endpoint, opts)
+	cluster := cairnv1connect.NewClusterServiceClient(client, endpoint, opts)
 	return &unary{methods: map[cairnv1.Method]invoker{
 		cairnv1.Method_METHOD_KV_GET:        invoke(kv.Get),
 		cairnv1.Method_METHOD_KV_BATCH_GET:  invoke(kv.BatchGet),
@@ -40,6 +41,8 @@ func newUnary(client *http.Client, endpoint string) *unary {
 		cairnv1.Method_METHOD_TXN_COMMIT:    invoke(tx.Commit),
 		cairnv1.Method_METHOD_TXN_ROLLBACK:  invoke(tx.Rollback),
 		cairnv1.Method_METHOD_STATUS_STATUS: invoke(status.Status),
+
+		cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER: invoke(cluster.TransferLeader),
 	}}
 }
 

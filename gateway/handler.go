@@ -122,7 +122,8 @@ const landing = `This is Cairn, a transactional, multi-version key/value store.
   curl -X DELETE http://HOST/v1/keys/greeting
 
 HOST is where you found this page. The same port speaks Connect, gRPC and gRPC-Web, with
-reflection; the services are cairn.v1.KVService, TxnService, StatusService and StreamService.
+reflection; the services are cairn.v1.KVService, TxnService, StatusService, ClusterService and
+StreamService.
 /livez, /readyz and /metrics say how it is.
 `
 

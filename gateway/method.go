@@ -25,6 +25,7 @@ const (
 	methodCommit
 	methodRollback
 	methodStatus
+	methodTransferLeader
 	methodEnd
 )
 
@@ -32,15 +33,15 @@ var methodNames = [...]string{
 	"KVService/Get", "KVService/BatchGet", "KVService/Set", "KVService/Delete",
 	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
-	"StatusService/Status",
+	"StatusService/Status", "ClusterService/TransferLeader",
 }
 
 func (m method) String() string { return methodNames[m] }
 
-// mutates reports whether a call of m that ends without an answer may have written.
+// mutates reports whether a call of m that ends without an answer may have changed something.
 func (m method) mutates() bool {
 	switch m {
-	case methodSet, methodDelete, methodExtend, methodExecute, methodCommit:
+	case methodSet, methodDelete, methodExtend, methodExecute, methodCommit, methodTransferLeader:
 		return true
 	default:
 		return false

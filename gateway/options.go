@@ -22,6 +22,9 @@ type Options struct {
 	Env         env.Env                  // required
 	// Status asks the members how they are. Required.
 	Status func(context.Context) ([]shardrpc.MemberStatus, error)
+	// Transfer asks the leader of a shard to hand over to a member, 0: to whichever is furthest. It
+	// need not wait until that is done. nil: a single member, in this process, leads everything.
+	Transfer func(ctx context.Context, shard, to uint64) error
 	// Ready says why requests cannot be served now. nil: they always can.
 	Ready func() error
 	// Version of the program, as in "0.1.0".

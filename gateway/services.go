@@ -130,6 +130,15 @@ func (s statusService) Status(
 	return unary(ctx, s.g, methodStatus, req, (*Gateway).statusOf)
 }
 
+// clusterService implements cairnv1connect.ClusterServiceHandler.
+type clusterService struct{ g *Gateway }
+
+func (s clusterService) TransferLeader(
+	ctx context.Context, req *connect.Request[cairnv1.TransferLeaderRequest],
+) (*connect.Response[cairnv1.TransferLeaderResponse], error) {
+	return unary(ctx, s.g, methodTransferLeader, req, (*Gateway).transferLeader)
+}
+
 // streamService implements cairnv1connect.StreamServiceHandler.
 type streamService struct{ g *Gateway }
 
@@ -147,7 +156,8 @@ func (h health) Check(
 ) (*grpchealth.CheckResponse, error) {
 	switch req.Service {
 	case "", cairnv1connect.KVServiceName, cairnv1connect.TxnServiceName,
-		cairnv1connect.StreamServiceName, cairnv1connect.StatusServiceName:
+		cairnv1connect.StreamServiceName, cairnv1connect.StatusServiceName,
+		cairnv1connect.ClusterServiceName:
 	default:
 		return nil, connect.NewError(connect.CodeNotFound, errNoSuchService)
 	}
@@ -172,11 +182,13 @@ func (g *Gateway) mount() {
 	add(cairnv1connect.NewKVServiceHandler(kvService{g}, opts...))
 	add(cairnv1connect.NewTxnServiceHandler(txnService{g}, opts...))
 	add(cairnv1connect.NewStatusServiceHandler(statusService{g}, opts...))
+	add(cairnv1connect.NewClusterServiceHandler(clusterService{g}, opts...))
 	add(cairnv1connect.NewStreamServiceHandler(streamService{g}, opts...))
 	add(grpchealth.NewHandler(health{g}, opts...))
 	reflector := grpcreflect.NewStaticReflector(
 		cairnv1connect.KVServiceName, cairnv1connect.TxnServiceName,
-		cairnv1connect.StatusServiceName, cairnv1connect.StreamServiceName,
+		cairnv1connect.StatusServiceName, cairnv1connect.ClusterServiceName,
+		cairnv1connect.StreamServiceName,
 		grpchealth.HealthV1ServiceName,
 	)
 	add(grpcreflect.NewHandlerV1(reflector, opts...))

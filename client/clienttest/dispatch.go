@@ -28,6 +28,8 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 		return &cairnv1.RollbackResponse{}, nil
 	case *cairnv1.StatusRequest:
 		return s.status(), nil
+	case *cairnv1.TransferLeaderRequest:
+		return s.transferLeader(r)
 	}
 	return s.single(req)
 }

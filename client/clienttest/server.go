@@ -29,11 +29,12 @@ type Hook func(ctx context.Context, method cairnv1.Method, req proto.Message) er
 
 // Options of a Server.
 type Options struct {
-	Addr  string // to listen on; empty = a free port of 127.0.0.1
-	HTTP1 bool   // speak HTTP/1.1 only
-	Page  int    // most entries of a page; 0 = 100
-	Hook  Hook
-	After Hook // sees each call when it is done, and may lose its answer
+	Addr    string // to listen on; empty = a free port of 127.0.0.1
+	HTTP1   bool   // speak HTTP/1.1 only
+	Page    int    // most entries of a page; 0 = 100
+	Members int    // of the cluster that it claims to be; 0 = 1
+	Hook    Hook
+	After   Hook // sees each call when it is done, and may lose its answer
 }
 
 // Server is a gateway in memory.
@@ -48,6 +49,8 @@ type Server struct {
 	txns   map[string]*heldTxn
 	nextID int
 	frames []int // calls in each frame that came
+	shards [shardsMax]fakeShard
+	down   map[uint64]string // why a member does not answer
 }
 
 // NewServer starts a server. Close it.
@@ -55,7 +58,13 @@ func NewServer(o Options) (*Server, error) {
 	if o.Page == 0 {
 		o.Page = 100
 	}
-	s := &Server{opts: o, store: newStore(), txns: make(map[string]*heldTxn)}
+	if o.Members == 0 {
+		o.Members = 1
+	}
+	s := &Server{
+		opts: o, store: newStore(), txns: make(map[string]*heldTxn),
+		shards: newShards(), down: make(map[uint64]string),
+	}
 	return s, s.start()
 }
 
@@ -65,6 +74,7 @@ func (s *Server) start() error {
 	mux.Handle(cairnv1connect.NewKVServiceHandler(kvService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewTxnServiceHandler(txnService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewStatusServiceHandler(statusService{s: s}, quiet))
+	mux.Handle(cairnv1connect.NewClusterServiceHandler(clusterService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewStreamServiceHandler(streamService{s: s}, quiet))
 	s.http = httptest.NewUnstartedServer(mux)
 	if s.opts.Addr != "" {

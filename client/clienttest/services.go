@@ -29,6 +29,10 @@ type (
 		cairnv1connect.UnimplementedStatusServiceHandler
 		s *Server
 	}
+	clusterService struct {
+		cairnv1connect.UnimplementedClusterServiceHandler
+		s *Server
+	}
 	streamService struct{ s *Server }
 )
 
@@ -118,6 +122,13 @@ func (t statusService) Status(
 	return unary[cairnv1.StatusResponse](ctx, t.s, cairnv1.Method_METHOD_STATUS_STATUS, r.Msg)
 }
 
+func (t clusterService) TransferLeader(
+	ctx context.Context, r *connect.Request[cairnv1.TransferLeaderRequest],
+) (*connect.Response[cairnv1.TransferLeaderResponse], error) {
+	return unary[cairnv1.TransferLeaderResponse](
+		ctx, t.s, cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER, r.Msg)
+}
+
 // newRequest is an empty request message of a method.
 func newRequest(m cairnv1.Method) proto.Message {
 	switch m {
@@ -145,6 +156,8 @@ func newRequest(m cairnv1.Method) proto.Message {
 		return &cairnv1.RollbackRequest{}
 	case cairnv1.Method_METHOD_STATUS_STATUS:
 		return &cairnv1.StatusRequest{}
+	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
+		return &cairnv1.TransferLeaderRequest{}
 	}
 	return nil
 }

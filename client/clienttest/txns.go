@@ -169,23 +169,3 @@ func resultOf(res proto.Message) *cairnv1.OpResult {
 	}
 	return nil
 }
-
-func (s *Server) status() *cairnv1.StatusResponse {
-	var keys, bytes int64
-	at := s.store.tick()
-	for _, key := range s.store.keys {
-		if v := s.store.newest(key, at); v.Live(at) {
-			keys++
-			bytes += int64(len(key.User()) + len(v.Value.Data))
-		}
-	}
-	return &cairnv1.StatusResponse{
-		Version: Version, ClusterId: "test", MemberId: 1, UptimeMs: 61_000,
-		DataDir: "memory",
-		Shards: []*cairnv1.ShardStatus{
-			{Id: 1, Leader: true},
-			{Id: 2, Leader: true, Keys: keys, Bytes: bytes, Keyspace: "default"},
-		},
-		Totals: &cairnv1.StatusTotals{Shards: 1, Keys: keys, Bytes: bytes},
-	}
-}

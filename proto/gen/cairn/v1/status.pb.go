@@ -65,7 +65,8 @@ type StatusResponse struct {
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Random, made at the first start of the cluster, the same in all of its members.
 	ClusterId string `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	// Id of the member that answered for its disk, from 1.
+	// Id of the member that data_dir and disk_free_bytes speak of, from 1: the first one that
+	// answered. See members for all of them.
 	MemberId uint64 `protobuf:"varint,3,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	// Milliseconds since the answering program started.
 	UptimeMs int64 `protobuf:"varint,4,opt,name=uptime_ms,json=uptimeMs,proto3" json:"uptime_ms,omitempty"`
@@ -77,6 +78,8 @@ type StatusResponse struct {
 	DataDir string `protobuf:"bytes,7,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
 	// Bytes free on the file system of the data directory; 0 where unknown.
 	DiskFreeBytes int64 `protobuf:"varint,8,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	// All members by id, also those that do not answer.
+	Members       []*MemberStatus `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,7 +170,235 @@ func (x *StatusResponse) GetDiskFreeBytes() int64 {
 	return 0
 }
 
-// ShardStatus is one range of keys, as the member that answered has it.
+func (x *StatusResponse) GetMembers() []*MemberStatus {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// MemberStatus is one process that keeps replicas.
+type MemberStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1, never used again.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// host:port for gateways and other members; empty where the member is in the gateway's process.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// Why it does not answer; empty = it is up. Of one that is down nothing but id and address is
+	// known.
+	Down string `protobuf:"bytes,3,opt,name=down,proto3" json:"down,omitempty"`
+	// Data directory.
+	DataDir string `protobuf:"bytes,4,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	// Bytes free on the file system of the data directory; 0 where unknown.
+	DiskFreeBytes int64 `protobuf:"varint,5,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	// Bytes of that file system; 0 where unknown.
+	DiskTotalBytes int64 `protobuf:"varint,6,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
+	// Bytes that the member's data and log take.
+	DiskUsedBytes int64 `protobuf:"varint,7,opt,name=disk_used_bytes,json=diskUsedBytes,proto3" json:"disk_used_bytes,omitempty"`
+	// Number of shards that it leads, the meta group among them.
+	Leaderships int64 `protobuf:"varint,8,opt,name=leaderships,proto3" json:"leaderships,omitempty"`
+	// Its replicas, the meta group's first, then in key order.
+	Replicas      []*ReplicaStatus `protobuf:"bytes,9,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberStatus) Reset() {
+	*x = MemberStatus{}
+	mi := &file_cairn_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberStatus) ProtoMessage() {}
+
+func (x *MemberStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberStatus.ProtoReflect.Descriptor instead.
+func (*MemberStatus) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MemberStatus) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MemberStatus) GetDown() string {
+	if x != nil {
+		return x.Down
+	}
+	return ""
+}
+
+func (x *MemberStatus) GetDataDir() string {
+	if x != nil {
+		return x.DataDir
+	}
+	return ""
+}
+
+func (x *MemberStatus) GetDiskFreeBytes() int64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetDiskTotalBytes() int64 {
+	if x != nil {
+		return x.DiskTotalBytes
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetDiskUsedBytes() int64 {
+	if x != nil {
+		return x.DiskUsedBytes
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetLeaderships() int64 {
+	if x != nil {
+		return x.Leaderships
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetReplicas() []*ReplicaStatus {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// ReplicaStatus is one member's copy of one shard.
+type ReplicaStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Raft group of the shard; 1 is the meta group.
+	Shard uint64 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	// Member that keeps the copy.
+	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	// Whether the copy says that it leads the group.
+	Leader bool `protobuf:"varint,3,opt,name=leader,proto3" json:"leader,omitempty"`
+	// Whether the copy only listens; one that does not is a voter.
+	Learner bool `protobuf:"varint,4,opt,name=learner,proto3" json:"learner,omitempty"`
+	// Last raft log index that was applied; 0 where the member does not answer.
+	AppliedIndex uint64 `protobuf:"varint,5,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	// Last raft log index that the copy has; 0 where the member does not answer.
+	LastIndex uint64 `protobuf:"varint,6,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// Entries of the group's log that the copy has not applied yet. The log is the leader's, or the
+	// longest that answered where no leader did. -1 = unknown, since the member does not answer.
+	Lag           int64 `protobuf:"varint,7,opt,name=lag,proto3" json:"lag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaStatus) Reset() {
+	*x = ReplicaStatus{}
+	mi := &file_cairn_v1_status_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaStatus) ProtoMessage() {}
+
+func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
+func (*ReplicaStatus) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReplicaStatus) GetShard() uint64 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetLeader() bool {
+	if x != nil {
+		return x.Leader
+	}
+	return false
+}
+
+func (x *ReplicaStatus) GetLearner() bool {
+	if x != nil {
+		return x.Learner
+	}
+	return false
+}
+
+func (x *ReplicaStatus) GetAppliedIndex() uint64 {
+	if x != nil {
+		return x.AppliedIndex
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetLag() int64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+// ShardStatus is one range of keys, as its leader has it, or another replica where no leader
+// answers.
 type ShardStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Raft group of the shard; 1 is the meta group.
@@ -176,7 +407,7 @@ type ShardStatus struct {
 	StartKey []byte `protobuf:"bytes,2,opt,name=start_key,json=startKey,proto3" json:"start_key,omitempty"`
 	// First key no longer in the shard, as stored; empty = to the last there is.
 	EndKey []byte `protobuf:"bytes,3,opt,name=end_key,json=endKey,proto3" json:"end_key,omitempty"`
-	// Whether the answering member leads the shard's raft group.
+	// Whether the replica that answered for the shard leads its raft group.
 	Leader bool `protobuf:"varint,4,opt,name=leader,proto3" json:"leader,omitempty"`
 	// Keys that exist now; an estimate while keys expire.
 	Keys int64 `protobuf:"varint,5,opt,name=keys,proto3" json:"keys,omitempty"`
@@ -187,14 +418,25 @@ type ShardStatus struct {
 	// Writes of transactions that are prepared and not yet resolved.
 	Intents int64 `protobuf:"varint,8,opt,name=intents,proto3" json:"intents,omitempty"`
 	// Keyspace of start_key and end_key as people know them; empty for the meta group.
-	Keyspace      string `protobuf:"bytes,9,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	Keyspace string `protobuf:"bytes,9,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Member that leads the group as far as those that answered know, although it may be down by
+	// now; 0 = nobody.
+	LeaderId uint64 `protobuf:"varint,10,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
+	// Raft's term, which every change of leader raises; 0 = unknown.
+	Term uint64 `protobuf:"varint,11,opt,name=term,proto3" json:"term,omitempty"`
+	// Members whose copies vote, in ascending order.
+	Voters []uint64 `protobuf:"varint,12,rep,packed,name=voters,proto3" json:"voters,omitempty"`
+	// Members whose copies only listen, in ascending order.
+	Learners []uint64 `protobuf:"varint,13,rep,packed,name=learners,proto3" json:"learners,omitempty"`
+	// All copies by member, also those of members that do not answer.
+	Replicas      []*ReplicaStatus `protobuf:"bytes,14,rep,name=replicas,proto3" json:"replicas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShardStatus) Reset() {
 	*x = ShardStatus{}
-	mi := &file_cairn_v1_status_proto_msgTypes[2]
+	mi := &file_cairn_v1_status_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -206,7 +448,7 @@ func (x *ShardStatus) String() string {
 func (*ShardStatus) ProtoMessage() {}
 
 func (x *ShardStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_status_proto_msgTypes[2]
+	mi := &file_cairn_v1_status_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -219,7 +461,7 @@ func (x *ShardStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardStatus.ProtoReflect.Descriptor instead.
 func (*ShardStatus) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_status_proto_rawDescGZIP(), []int{2}
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ShardStatus) GetId() uint64 {
@@ -285,6 +527,41 @@ func (x *ShardStatus) GetKeyspace() string {
 	return ""
 }
 
+func (x *ShardStatus) GetLeaderId() uint64 {
+	if x != nil {
+		return x.LeaderId
+	}
+	return 0
+}
+
+func (x *ShardStatus) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ShardStatus) GetVoters() []uint64 {
+	if x != nil {
+		return x.Voters
+	}
+	return nil
+}
+
+func (x *ShardStatus) GetLearners() []uint64 {
+	if x != nil {
+		return x.Learners
+	}
+	return nil
+}
+
+func (x *ShardStatus) GetReplicas() []*ReplicaStatus {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
 // StatusTotals are sums over all shards but the meta group.
 type StatusTotals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -302,7 +579,7 @@ type StatusTotals struct {
 
 func (x *StatusTotals) Reset() {
 	*x = StatusTotals{}
-	mi := &file_cairn_v1_status_proto_msgTypes[3]
+	mi := &file_cairn_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -314,7 +591,7 @@ func (x *StatusTotals) String() string {
 func (*StatusTotals) ProtoMessage() {}
 
 func (x *StatusTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_status_proto_msgTypes[3]
+	mi := &file_cairn_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -327,7 +604,7 @@ func (x *StatusTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusTotals.ProtoReflect.Descriptor instead.
 func (*StatusTotals) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_status_proto_rawDescGZIP(), []int{3}
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StatusTotals) GetShards() int64 {
@@ -363,7 +640,7 @@ var File_cairn_v1_status_proto protoreflect.FileDescriptor
 const file_cairn_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15cairn/v1/status.proto\x12\bcairn.v1\"\x0f\n" +
-	"\rStatusRequest\"\xa5\x02\n" +
+	"\rStatusRequest\"\xd7\x02\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
@@ -373,7 +650,27 @@ const file_cairn_v1_status_proto_rawDesc = "" +
 	"\x06shards\x18\x05 \x03(\v2\x15.cairn.v1.ShardStatusR\x06shards\x12.\n" +
 	"\x06totals\x18\x06 \x01(\v2\x16.cairn.v1.StatusTotalsR\x06totals\x12\x19\n" +
 	"\bdata_dir\x18\a \x01(\tR\adataDir\x12&\n" +
-	"\x0fdisk_free_bytes\x18\b \x01(\x03R\rdiskFreeBytes\"\xf0\x01\n" +
+	"\x0fdisk_free_bytes\x18\b \x01(\x03R\rdiskFreeBytes\x120\n" +
+	"\amembers\x18\t \x03(\v2\x16.cairn.v1.MemberStatusR\amembers\"\xb8\x02\n" +
+	"\fMemberStatus\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04down\x18\x03 \x01(\tR\x04down\x12\x19\n" +
+	"\bdata_dir\x18\x04 \x01(\tR\adataDir\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x05 \x01(\x03R\rdiskFreeBytes\x12(\n" +
+	"\x10disk_total_bytes\x18\x06 \x01(\x03R\x0ediskTotalBytes\x12&\n" +
+	"\x0fdisk_used_bytes\x18\a \x01(\x03R\rdiskUsedBytes\x12 \n" +
+	"\vleaderships\x18\b \x01(\x03R\vleaderships\x123\n" +
+	"\breplicas\x18\t \x03(\v2\x17.cairn.v1.ReplicaStatusR\breplicas\"\xc5\x01\n" +
+	"\rReplicaStatus\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\x04R\x05shard\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\x04R\x06member\x12\x16\n" +
+	"\x06leader\x18\x03 \x01(\bR\x06leader\x12\x18\n" +
+	"\alearner\x18\x04 \x01(\bR\alearner\x12#\n" +
+	"\rapplied_index\x18\x05 \x01(\x04R\fappliedIndex\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x06 \x01(\x04R\tlastIndex\x12\x10\n" +
+	"\x03lag\x18\a \x01(\x03R\x03lag\"\x8a\x03\n" +
 	"\vShardStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1b\n" +
 	"\tstart_key\x18\x02 \x01(\fR\bstartKey\x12\x17\n" +
@@ -383,7 +680,13 @@ const file_cairn_v1_status_proto_rawDesc = "" +
 	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12#\n" +
 	"\rapplied_index\x18\a \x01(\x04R\fappliedIndex\x12\x18\n" +
 	"\aintents\x18\b \x01(\x03R\aintents\x12\x1a\n" +
-	"\bkeyspace\x18\t \x01(\tR\bkeyspace\"j\n" +
+	"\bkeyspace\x18\t \x01(\tR\bkeyspace\x12\x1b\n" +
+	"\tleader_id\x18\n" +
+	" \x01(\x04R\bleaderId\x12\x12\n" +
+	"\x04term\x18\v \x01(\x04R\x04term\x12\x16\n" +
+	"\x06voters\x18\f \x03(\x04R\x06voters\x12\x1a\n" +
+	"\blearners\x18\r \x03(\x04R\blearners\x123\n" +
+	"\breplicas\x18\x0e \x03(\v2\x17.cairn.v1.ReplicaStatusR\breplicas\"j\n" +
 	"\fStatusTotals\x12\x16\n" +
 	"\x06shards\x18\x01 \x01(\x03R\x06shards\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
@@ -404,23 +707,28 @@ func file_cairn_v1_status_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_status_proto_rawDescData
 }
 
-var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_cairn_v1_status_proto_goTypes = []any{
 	(*StatusRequest)(nil),  // 0: cairn.v1.StatusRequest
 	(*StatusResponse)(nil), // 1: cairn.v1.StatusResponse
-	(*ShardStatus)(nil),    // 2: cairn.v1.ShardStatus
-	(*StatusTotals)(nil),   // 3: cairn.v1.StatusTotals
+	(*MemberStatus)(nil),   // 2: cairn.v1.MemberStatus
+	(*ReplicaStatus)(nil),  // 3: cairn.v1.ReplicaStatus
+	(*ShardStatus)(nil),    // 4: cairn.v1.ShardStatus
+	(*StatusTotals)(nil),   // 5: cairn.v1.StatusTotals
 }
 var file_cairn_v1_status_proto_depIdxs = []int32{
-	2, // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
-	3, // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
-	0, // 2: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
-	1, // 3: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
+	5, // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
+	2, // 2: cairn.v1.StatusResponse.members:type_name -> cairn.v1.MemberStatus
+	3, // 3: cairn.v1.MemberStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	3, // 4: cairn.v1.ShardStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	0, // 5: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
+	1, // 6: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
+	6, // [6:7] is the sub-list for method output_type
+	5, // [5:6] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_status_proto_init() }
@@ -434,7 +742,7 @@ func file_cairn_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_status_proto_rawDesc), len(file_cairn_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -51,6 +51,8 @@ const (
 	Method_METHOD_TXN_ROLLBACK Method = 11
 	// StatusService.Status
 	Method_METHOD_STATUS_STATUS Method = 12
+	// ClusterService.TransferLeader
+	Method_METHOD_CLUSTER_TRANSFER_LEADER Method = 13
 )
 
 // Enum value maps for Method.
@@ -69,21 +71,23 @@ var (
 		10: "METHOD_TXN_COMMIT",
 		11: "METHOD_TXN_ROLLBACK",
 		12: "METHOD_STATUS_STATUS",
+		13: "METHOD_CLUSTER_TRANSFER_LEADER",
 	}
 	Method_value = map[string]int32{
-		"METHOD_UNSPECIFIED":   0,
-		"METHOD_KV_GET":        1,
-		"METHOD_KV_BATCH_GET":  2,
-		"METHOD_KV_SET":        3,
-		"METHOD_KV_DELETE":     4,
-		"METHOD_KV_EXISTS":     5,
-		"METHOD_KV_EXTEND":     6,
-		"METHOD_KV_RANGE":      7,
-		"METHOD_TXN_EXECUTE":   8,
-		"METHOD_TXN_BEGIN":     9,
-		"METHOD_TXN_COMMIT":    10,
-		"METHOD_TXN_ROLLBACK":  11,
-		"METHOD_STATUS_STATUS": 12,
+		"METHOD_UNSPECIFIED":             0,
+		"METHOD_KV_GET":                  1,
+		"METHOD_KV_BATCH_GET":            2,
+		"METHOD_KV_SET":                  3,
+		"METHOD_KV_DELETE":               4,
+		"METHOD_KV_EXISTS":               5,
+		"METHOD_KV_EXTEND":               6,
+		"METHOD_KV_RANGE":                7,
+		"METHOD_TXN_EXECUTE":             8,
+		"METHOD_TXN_BEGIN":               9,
+		"METHOD_TXN_COMMIT":              10,
+		"METHOD_TXN_ROLLBACK":            11,
+		"METHOD_STATUS_STATUS":           12,
+		"METHOD_CLUSTER_TRANSFER_LEADER": 13,
 	}
 )
 
@@ -450,7 +454,7 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12-\n" +
 	"\x06detail\x18\x03 \x01(\v2\x15.cairn.v1.ErrorDetailR\x06detail\"\x18\n" +
 	"\x06Cancel\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id*\xae\x02\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id*\xd2\x02\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMETHOD_KV_GET\x10\x01\x12\x17\n" +
@@ -465,7 +469,8 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\x11METHOD_TXN_COMMIT\x10\n" +
 	"\x12\x17\n" +
 	"\x13METHOD_TXN_ROLLBACK\x10\v\x12\x18\n" +
-	"\x14METHOD_STATUS_STATUS\x10\f2A\n" +
+	"\x14METHOD_STATUS_STATUS\x10\f\x12\"\n" +
+	"\x1eMETHOD_CLUSTER_TRANSFER_LEADER\x10\r2A\n" +
 	"\rStreamService\x120\n" +
 	"\bExchange\x12\x0f.cairn.v1.Frame\x1a\x0f.cairn.v1.Frame(\x010\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
