@@ -42,24 +42,26 @@ func (f *failures) fail(_ context.Context, m cairnv1.Method, _ proto.Message) er
 	return nil
 }
 
-// Each script has a gateway of its own. Its commands are:
+// Each script has a gateway of its own, of a cluster of three members. Its commands are:
 //
 //	cairn CODE ARG...     run a command line, which must exit with CODE
 //	lose METHOD [AFTER]   from the AFTER-th call on, drop the connection instead of an answer
 //	fail METHOD KIND      answer an error of this kind
 //	stop, restart         end and start the gateway
+//	down MEMBER WHY       make a member not answer
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
 		TestWork: false,
 		Setup: func(env *testscript.Env) error {
 			f := &failures{}
-			s, err := clienttest.NewServer(clienttest.Options{Page: 7, Hook: f.fail, After: f.lose})
+			s, err := clienttest.NewServer(clienttest.Options{
+				Page: 7, Members: 3, Hook: f.fail, After: f.lose,
+			})
 			if err != nil {
 				return err
 			}
-			stop := s.Close
-			env.Defer(func() { stop() })
+			env.Defer(s.Close)
 			env.Setenv("CAIRN_ENDPOINT", s.URL)
 			env.Values["gateway"], env.Values["failures"] = s, f
 			return nil
@@ -81,6 +83,11 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				f.kind.Store(int32(n))
 				f.failing.Store(cairnv1.Method_value[args[0]])
+			},
+			"down": func(ts *testscript.TestScript, _ bool, args []string) {
+				id, err := strconv.ParseUint(args[0], 10, 64)
+				ts.Check(err)
+				gateway(ts).Down(id, args[1])
 			},
 			"stop":    func(ts *testscript.TestScript, _ bool, _ []string) { gateway(ts).Close() },
 			"restart": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(gateway(ts).Restart()) },

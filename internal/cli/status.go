@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +15,13 @@ import (
 func newStatus(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Show version, shards, keys and bytes of the cluster",
-		Args:  noArgs,
+		Short: "Show members, shards, leaders, lag and disks of the cluster",
+		Long: `Show members, shards, leaders, lag and disks of the cluster.
+
+LEADER is the member that leads a shard, - if nobody does. LAG is how many entries of the
+shard's log each member's copy has not applied yet, as MEMBER:ENTRIES; ? where the member
+does not answer, and + behind a copy that has no vote.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
 				st, err := db.Status(ctx)
@@ -23,7 +29,7 @@ func newStatus(s *session) *cobra.Command {
 					return err
 				}
 				if s.format == "json" || s.format == "ndjson" {
-					return s.printJSON(statusJSON(st))
+					return s.printJSON(newStatusJSON(st))
 				}
 				return s.printStatus(st)
 			})
@@ -33,41 +39,92 @@ func newStatus(s *session) *cobra.Command {
 
 func (s *session) printStatus(st client.Status) error {
 	out := s.main.Stdout
+	down := 0
+	for i := range st.Members {
+		down += b2i(st.Members[i].Down != "")
+	}
+	members := strconv.Itoa(len(st.Members))
+	if down > 0 {
+		members += fmt.Sprintf(", %d down", down)
+	}
 	fields := [][2]string{
 		{"version", st.Version}, {"cluster", st.ClusterID},
-		{"member", strconv.FormatUint(st.MemberID, 10)},
 		{"uptime", st.Uptime.Truncate(time.Second).String()},
+		{"members", members},
 		{"shards", strconv.FormatInt(st.Totals.Shards, 10)},
 		{"keys", strconv.FormatInt(st.Totals.Keys, 10)},
 		{"bytes", strconv.FormatInt(st.Totals.Bytes, 10)},
 		{"intents", strconv.FormatInt(st.Totals.Intents, 10)},
 	}
-	if st.DataDir != "" {
+	if len(st.Members) < 2 && st.DataDir != "" {
 		fields = append(fields, [2]string{"data", st.DataDir})
-	}
-	if st.DiskFree > 0 {
-		fields = append(fields, [2]string{"disk free", megabytes(st.DiskFree)})
 	}
 	for _, f := range fields {
 		if _, err := fmt.Fprintf(out, "%-10s %s\n", f[0], f[1]); err != nil {
 			return err
 		}
 	}
+	if err := printMembers(out, st.Members); err != nil {
+		return err
+	}
 	var rows [][]string
-	for _, sh := range st.Shards {
+	for i := range st.Shards {
+		sh := &st.Shards[i]
 		rows = append(rows, []string{
 			strconv.FormatUint(sh.ID, 10), shardName(sh), boundary(sh.StartKey, sh.Keyspace),
-			boundary(sh.EndKey, sh.Keyspace), strconv.FormatBool(sh.Leader),
+			boundary(sh.EndKey, sh.Keyspace), leaderName(sh.LeaderID, st.Members),
 			strconv.FormatInt(sh.Keys, 10), strconv.FormatInt(sh.Bytes, 10),
-			strconv.FormatUint(sh.Applied, 10), strconv.FormatInt(sh.Intents, 10),
+			strconv.FormatInt(sh.Intents, 10), strconv.FormatUint(sh.Applied, 10),
+			lags(sh.Replicas),
 		})
 	}
 	return printTable(out, []string{
-		"SHARD", "KEYSPACE", "FROM", "TO", "LEADER", "KEYS", "BYTES", "APPLIED", "INTENTS",
+		"SHARD", "KEYSPACE", "FROM", "TO", "LEADER", "KEYS", "BYTES", "INTENTS", "APPLIED", "LAG",
 	}, rows)
 }
 
-func shardName(sh client.ShardStatus) string {
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// leaderName is the member that leads, and whether it can.
+func leaderName(id uint64, members []client.MemberStatus) string {
+	if id == 0 {
+		return "-"
+	}
+	name := strconv.FormatUint(id, 10)
+	for i := range members {
+		if members[i].ID == id && members[i].Down != "" {
+			name += " (down)"
+		}
+	}
+	return name
+}
+
+// lags is how far each copy of a shard is behind, as in "1:0 2:3 3:?".
+func lags(replicas []client.ReplicaStatus) string {
+	var all []string
+	for _, r := range replicas {
+		one := strconv.FormatUint(r.Member, 10) + ":" + lag(r.Lag)
+		if r.Learner {
+			one += "+"
+		}
+		all = append(all, one)
+	}
+	return strings.Join(all, " ")
+}
+
+func lag(entries int64) string {
+	if entries == client.LagUnknown {
+		return "?"
+	}
+	return strconv.FormatInt(entries, 10)
+}
+
+func shardName(sh *client.ShardStatus) string {
 	if sh.Keyspace == "" {
 		return "(meta)"
 	}
@@ -80,44 +137,6 @@ func boundary(stored []byte, keyspace string) string {
 		return "-"
 	}
 	return quoteKey(string(stored[4:]))
-}
-
-type shardJSON struct {
-	ID       uint64 `json:"id"`
-	Keyspace string `json:"keyspace"`
-	Start    string `json:"start"`
-	End      string `json:"end"`
-	Leader   bool   `json:"leader"`
-	Keys     int64  `json:"keys"`
-	Bytes    int64  `json:"bytes"`
-	Applied  uint64 `json:"applied_index"`
-	Intents  int64  `json:"intents"`
-}
-
-func statusJSON(st client.Status) any {
-	shards := []shardJSON{}
-	for _, sh := range st.Shards {
-		shards = append(shards, shardJSON{
-			ID: sh.ID, Keyspace: sh.Keyspace, Start: fmt.Sprintf("%x", sh.StartKey),
-			End: fmt.Sprintf("%x", sh.EndKey), Leader: sh.Leader, Keys: sh.Keys,
-			Bytes: sh.Bytes, Applied: sh.Applied, Intents: sh.Intents,
-		})
-	}
-	return struct {
-		Version   string      `json:"version"`
-		ClusterID string      `json:"cluster_id"`
-		MemberID  uint64      `json:"member_id"`
-		UptimeMS  int64       `json:"uptime_ms"`
-		DataDir   string      `json:"data_dir"`
-		DiskFree  int64       `json:"disk_free_bytes"`
-		Keys      int64       `json:"keys"`
-		Bytes     int64       `json:"bytes"`
-		Intents   int64       `json:"intents"`
-		Shards    []shardJSON `json:"shards"`
-	}{
-		st.Version, st.ClusterID, st.MemberID, st.Uptime.Milliseconds(), st.DataDir,
-		st.DiskFree, st.Totals.Keys, st.Totals.Bytes, st.Totals.Intents, shards,
-	}
 }
 
 // megabytes of 1,000,000 bytes, or less where it is less.
