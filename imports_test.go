@@ -79,9 +79,10 @@ var (
 			},
 			never: []string{"jepsen/...", "bench/...", "cmd/..."},
 		},
+		{pkg: "internal/demo", imports: []string{"txn"}, never: server}, // it only starts programs
 		{pkg: "cmd/gateway", imports: []string{"internal/run"}},
 		{pkg: "cmd/shard", imports: []string{"internal/run"}},
-		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli")},
+		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli", "internal/demo")},
 		{pkg: "bench", imports: publicOnly},
 		{pkg: "jepsen", imports: publicOnly},
 		{pkg: "jepsen/sim", imports: []string{"..."}},
