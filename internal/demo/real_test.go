@@ -17,7 +17,7 @@ import (
 )
 
 // nodes is how many members the tests with the real program have.
-const nodes = 1
+const nodes = 3
 
 // startReal starts the program itself as somebody in a terminal would.
 func startReal(t *testing.T, exe string) (*session, *exec.Cmd) {

@@ -20,7 +20,9 @@ type backend struct {
 	session uint32 // to begin with; 0: none yet
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
-	ready   func() error
+	// transfer hands a leadership over; nil: there is nobody to take it.
+	transfer func(ctx context.Context, shard, to uint64) error
+	ready    func() error
 	// begin is told the coordinator, once there is one.
 	begin func(*coordinator.Coordinator)
 	// failed is closed when the gateway cannot go on; then failure says why.
@@ -83,6 +85,9 @@ func (g *Gateway) linked() (*backend, error) {
 	c := remote.Dial(g.Shards, remote.Options{Log: g.log})
 	l := newLease(leaseOptions{env: g.env, members: c, gateway: g.lis.Addr().String(), log: g.log})
 	return &backend{
+		transfer: func(ctx context.Context, shard, to uint64) error {
+			return c.Transfer(ctx, shardrpc.ShardID(shard), to)
+		},
 		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready,
 		begin:   l.begin,

@@ -103,7 +103,8 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	}
 	g.back.begin(c)
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
-		Status: g.back.status, Ready: g.back.ready, Version: release.Version, Log: g.log,
+		Status: g.back.status, Transfer: g.back.transfer, Ready: g.back.ready,
+		Version: release.Version, Log: g.log,
 		Hosts: g.Hosts, AccessPProf: g.PProf})
 	return err
 }
