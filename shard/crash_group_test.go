@@ -28,16 +28,9 @@ type crashGroup struct {
 	term, termAtCrash     atomic.Uint64
 }
 
-// began is what Bootstrap stands for: the outcome of the first entry.
-func (g *crashGroup) began() {
-	index, term, kind := uint64(firstIndex), uint64(firstTerm), raftpb.EntryNormal
-	g.history = []*raftpb.Entry{{Index: &index, Term: &term, Type: &kind}}
-	g.synced.Store(firstIndex)
-}
-
 func (g *crashGroup) open() (err error) {
 	g.r, err = New(Options{Member: 1, Route: g.route, State: g.w.state, Log: g.w.log,
-		Points: locks.NewTSCache(1 << 10), Newest: new(Newest),
+		Points: locks.NewTSCache(1 << 10), Newest: new(Newest), TruncateBytes: 1, KeepBytes: 1,
 		Env: &manualEnv{wall: 1_000_000, stopped: make(chan *parked)}})
 	return err
 }
@@ -105,6 +98,9 @@ func (g *crashGroup) propose() error {
 func (g *crashGroup) truncate() error {
 	s, ok, err := mvcc.GetShardState(g.w.state, uint64(g.route.Shard), true)
 	if err != nil || !ok {
+		return err
+	}
+	if err := g.w.append(); err != nil { // nothing is truncated while an append is on its way
 		return err
 	}
 	g.r.logBytes.Store(TruncateBytesMin)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -80,9 +81,11 @@ func runCrashes(seed uint64) (err error) {
 	w := &crashWorld{rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewCrashableMem(),
 		torn: rand.New(rand.NewPCG(seed, 2))}
 	for i, name := range []string{"a", "m"} {
-		w.groups = append(w.groups, &crashGroup{w: w, route: shardrpc.Route{
-			Shard: shardrpc.ShardID(i + 2), Epoch: 1,
-			Span: txn.Span{Start: key(name), End: key(name + "z")}}})
+		g := &crashGroup{w: w, route: shardrpc.Route{Shard: shardrpc.ShardID(i + 2), Epoch: 1,
+			Span: txn.Span{Start: key(name), End: key(name + "z")}}}
+		index, term := uint64(firstIndex), uint64(firstTerm)
+		g.history = []*raftpb.Entry{{Index: &index, Term: &term}} // what Bootstrap writes
+		w.groups = append(w.groups, g)
 	}
 	defer func() {
 		if cause := recover(); cause != nil { // raft's way to refuse what it is started on
@@ -120,7 +123,6 @@ func (w *crashWorld) found() error {
 		if err := Bootstrap(b, g.route, []uint64{1}); err != nil {
 			return err
 		}
-		g.began()
 	}
 	if err := b.Commit(true); err != nil {
 		return err

@@ -353,10 +353,10 @@ func (r *Replica) tick() {
 // durable truncates the log up to what the state engine has on disk (R14), and
 // not beyond what other replicas still need of it, within KeepBytes.
 func (r *Replica) durable(index uint64) {
-	size := r.logBytes.Load()
 	if mutant.On(mutant.R14) {
 		index = r.mu.state.AppliedIndex
 	}
+	size := r.logBytes.Load()
 	if r.cut != nil || r.ready != nil || size < r.o.TruncateBytes {
 		return
 	}
