@@ -107,6 +107,7 @@ func (r *Replica) applyConfChange(a *applying, e *raftpb.Entry) error {
 		return err
 	}
 	a.state.ConfState = conf
+	r.lease.void()
 	r.noteGroup()
 	return nil
 }

@@ -66,6 +66,14 @@ func (l *readLease) forbid() {
 	l.never, l.until = true, 0
 }
 
+// void ends the lease until the next round: the members have changed, and with
+// them whose promises count.
+func (l *readLease) void() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = 0
+}
+
 func (l *readLease) wake() {
 	l.mu.Lock()
 	f := l.changed
@@ -168,8 +176,8 @@ func (r *Replica) assert(id uint64, msg, instead any) {
 // use and a quarter of it is over.
 func (r *Replica) heartbeats() {
 	l := r.lead
-	if l == nil || l.round.id != 0 || r.mu.state.AppliedTerm != l.term {
-		return // raft would keep it, without a bound
+	if !r.mayBeginRound() {
+		return
 	}
 	now := r.o.Env.Now()
 	r.lease.mu.Lock()
@@ -184,6 +192,26 @@ func (r *Replica) heartbeats() {
 	if begin {
 		r.rn.ReadIndex(binary.BigEndian.AppendUint64(nil, l.round.id))
 	}
+}
+
+// mayBeginRound: before an entry of this term is applied raft would keep the
+// request, without a bound, and if it has just stepped down it would pass it on.
+func (r *Replica) mayBeginRound() bool {
+	l := r.lead
+	if r.failed || l == nil || l.round.id != 0 || r.mu.state.AppliedTerm != l.term {
+		return false
+	}
+	st := r.rn.BasicStatus()
+	return st.RaftState == raft.StateLeader && st.GetTerm() == l.term
+}
+
+func (r *Replica) wantsRound() bool {
+	if !r.mayBeginRound() {
+		return false
+	}
+	r.lease.mu.Lock()
+	defer r.lease.mu.Unlock()
+	return r.lease.wanted
 }
 
 // confirm takes in what rounds a quorum has answered. Ids are never used

@@ -214,7 +214,7 @@ func (r *Replica) Effects() Effects {
 		r.heartbeats()
 		r.drain()
 		r.askOracle()
-		more = r.lead != nil && len(r.lead.granted) > 0
+		more = r.lead != nil && len(r.lead.granted) > 0 || r.wantsRound()
 	}
 	e := r.eff
 	r.eff = Effects{}
