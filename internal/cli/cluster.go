@@ -68,8 +68,7 @@ func printMembers(w io.Writer, members []client.MemberStatus) error {
 	for i := range members {
 		m := &members[i]
 		row := []string{
-			strconv.FormatUint(m.ID, 10), orDash(m.Address), "down: " + oneLine(m.Down),
-			"-", "-", "-", "-",
+			strconv.FormatUint(m.ID, 10), orDash(m.Address), "down", "-", "-", "-", "-",
 		}
 		if m.Down == "" {
 			row = append(row[:2], "up", strconv.FormatInt(m.Leaderships, 10),
@@ -77,9 +76,15 @@ func printMembers(w io.Writer, members []client.MemberStatus) error {
 		}
 		rows = append(rows, row)
 	}
-	return printTable(w, []string{
+	err := printTable(w, []string{
 		"MEMBER", "ADDRESS", "STATE", "LEADS", "DISK USED", "DISK FREE", "MAX LAG",
 	}, rows)
+	for i := range members { // the reasons are too long for the table
+		if m := &members[i]; err == nil && m.Down != "" {
+			_, err = fmt.Fprintf(w, "member %d is down: %s\n", m.ID, oneLine(m.Down))
+		}
+	}
+	return err
 }
 
 func orDash(s string) string {
