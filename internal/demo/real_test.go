@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -95,6 +96,12 @@ func testRestart(t *testing.T, exe string) {
 	again := s.expect(`m1 is started, pid (\d+)\nm1 is ready`)
 	if got := s.cairn("get", "greeting"); !strings.HasPrefix(got, "r0 hello ") {
 		t.Errorf("got %q", got)
+	}
+	leads := regexp.MustCompile(`^member (\d) leads shard 2 \d+ms\n$`)
+	for range 2 {
+		if got := s.cairn("leader", "transfer", "2"); !leads.MatchString(got) {
+			t.Errorf("got %q", got)
+		}
 	}
 	s.order("status")
 	s.expect(`members +` + strconv.Itoa(nodes) + `\n`)

@@ -212,7 +212,7 @@ func (s *supervisor) supervise(ctx context.Context, signals <-chan os.Signal) er
 func (s *supervisor) notReady() error {
 	var waiting []string
 	for _, c := range s.children {
-		if c.gateway && !c.ready {
+		if !c.ready {
 			waiting = append(waiting, c.name+": "+s.lastWords(c))
 		}
 	}
@@ -244,7 +244,7 @@ func (s *supervisor) tellReady(c *child) {
 		return
 	}
 	for _, c := range s.children {
-		if c.gateway && !c.ready {
+		if c.process != nil && !c.ready {
 			return
 		}
 	}
