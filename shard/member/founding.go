@@ -2,8 +2,10 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +29,9 @@ const (
 	// foundingRetryEvery is the pause between two rounds of asking.
 	foundingRetryEvery = 100 * time.Millisecond
 	foundingTryMax     = time.Second
+	// foundingForget is how long a founder that has asked may be silent before
+	// another data directory may ask in its place.
+	foundingForget = (foundersMax + 1) * foundingTryMax
 )
 
 // founded is what founding came to, in the ident.
@@ -36,13 +41,19 @@ type founded struct {
 	Nonces   []uint64 `json:"nonces"`
 }
 
+// asked is who asked to be let in as one of the founders.
+type asked struct {
+	nonce uint64 // 0: nobody yet
+	at    time.Duration
+}
+
 // Founding is a member before it belongs to a cluster.
 type Founding struct {
 	o   Options
 	dir *datadir
 	mu  struct {
 		sync.Mutex
-		asked   []uint64 // nonces, by founder; 0: has not asked
+		asked   []asked // by founder
 		formed  *founded
 		cluster string
 	}
@@ -67,12 +78,30 @@ func Found(o Options) (*Founding, error) {
 		return nil, err
 	}
 	if dir.id.Cluster != "" {
-		return nil, dir.close()
+		return nil, errors.Join(founder(dir, &o), dir.close())
 	}
 	f := &Founding{o: o, dir: dir}
-	f.mu.asked = make([]uint64, len(o.Founders))
-	f.mu.asked[o.ID-1] = dir.id.Nonce
+	f.mu.asked = make([]asked, len(o.Founders))
+	f.mu.asked[o.ID-1].nonce = dir.id.Nonce
 	return f, nil
+}
+
+// founder refuses a directory that can have no place among these founders.
+func founder(dir *datadir, o *Options) error {
+	if dir.id.Joined != nil || dir.id.Founded != nil {
+		return nil // whoever takes the place of a founder may change how it starts
+	}
+	if len(o.Founders) == 1 {
+		return nil
+	}
+	return alone(dir)
+}
+
+func alone(dir *datadir) error {
+	e := txn.Errorf(txn.Invalid, "member_alone",
+		"the data directory %s is that of the only member of cluster %s", dir.path, dir.id.Cluster)
+	e.Next = "start it without --join, or choose an empty directory with --data"
+	return e
 }
 
 // Identity is what the others are told while there is no cluster.
@@ -107,7 +136,11 @@ func (f *Founding) found(
 	case req.ID == 0 || req.ID > uint64(len(f.o.Founders)) || req.ID == f.o.ID:
 		return nil, idTaken(req.ID)
 	}
-	f.mu.asked[req.ID-1] = req.Nonce
+	now, a := f.o.Env.Now(), &f.mu.asked[req.ID-1]
+	if a.nonce != 0 && a.nonce != req.Nonce && now-a.at < foundingForget {
+		return nil, idTaken(req.ID)
+	}
+	*a = asked{req.Nonce, now}
 	return &shardrpc.FoundResponse{}, nil
 }
 
@@ -139,64 +172,77 @@ func (f *Founding) Run(ctx context.Context) error {
 	links := make([]*link.Client, len(f.o.Founders))
 	for i, address := range f.o.Founders {
 		if uint64(i)+1 != f.o.ID {
-			links[i] = link.Dial("http://"+address, link.Options{Self: f.Identity()})
+			links[i] = link.Dial("http://"+address,
+				link.Options{Self: f.Identity(), Peer: uint64(i) + 1})
 			defer links[i].Close()
 		}
 	}
-	f.o.Log.Info("waiting for the other founders of the cluster", "founders", f.o.Founders)
+	var told string
 	for {
-		for _, l := range links {
+		var missing []string
+		for i, l := range links {
 			if l == nil {
 				continue
 			}
-			if done, err := f.ask(ctx, l); done || err != nil {
+			done, answered, err := f.ask(ctx, l)
+			if done || err != nil {
 				return err
+			}
+			if !answered {
+				missing = append(missing, f.o.Founders[i])
 			}
 		}
 		if done, err := f.form(); done || err != nil {
 			return err
 		}
+		if now := strings.Join(missing, ", "); now != told && ctx.Err() == nil {
+			told = now
+			f.o.Log.Info("waiting for the other founders of the cluster", "silent", missing)
+		}
 		if err := f.o.Env.Sleep(ctx, foundingRetryEvery); err != nil {
 			return &txn.Error{Kind: txn.Unavailable, Op: "member.Found", Reason: "founding",
-				Err: err, Next: "start the other members that --join names"}
+				Err:  fmt.Errorf("no answer from the founders %q: %w", missing, err),
+				Next: "start the other members that --join names"}
 		}
 	}
 }
 
 // ask asks one of the others. What keeps it from answering may pass.
-func (f *Founding) ask(ctx context.Context, l *link.Client) (done bool, err error) {
+func (f *Founding) ask(ctx context.Context, l *link.Client) (done, answered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, foundingTryMax)
 	defer cancel()
 	b, err := l.Call(ctx, uint8(shardrpc.MethodFound), shardrpc.Encode(&shardrpc.FoundRequest{
 		ID: f.o.ID, Nonce: f.dir.id.Nonce, Founders: f.o.Founders, Splits: f.o.Splits}))
 	if err != nil {
 		if txn.KindOf(err) == txn.Invalid {
-			return false, err
+			return false, true, err
 		}
-		return false, nil
+		return false, false, nil
 	}
 	resp, err := shardrpc.Decode[shardrpc.FoundResponse](b)
 	if err != nil || !resp.Formed {
-		return false, err
+		return false, true, err
 	}
-	return true, f.save(resp.ClusterID, &founded{Founders: f.o.Founders, Splits: resp.Splits,
+	return true, true, f.save(resp.ClusterID, &founded{Founders: f.o.Founders, Splits: resp.Splits,
 		Nonces: resp.Nonces})
 }
 
 // form is the first founder's: once all have asked, there is a cluster.
 func (f *Founding) form() (done bool, err error) {
+	w := &founded{Founders: f.o.Founders, Splits: f.o.Splits}
 	f.mu.Lock()
-	asked := slices.Clone(f.mu.asked)
+	for _, a := range f.mu.asked {
+		w.Nonces = append(w.Nonces, a.nonce)
+	}
 	f.mu.Unlock()
-	if f.o.ID != 1 || slices.Contains(asked, 0) {
+	if f.o.ID != 1 || slices.Contains(w.Nonces, 0) {
 		return false, nil
 	}
 	cluster, err := newClusterID(f.o.Dir)
 	if err != nil {
 		return false, err
 	}
-	return true, f.save(cluster,
-		&founded{Founders: f.o.Founders, Splits: f.o.Splits, Nonces: asked})
+	return true, f.save(cluster, w)
 }
 
 // save makes it durable before anybody hears of it.

@@ -18,11 +18,8 @@ const (
 
 // HandOver gives every leadership to another member, the oracle's last, so that
 // nobody has to miss this one first. It returns when none is left, or when
-// nobody takes them.
+// nobody takes them: at once if no other member is there.
 func (m *Member) HandOver(ctx context.Context) {
-	if len(m.meta.Members()) < 2 {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, handOverMax)
 	defer cancel()
 	data := m.ids()[1:]
@@ -48,7 +45,7 @@ func (m *Member) handOver(ctx context.Context, ids []shardrpc.ShardID) {
 		if again {
 			asked = m.o.Env.Now()
 		}
-		if !left || m.ended() || m.o.Env.Sleep(ctx, handOverLook) != nil {
+		if !left || m.ended() || !m.peers.any() || m.o.Env.Sleep(ctx, handOverLook) != nil {
 			return
 		}
 	}

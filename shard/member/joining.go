@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -33,8 +34,14 @@ func Join(ctx context.Context, o Options, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	if dir.id.Cluster == "" {
+	switch {
+	case dir.id.Cluster == "":
 		err = askToJoin(ctx, &o, dir, addresses)
+	case dir.id.Founded != nil:
+		err = txn.Errorf(txn.Invalid, "member_founded", "member %d is a founder of cluster %s, "+
+			"and takes nobody's place", dir.id.Member, dir.id.Cluster)
+	case dir.id.Joined == nil:
+		err = alone(dir)
 	}
 	return errors.Join(err, dir.close())
 }
@@ -62,10 +69,13 @@ func askToJoin(ctx context.Context, o *Options, dir *datadir, addresses []string
 				dir.id.Cluster = resp.ClusterID
 				dir.id.Joined = &joined{Routes: resp.Routes, Members: resp.Members}
 				return dir.save()
+			default:
+				last = fmt.Errorf("the meta group answers %v", resp.Answer)
 			}
 		}
 		if err := o.Env.Sleep(ctx, foundingRetryEvery); err != nil {
-			return &txn.Error{Kind: txn.Unavailable, Op: "member.Join", Reason: "joining", Err: last,
+			return &txn.Error{Kind: txn.Unavailable, Op: "member.Join", Reason: "joining",
+				Err:  fmt.Errorf("nobody let member %d in: %w; %w", o.ID, last, err),
 				Next: "name living members with --join"}
 		}
 	}

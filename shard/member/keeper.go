@@ -10,13 +10,11 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// keep passes time to the replicas, and once a second watches the disk and
-// truncates the logs.
+// keep passes time to the replicas. It waits for nothing else: late ticks are
+// late heartbeats.
 func (m *Member) keep() {
 	ticks := time.NewTicker(m.o.TickInterval)
 	defer ticks.Stop()
-	seconds := time.NewTicker(keeperInterval)
-	defer seconds.Stop()
 	for {
 		select {
 		case <-ticks.C:
@@ -24,8 +22,22 @@ func (m *Member) keep() {
 				h := m.shards[id]
 				h.worker.postTick(h)
 			}
-			meta := m.oracle.meta
-			meta.worker.post(meta, shard.ExtendOracle{})
+			m.oracle.meta.worker.postConfirm(m.oracle.meta) // the oracle may want more room
+		case <-m.stop:
+			return
+		case <-m.failed:
+			return
+		}
+	}
+}
+
+// tend watches the disk once a second, truncates the logs, and drops what
+// others have left behind.
+func (m *Member) tend() {
+	seconds := time.NewTicker(keeperInterval)
+	defer seconds.Stop()
+	for {
+		select {
 		case <-seconds.C:
 			m.watchDisk()
 			m.peers.refresh()
@@ -69,7 +81,7 @@ func (m *Member) watchDisk() {
 func (m *Member) truncateLogs() error {
 	for _, id := range m.ids() {
 		h := m.shards[id]
-		if h.LogBytes() < shard.TruncateBytesMin {
+		if h.LogBytes() < m.o.TruncateBytes {
 			continue
 		}
 		if h.LogBytes() > flushLogBytes {

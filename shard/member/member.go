@@ -54,7 +54,8 @@ type Member struct {
 // hosted is a replica with the worker that owns it.
 type hosted struct {
 	*shard.Replica
-	worker *worker
+	worker          *worker
+	ticking, waking atomic.Bool // a Tick, a Confirm is in the worker's inbox
 }
 
 func defaultWorkers() int { return min(max(runtime.GOMAXPROCS(0), 1), 64) }
@@ -170,9 +171,9 @@ func (m *Member) openReplicas() error {
 		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
 			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full,
 			Lease: m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
-			Wanted: m.wanted}
+			Wanted: m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
 		h := &hosted{worker: m.workers[i%len(m.workers)]}
-		o.Wake = func() { h.worker.post(h, shard.Confirm{}) }
+		o.Wake = func() { h.worker.postConfirm(h) }
 		if route.Shard == shardrpc.MetaShard {
 			o.Meta = m.meta
 		}
@@ -203,6 +204,7 @@ func (m *Member) start() {
 	}
 	m.tasks.Go(m.appender.run)
 	m.tasks.Go(m.keep)
+	m.tasks.Go(m.tend)
 	for _, id := range m.ids() {
 		h := m.shards[id]
 		h.worker.post(h, nil) // takes the effects of New
@@ -263,6 +265,9 @@ func (m *Member) Close() error {
 		m.engines.Lock() // waits for readers, whom the replicas have woken
 		defer m.engines.Unlock()
 		m.moving.sweep(true)
+		for _, w := range m.workers {
+			w.drain()
+		}
 		m.closeErr = errors.Join(m.Failure(), m.closeEngines())
 	})
 	return m.closeErr
@@ -297,6 +302,9 @@ func (m *Member) Ready() error {
 		switch s := m.shards[id].Status(); {
 		case s.LeaderID == 0:
 			return txn.Errorf(txn.Unavailable, "no_leader", "nobody leads shard %d yet", id)
+		case s.AppliedIndex == 0:
+			return txn.Errorf(txn.Unavailable, "no_snapshot",
+				"shard %d waits for its first snapshot", id)
 		case s.Leader && !s.Serving:
 			return txn.Errorf(txn.Unavailable, "starting", "shard %d does not serve yet", id)
 		}

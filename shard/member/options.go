@@ -11,17 +11,20 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
 // Limits of a member.
 const (
-	callsMax       = 1 << 16 // waiting for answers, a worker; more get Unavailable
+	callsMax       = 1 << 16  // waiting for answers, a worker; more get Unavailable
+	inboxBytesMax  = 64 << 20 // of raft messages that wait for a worker; more are lost
 	flushLogBytes  = 64 << 20
 	freeBytesMin   = 512 << 20
 	freeFraction   = 20 // 1/20 of the disk
 	keeperInterval = time.Second
 	splitsMax      = 1024
+	tickMin        = time.Millisecond
 	// sessionRetryEvery is how long OpenSession sleeps while meta starts.
 	sessionRetryEvery = 5 * time.Millisecond
 )
@@ -50,6 +53,8 @@ type Options struct {
 	// run at the same rate within 2 %.
 	QuorumReads bool
 	Workers     int // 1 to 64; default as many as there are processors
+	// TruncateBytes and KeepBytes are those of shard.Options, for tests.
+	TruncateBytes, KeepBytes int64
 	// DiskSpace measures the file system of a directory, in bytes. Tests fake it.
 	DiskSpace func(dir string) (free, total uint64, err error)
 	Log       *slog.Logger // discard
@@ -64,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TickInterval == 0 {
 		o.TickInterval = 40 * time.Millisecond
+	}
+	if o.TruncateBytes == 0 {
+		o.TruncateBytes = shard.TruncateBytesMin
 	}
 	if o.Workers == 0 {
 		o.Workers = defaultWorkers()
@@ -90,6 +98,9 @@ func (o Options) validate() error {
 	}
 	if o.Workers < 1 || o.Workers > 64 {
 		errs = append(errs, fmt.Errorf("Workers %d is not between 1 and 64", o.Workers))
+	}
+	if o.TickInterval < tickMin {
+		errs = append(errs, fmt.Errorf("TickInterval %v is less than %v", o.TickInterval, tickMin))
 	}
 	if len(o.Splits) > splitsMax {
 		errs = append(errs, fmt.Errorf("%d splits, the limit is %d", len(o.Splits), splitsMax))

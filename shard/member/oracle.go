@@ -12,8 +12,10 @@ import (
 const (
 	// oracleTryMax is how long one request to the oracle may take.
 	oracleTryMax = 200 * time.Millisecond
-	// oracleRetryEvery is the pause between two.
+	// oracleRetryEvery is the pause between two, at first; while nobody answers it
+	// doubles up to oracleRetryMax.
 	oracleRetryEvery = 2 * time.Millisecond
+	oracleRetryMax   = 32 * time.Millisecond
 )
 
 // oracle is the way to the oracle of the meta group, wherever its leader is.
@@ -34,13 +36,13 @@ func (o *oracle) ask(h *hosted, n int) {
 		return
 	}
 	o.m.tasks.Go(func() {
-		for {
+		for pause := oracleRetryEvery; ; pause = min(2*pause, oracleRetryMax) {
 			first, err := o.once(n)
 			if err == nil {
 				h.worker.post(h, shard.Timestamps{First: first, N: n})
 				return
 			}
-			if o.m.o.Env.Sleep(o.m.running, oracleRetryEvery) != nil {
+			if o.m.o.Env.Sleep(o.m.running, pause) != nil {
 				return
 			}
 		}

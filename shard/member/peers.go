@@ -75,6 +75,18 @@ func (p *peers) refresh() {
 	}
 }
 
+// any reports whether a link to another member is up.
+func (p *peers) any() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, at := range p.mu.known { // order: any will do
+		if _, up := at.small.Peer(); up {
+			return true
+		}
+	}
+	return false
+}
+
 func (at *peer) close() {
 	at.small.Close()
 	at.bulk.Close()
@@ -150,7 +162,7 @@ func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
 	for _, e := range batch {
 		h, ok := m.shards[e.Shard]
 		if ok && e.Msg.GetTo() == m.ID() && e.Msg.GetFrom() == from.ID {
-			h.worker.postMessage(h, e.Msg)
+			h.worker.postMessage(h, e)
 		}
 	}
 }

@@ -2,8 +2,11 @@ package member
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -21,6 +24,9 @@ const (
 	// are refused and come again.
 	snapshotsOutMax = 2
 	snapshotsInMax  = 4
+	// snapshotAgain is the pause before raft hears of one that failed, and may
+	// ask for the next: each costs a pass over the state on both sides.
+	snapshotAgain = 500 * time.Millisecond
 )
 
 // snapshots sends and receives the states of replicas.
@@ -30,27 +36,25 @@ type snapshots struct {
 	mu   struct {
 		sync.Mutex
 		last uint64 // stream
-		in   map[snapshotKey]*snapshotIn
+		in   map[shardrpc.ShardID]*snapshotIn
 	}
 }
 
-type snapshotKey struct {
-	from, stream uint64
-}
-
-// snapshotIn is one that arrives, part by part.
+// snapshotIn is one that arrives, part by part. The next one for the same shard
+// takes its place: whoever sends that has given this one up, or has started
+// anew since, or leads now in the place of who sent this.
 type snapshotIn struct {
-	shard  shardrpc.ShardID
-	header []byte
-	stage  mvcc.Stage
-	next   uint64 // part
-	busy   bool   // a part is being taken in
-	at     time.Duration
+	from, stream uint64
+	header       []byte
+	stage        mvcc.Stage
+	next         uint64 // part
+	busy         bool   // a part is being taken in
+	at           time.Duration
 }
 
 func newSnapshots(m *Member) *snapshots {
 	s := &snapshots{m: m, room: make(chan struct{}, snapshotsOutMax)}
-	s.mu.in = make(map[snapshotKey]*snapshotIn)
+	s.mu.in = make(map[shardrpc.ShardID]*snapshotIn)
 	return s
 }
 
@@ -62,6 +66,7 @@ func (s *snapshots) send(h *hosted, e shard.SendSnapshot) {
 		if err != nil && !s.m.ended() {
 			s.m.o.Log.Warn("a snapshot was not sent", "shard", h.Route().Shard, "to", e.To,
 				"error", err)
+			_ = s.m.o.Env.Sleep(s.m.running, snapshotAgain)
 		}
 		h.worker.post(h, shard.SnapshotSent{To: e.To, OK: err == nil})
 	})
@@ -118,8 +123,7 @@ func (s *snapshots) receive(
 	if s.m.ended() {
 		return nil, s.m.unavailable()
 	}
-	key := snapshotKey{req.From, req.Stream}
-	in, err := s.take(h, key, req)
+	in, err := s.take(h, req)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,9 @@ func (s *snapshots) receive(
 		err = in.stage.Add(req.Data)
 	}
 	if err != nil || req.Last {
-		s.forget(key)
+		s.mu.Lock()
+		delete(s.mu.in, req.Shard)
+		s.mu.Unlock()
 	}
 	if err != nil {
 		in.stage.Discard()
@@ -143,40 +149,43 @@ func (s *snapshots) receive(
 }
 
 // take finds the snapshot that a part belongs to, which the first one begins.
-func (s *snapshots) take(
-	h *hosted, key snapshotKey, req *shardrpc.SnapshotRequest,
-) (*snapshotIn, error) {
+func (s *snapshots) take(h *hosted, req *shardrpc.SnapshotRequest) (*snapshotIn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := s.mu.in[key]
+	in := s.mu.in[req.Shard]
+	if in != nil && !in.busy && req.Part == 0 {
+		in.stage.Discard()
+		delete(s.mu.in, req.Shard)
+		in = nil
+	}
 	switch {
 	case in == nil && req.Part == 0 && len(s.mu.in) < snapshotsInMax:
 		stage, err := s.m.state.Stage(h.Bounds())
 		if err != nil {
 			return nil, err
 		}
-		in = &snapshotIn{shard: req.Shard, header: req.Header, stage: stage}
-		s.mu.in[key] = in
-	case in == nil && req.Part == 0:
+		in = &snapshotIn{from: req.From, stream: req.Stream, header: req.Header, stage: stage}
+		s.mu.in[req.Shard] = in
+	case req.Part == 0:
 		return nil, txn.Errorf(txn.Exhausted, "snapshots",
-			"%d snapshots are arriving, the limit is %d", len(s.mu.in), snapshotsInMax)
-	case in == nil || in.busy || in.next != req.Part || in.shard != req.Shard:
+			"%d snapshots are arriving, the limit is %d and one of a shard",
+			len(s.mu.in), snapshotsInMax)
+	case in == nil || in.from != req.From || in.stream != req.Stream || in.busy ||
+		in.next != req.Part:
 		return nil, invalid("part %d of snapshot %d is out of order", req.Part, req.Stream)
 	}
 	in.busy = true
 	return in, nil
 }
 
-func (s *snapshots) forget(key snapshotKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.mu.in, key)
-}
-
 // deliver hands a whole snapshot to its replica.
 func (s *snapshots) deliver(h *hosted, in *snapshotIn) error {
 	msg, err := raftwire.DecodeMessage(in.header)
-	if err != nil || msg.GetTo() != s.m.ID() {
+	if err == nil && (msg.GetType() != raftpb.MsgSnap || msg.GetTo() != s.m.ID() ||
+		msg.GetFrom() != in.from) {
+		err = errors.New("it is not of this snapshot")
+	}
+	if err != nil {
 		in.stage.Discard()
 		return invalid("the head of a snapshot: %v", err)
 	}
@@ -188,10 +197,10 @@ func (s *snapshots) deliver(h *hosted, in *snapshotIn) error {
 func (s *snapshots) sweep(all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, in := range s.mu.in { // order: each on its own
+	for id, in := range s.mu.in { // order: each on its own
 		if all || !in.busy && s.m.o.Env.Now()-in.at > 2*snapshotPartMax {
 			in.stage.Discard()
-			delete(s.mu.in, key)
+			delete(s.mu.in, id)
 		}
 	}
 }

@@ -4,9 +4,8 @@ import (
 	"slices"
 	"sync"
 
-	"go.etcd.io/raft/v3/raftpb"
-
 	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/raftwire"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -21,6 +20,7 @@ type worker struct {
 	mu struct {
 		sync.Mutex
 		inbox []item
+		bytes int // of raft messages in inbox
 		calls map[uint64]chan any
 		next  uint64 // id of the next call
 	}
@@ -39,8 +39,8 @@ func newWorker(m *Member) *worker {
 }
 
 // post queues an event. What is posted is bounded by who posts: a call waits
-// for its answer, an append is one a replica, ticks and raft's messages are
-// dropped behind others.
+// for its answer, an append is one a replica, ticks and wakes are one until the
+// worker comes to it, and raft's messages are dropped behind too much else.
 func (w *worker) post(to *hosted, ev shard.Event) {
 	w.mu.Lock()
 	w.mu.inbox = append(w.mu.inbox, item{to, ev})
@@ -48,24 +48,46 @@ func (w *worker) post(to *hosted, ev shard.Event) {
 	w.wake()
 }
 
-// postTick queues a tick unless the worker has not come to the last one.
+// postTick queues a tick unless the worker has not come to the last one: after
+// a stall raft must not believe that all that time was silence.
 func (w *worker) postTick(to *hosted) {
-	if !w.busy() {
+	if to.ticking.CompareAndSwap(false, true) {
 		w.post(to, shard.Tick{})
 	}
 }
 
-// postMessage queues a raft message, or loses it.
-func (w *worker) postMessage(to *hosted, m *raftpb.Message) {
-	if !w.busy() {
-		w.post(to, shard.Message{Msg: m})
+// postConfirm makes the replica look again, however many ask for that.
+func (w *worker) postConfirm(to *hosted) {
+	if to.waking.CompareAndSwap(false, true) {
+		w.post(to, shard.Confirm{})
 	}
 }
 
-func (w *worker) busy() bool {
+// postMessage queues a raft message, or loses it.
+func (w *worker) postMessage(to *hosted, m raftwire.Envelope) {
+	size := m.SizeMax()
+	w.mu.Lock()
+	lose := len(w.mu.inbox) > callsMax/2 || w.mu.bytes+size > inboxBytesMax || w.m.ended()
+	if !lose {
+		w.mu.bytes += size
+		w.mu.inbox = append(w.mu.inbox, item{to, shard.Message{Msg: m.Msg}})
+	}
+	w.mu.Unlock()
+	if !lose {
+		w.wake()
+	}
+}
+
+// drain discards the stages that came too late, once run has ended.
+func (w *worker) drain() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.mu.inbox) > callsMax/2
+	for _, i := range w.mu.inbox {
+		if s, ok := i.ev.(shard.Snapshot); ok {
+			s.Stage.Discard()
+		}
+	}
+	w.mu.inbox = nil
 }
 
 func (w *worker) wake() {
@@ -106,7 +128,7 @@ func (w *worker) run() {
 			return
 		}
 		w.mu.Lock()
-		batch, w.mu.inbox = w.mu.inbox, batch[:0]
+		batch, w.mu.inbox, w.mu.bytes = w.mu.inbox, batch[:0], 0
 		w.mu.Unlock()
 		for i := range batch {
 			w.step(batch[i].to, batch[i].ev)
@@ -117,6 +139,13 @@ func (w *worker) run() {
 }
 
 func (w *worker) step(to *hosted, ev shard.Event) {
+	switch ev.(type) {
+	case nil:
+	case shard.Tick:
+		to.ticking.Store(false)
+	case shard.Confirm:
+		to.waking.Store(false)
+	}
 	if ev != nil {
 		to.Step(ev)
 	}
