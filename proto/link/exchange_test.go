@@ -81,7 +81,7 @@ func FuzzFrame(f *testing.F) {
 		{kind: kindPost, method: 3, payload: []byte("z")},
 	}}
 	f.Add(calls.append(nil, calls.messages[0].deadline))
-	f.Add((&greeting{version: Version, Identity: Identity{"c", 1}}).append(nil))
+	f.Add((&greeting{version: Version, Identity: Identity{ClusterID: "c", ID: 1}}).append(nil))
 	f.Add((&outFrame{messages: []*message{{kind: kindPost, method: 3}}}).append(nil, time.Time{}))
 	f.Add([]byte{0, byte(kindPost), 1, 5, 'x'}) // more than there is
 	f.Fuzz(func(_ *testing.T, b []byte) {

@@ -10,6 +10,7 @@ import (
 type Identity struct {
 	ClusterID string // empty: not known yet, and then any will do
 	ID        uint64 // of the member; 0: not a member
+	Address   string // where other members reach it; empty: not a member, or nobody does
 }
 
 const magic = "cairn link\n"
@@ -24,7 +25,9 @@ type greeting struct {
 func (g *greeting) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(append(dst, magic...), g.version)
 	dst = binary.AppendUvarint(dst, uint64(len(g.ClusterID)))
-	return binary.AppendUvarint(append(dst, g.ClusterID...), g.ID)
+	dst = binary.AppendUvarint(append(dst, g.ClusterID...), g.ID)
+	dst = binary.AppendUvarint(dst, uint64(len(g.Address)))
+	return append(dst, g.Address...)
 }
 
 // read stops after a version that is not ours.
@@ -37,18 +40,30 @@ func (g *greeting) read(f *inFrame) (err error) {
 	if g.version, err = f.uvarint(); err != nil || g.version != Version {
 		return err
 	}
-	n, err := f.uvarint()
-	if err != nil {
+	if g.ClusterID, err = f.name("a cluster"); err != nil {
 		return err
 	}
-	if n > min(clusterBytesMax, uint64(len(f.b))) {
-		return violation("a greeting names a cluster by %d bytes", n)
+	if g.ID, err = f.uvarint(); err != nil {
+		return err
 	}
-	g.ClusterID, f.b = string(f.b[:n]), f.b[n:]
-	if g.ID, err = f.uvarint(); err == nil && len(f.b) > 0 {
+	if g.Address, err = f.name("an address"); err == nil && len(f.b) > 0 {
 		err = violation("a greeting has %d bytes left over", len(f.b))
 	}
 	return err
+}
+
+// name reads a short text.
+func (f *inFrame) name(what string) (string, error) {
+	n, err := f.uvarint()
+	if err != nil {
+		return "", err
+	}
+	if n > min(nameBytesMax, uint64(len(f.b))) {
+		return "", violation("a greeting names %s by %d bytes", what, n)
+	}
+	name := string(f.b[:n])
+	f.b = f.b[n:]
+	return name, nil
 }
 
 // check compares the other side's greeting with who we are and whom we want (0: anyone).

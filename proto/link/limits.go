@@ -4,7 +4,7 @@ import "time"
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 3
+const Version = 4
 
 // Path is where a Server is mounted.
 const Path = "/cairn.internal.v1.LinkService/Exchange"
@@ -31,8 +31,8 @@ const (
 	PostsMax     = 16 << 10
 
 	callBytesMin = 4 << 10
-	// clusterBytesMax bounds the cluster's id in a greeting.
-	clusterBytesMax = 256
+	// nameBytesMax bounds the cluster's id and the address in a greeting.
+	nameBytesMax = 256
 	// messageBytesMax is what a message takes in a frame besides its payload.
 	messageBytesMax = 1 + 10 + 1 + 10 + 4
 	// frameReadMax is the largest frame that a correct peer sends.

@@ -255,7 +255,7 @@ func TestMismatch(t *testing.T) {
 		default:
 		}
 	}
-	_, url := serveAt(t, echo, ServerOptions{Self: Identity{"blue", 2}, Refused: tell})
+	_, url := serveAt(t, echo, ServerOptions{Self: Identity{ClusterID: "blue", ID: 2}, Refused: tell})
 	check := func(c *Client, want string) {
 		t.Helper()
 		_, err := c.Call(t.Context(), 1, nil)

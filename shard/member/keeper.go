@@ -41,6 +41,7 @@ func (m *Member) tend() {
 		case <-seconds.C:
 			m.watchDisk()
 			m.peers.refresh()
+			m.lookReplaced()
 			m.moving.sweep(false)
 			if err := m.truncateLogs(); err != nil {
 				m.fail(err)

@@ -34,6 +34,7 @@ type Member struct {
 	moving   *snapshots
 	newest   shard.Newest
 	full     atomic.Pointer[txn.Error]
+	looking  atomic.Bool // lookReplaced is asking
 	owner    atomic.Pointer[func(txn.ID) bool]
 
 	// engines is held for reading by whoever uses the engines on a goroutine

@@ -20,6 +20,7 @@ type peers struct {
 		sync.Mutex
 		closed bool
 		known  map[uint64]*peer
+		met    map[uint64]string // addresses of who our list of members does not have yet
 	}
 }
 
@@ -31,6 +32,7 @@ type peer struct {
 func newPeers(m *Member) *peers {
 	p := &peers{m: m}
 	p.mu.known = make(map[uint64]*peer)
+	p.mu.met = make(map[uint64]string)
 	return p
 }
 
@@ -41,27 +43,59 @@ func (p *peers) to(id uint64) (*peer, bool) {
 	if at, ok := p.mu.known[id]; ok {
 		return at, true
 	}
-	for _, m := range p.m.meta.Members() {
-		if m.ID == id && id != p.m.ID() && !p.mu.closed && m.Address != "" {
-			at := &peer{address: m.Address, small: p.m.dial(m), bulk: p.m.dial(m)}
-			p.mu.known[id] = at
-			return at, true
-		}
+	address := p.list()[id]
+	if address == "" {
+		address = p.mu.met[id]
 	}
-	return nil, false
+	if address == "" || id == p.m.ID() || p.mu.closed {
+		return nil, false
+	}
+	at := &peer{address: address, small: p.m.dial(id, address), bulk: p.m.dial(id, address)}
+	p.mu.known[id] = at
+	return at, true
 }
 
-func (m *Member) dial(to shardrpc.Member) *link.Client {
-	return link.Dial("http://"+to.Address, link.Options{Self: m.Identity(), Peer: to.ID})
-}
-
-// refresh closes the links to who does not belong to the cluster any more.
-func (p *peers) refresh() {
+// list is the list of members as this one has applied it.
+func (p *peers) list() map[uint64]string {
 	now := make(map[uint64]string)
 	for _, m := range p.m.meta.Members() {
 		now[m.ID] = m.Address
 	}
+	return now
+}
+
+// meet remembers where a member is that wrote to us, if it was let in after all
+// that our list names: to apply the entry that names it we may need its vote
+// and it ours.
+func (p *peers) meet(from link.Identity) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.known[from.ID] != nil || p.mu.met[from.ID] == from.Address {
+		return
+	}
+	for id := range p.list() { // order: all
+		if id >= from.ID {
+			return // it belongs to the cluster no more
+		}
+	}
+	p.mu.met[from.ID] = from.Address
+}
+
+func (m *Member) dial(id uint64, address string) *link.Client {
+	return link.Dial("http://"+address, link.Options{Self: m.Identity(), Peer: id})
+}
+
+// refresh closes the links to who does not belong to the cluster any more.
+func (p *peers) refresh() {
+	now := p.list()
+	p.mu.Lock()
+	for id, address := range p.mu.met { // order: each on its own
+		if now[id] != "" {
+			delete(p.mu.met, id)
+		} else {
+			now[id] = address
+		}
+	}
 	var gone []*peer
 	for id, at := range p.mu.known { // order: each on its own
 		if now[id] != at.address {
@@ -153,6 +187,7 @@ func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
 	if shardrpc.Method(method) != shardrpc.MethodRaft || from.ClusterID != m.ClusterID() {
 		return
 	}
+	m.peers.meet(from)
 	batch, err := raftwire.Decode(payload)
 	if err != nil {
 		m.o.Log.Warn("another member sends what is no raft message",
@@ -169,5 +204,5 @@ func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
 
 // Identity says which member this is, of which cluster.
 func (m *Member) Identity() link.Identity {
-	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID()}
+	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID(), Address: m.address()}
 }
