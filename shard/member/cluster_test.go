@@ -45,8 +45,9 @@ type process struct {
 	o       Options
 	disk    *vfs.MemFS
 	address string
-	joinAt  []string                // with o.Replace
-	wrap    func(*vfs.MemFS) vfs.FS // the disk, if set
+	joinAt  []string                    // with o.Replace
+	wrap    func(*vfs.MemFS) vfs.FS     // the disk, if set
+	left    map[shardrpc.ShardID]uint64 // see leave
 	// serve, if set, stands between the link and the member.
 	serve func(ctx context.Context, method uint8, b []byte, next link.Serve) ([]byte, error)
 
