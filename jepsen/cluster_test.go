@@ -2,228 +2,186 @@ package jepsen
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cairnkv/cairn/client"
 )
 
-const (
-	orphanTarget = 3 * time.Second // from a gateway's death to the end of its transactions
-	orphanMax    = 5 * time.Second
-	each         = 100 // what an account begins with
-)
-
-// cluster is one member and two gateways, all real processes.
+// cluster is some members and two gateways, all real processes.
 type cluster struct {
-	p        programs
-	data     string
-	member   *process
-	gateways [2]*process
+	p         programs
+	dir       string
+	addresses []string   // of the founders, member 1's first
+	members   []*process // member 1 first; the newest process of each
+	gateways  [2]*process
+	dbs       []*client.DB // one a gateway
 }
 
-func newCluster(t *testing.T) *cluster {
-	c := &cluster{p: build(t), data: filepath.Join(t.TempDir(), "data")}
-	c.member = launch(t, c.p.shard, freeAddress(t), "--data", c.data)
+// newCluster returns when everything is ready.
+func newCluster(t *testing.T, members int) *cluster {
+	t.Helper()
+	c := &cluster{p: build(t), dir: t.TempDir(), members: make([]*process, members)}
+	for range members {
+		c.addresses = append(c.addresses, freeAddress(t))
+	}
+	for id := range members {
+		c.start(t, id+1)
+	}
+	for _, m := range c.members {
+		m.await(t)
+	}
 	for i := range c.gateways {
-		c.gateways[i] = launch(t, c.p.gateway, freeAddress(t), "--shards", c.member.address)
+		c.gateways[i] = c.gateway(t, freeAddress(t))
+		db, err := client.New(client.Options{Endpoint: c.gateways[i].endpoint})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		c.dbs = append(c.dbs, db)
 	}
 	return c
 }
 
-func (c *cluster) dial(t *testing.T, i int) *client.DB {
+// start starts a founder, for the first time or again, and does not wait.
+func (c *cluster) start(t *testing.T, id int) {
 	t.Helper()
-	db, err := client.New(client.Options{Endpoint: c.gateways[i].endpoint})
-	if err != nil {
-		t.Fatal(err)
+	args := []string{"--data", c.data(id), "--cache", "32"}
+	if len(c.addresses) > 1 {
+		args = append(args, "--id", strconv.Itoa(id), "--join", strings.Join(c.addresses, ","))
 	}
-	t.Cleanup(db.Close)
-	return db
+	c.members[id-1] = spawn(t, c.p.shard, c.addresses[id-1], args...)
 }
 
-// kills is how often a test kills: quick, or CAIRN_CLUSTER_KILLS times.
-func kills(t *testing.T, quick int) int {
-	s := os.Getenv("CAIRN_CLUSTER_KILLS")
-	if s == "" {
-		return quick
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+func (c *cluster) data(id int) string { return filepath.Join(c.dir, fmt.Sprint("d", id)) }
+
+func (c *cluster) gateway(t *testing.T, address string) *process {
+	t.Helper()
+	return launch(t, c.p.gateway, address, "--shards", strings.Join(c.addresses, ","))
 }
 
-func pause(d time.Duration) { <-time.After(d) }
-
-// accounts lie on three shards.
-func accounts() []string {
-	var names []string
-	for i := range 10 {
-		for _, shard := range "amz" {
-			names = append(names, fmt.Sprintf("%c%d", shard, i))
-		}
-	}
-	return names
+// status is what one of the gateways says.
+func (c *cluster) status(t *testing.T) client.Status {
+	t.Helper()
+	var s client.Status
+	eventually(t, "a gateway tells the status", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var err error
+		s, err = c.dbs[0].Status(ctx)
+		return err == nil
+	})
+	return s
 }
 
-// transfer moves one unit between two accounts.
-func transfer(ctx context.Context, db *client.DB, names []string) error {
-	from := rand.IntN(len(names))
-	to := (from + 1 + rand.IntN(len(names)-1)) % len(names)
-	return db.Update(ctx, func(tx *client.Txn) error {
-		for i, change := range map[int]int64{from: -1, to: 1} {
-			e, err := tx.Get(ctx, names[i])
-			if err != nil {
-				return err
-			}
-			v := client.IntValue(e.Value.Int() + change)
-			if _, err := tx.Set(ctx, names[i], v, client.SetOptions{}); err != nil {
-				return err
+// leader is the member that leads a shard.
+func (c *cluster) leader(t *testing.T, shard uint64) (id int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("shard %d has a leader", shard), func() bool {
+		for _, s := range c.status(t).Shards {
+			for _, r := range s.Replicas {
+				if s.ID == shard && s.Leader && r.Leader && r.Member == s.LeaderID {
+					id = int(r.Member)
+					return true
+				}
 			}
 		}
-		return nil
+		return false
+	})
+	return id
+}
+
+// awaitCaughtUp returns when a member has applied all that the leaders of all shards had applied
+// at the time of the call. Under load there is always something newer.
+func (c *cluster) awaitCaughtUp(t *testing.T, id int) {
+	t.Helper()
+	goal := make(map[uint64]uint64)
+	eventually(t, "every shard has a leader", func() bool {
+		shards := c.status(t).Shards
+		for _, s := range shards {
+			goal[s.ID] = s.Applied
+		}
+		return !slices.ContainsFunc(shards, func(s client.ShardStatus) bool { return !s.Leader })
+	})
+	eventually(t, fmt.Sprintf("member %d has caught up", id), func() bool {
+		behind := len(goal)
+		for _, s := range c.status(t).Shards {
+			for _, r := range s.Replicas {
+				if int(r.Member) == id && r.Lag != client.LagUnknown && r.Applied >= goal[s.ID] {
+					behind--
+				}
+			}
+		}
+		return behind == 0
 	})
 }
 
-// TestKillGateway kills a gateway in the middle of transactions over several shards: three times,
-// or CAIRN_CLUSTER_KILLS times. The other one finds out what became of them.
-func TestKillGateway(t *testing.T) {
-	c, names := newCluster(t), accounts()
-	other := c.dial(t, 1)
-	for _, name := range names {
-		if _, err := other.Set(t.Context(), name, client.IntValue(each), client.SetOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	worst := time.Duration(0)
-	for i := range kills(t, 3) {
-		ended := c.transfersUntilKilled(t, names)
-		died := time.Now()
-		readAll(t, other, names)
-		took, done := time.Since(died), ended()
-		worst = max(worst, took)
-		entries, err := other.BatchGet(t.Context(), names, client.BatchGetOptions{})
-		sum := int64(0)
-		for _, e := range entries {
-			sum += e.Value.Int()
-		}
-		if err != nil || sum != int64(each*len(names)) {
-			t.Fatalf("kill %d: the sum is %d, %v", i, sum, err)
-		}
-		t.Logf("kill %d after %d transfers: every key was read %v later", i, done, took.Round(time.Millisecond))
-		c.gateways[0] = launch(t, c.p.gateway, c.gateways[0].address, "--shards", c.member.address)
-	}
-	t.Logf("worst %v, the target is %v", worst.Round(time.Millisecond), orphanTarget)
-}
-
-// transfersUntilKilled returns when gateway 0 has died. ended waits for its clients, and tells how
-// many transfers there were.
-func (c *cluster) transfersUntilKilled(t *testing.T, names []string) (ended func() int64) {
-	ctx, cancel := context.WithCancel(t.Context())
-	db := c.dial(t, 0)
-	var done atomic.Int64
-	var workers sync.WaitGroup
-	for range 16 {
-		workers.Go(func() {
-			for ctx.Err() == nil {
-				if transfer(ctx, db, names) == nil {
-					done.Add(1)
+// awaitLag0 returns when every copy of every shard has applied the whole log. There must not be a
+// load any more.
+func (c *cluster) awaitLag0(t *testing.T) {
+	t.Helper()
+	eventually(t, "no member lags", func() bool {
+		s := c.status(t)
+		for _, shard := range s.Shards {
+			for _, r := range shard.Replicas {
+				if r.Lag != 0 || r.Applied != shard.Applied {
+					return false
 				}
 			}
-		})
-	}
-	pause(300*time.Millisecond + rand.N(300*time.Millisecond))
-	c.gateways[0].kill()
-	cancel()
-	return func() int64 {
-		workers.Wait()
-		return done.Load()
-	}
+		}
+		return !slices.ContainsFunc(s.Members, func(m client.MemberStatus) bool { return m.Down != "" })
+	})
 }
 
-// readAll reads every key by itself, side by side.
-func readAll(t *testing.T, db *client.DB, names []string) {
-	ctx, cancel := context.WithTimeout(t.Context(), orphanMax)
-	defer cancel()
-	ended := make(chan error, len(names))
-	for _, name := range names {
-		go func() {
-			_, err := db.Get(ctx, name)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
-			ended <- err
-		}()
+// long says whether this is the long tier, and how many rounds it has: CAIRN_CLUSTER_ROUNDS.
+func long(t *testing.T) (rounds int, ok bool) {
+	t.Helper()
+	s := os.Getenv("CAIRN_CLUSTER_ROUNDS")
+	if s == "" {
+		return 0, false
 	}
-	var errs []error
-	for range names {
-		errs = append(errs, <-ended)
+	rounds, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		t.Errorf("not readable %v after a gateway's death: %v", orphanMax, err)
-	}
+	return rounds, true
 }
 
-// TestKillMember kills the member under load, twice, or CAIRN_CLUSTER_KILLS times. Gateways find
-// it again, and everything acknowledged is there.
-func TestKillMember(t *testing.T) {
-	c := newCluster(t)
-	dbs := []*client.DB{c.dial(t, 0), c.dial(t, 1)}
-	const writers = 8
-	var acknowledged [writers]atomic.Int64 // writer w has written keys 1 to this
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var running sync.WaitGroup
-	for w := range writers {
-		running.Go(func() {
-			for n := int64(1); ctx.Err() == nil; {
-				_, err := dbs[w%2].Set(ctx, written(w, n), client.IntValue(n), client.SetOptions{})
-				if err == nil {
-					acknowledged[w].Store(n)
-					n++
-				}
-			}
-		})
+// rounds is quick in the quick tier, and in the long one so many for each of its rounds.
+func rounds(t *testing.T, quick, each int) int {
+	if n, ok := long(t); ok {
+		return n * each
 	}
-	total := func() (sum int64) {
-		for w := range acknowledged {
-			sum += acknowledged[w].Load()
-		}
-		return sum
-	}
-	for i := range kills(t, 2) {
-		pause(300*time.Millisecond + rand.N(500*time.Millisecond))
-		c.member.kill()
-		before, began := total(), time.Now()
-		c.member = launch(t, c.p.shard, c.member.address, "--data", c.data)
-		for total() < before+100 {
-			if time.Since(began) > time.Minute {
-				t.Fatal("no writes after the member's return")
-			}
-			pause(5 * time.Millisecond)
-		}
-		t.Logf("kill %d after %d writes: ready in %v, 100 writes more after %v", i, before,
-			c.member.ready.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-	}
-	cancel()
-	running.Wait()
-	for w := range writers {
-		for n := int64(1); n <= acknowledged[w].Load(); n++ {
-			e, err := dbs[(w+1)%2].Get(t.Context(), written(w, n))
-			if err != nil || e.Value.Int() != n {
-				t.Errorf("%s was acknowledged and is %+v, %v", written(w, n), e, err)
-			}
-		}
-	}
+	return quick
 }
 
-func written(writer int, n int64) string { return fmt.Sprintf("%c/%d/%d", "amz"[n%3], writer, n) }
+// within is the bound of what should take so long: itself in the long tier. The quick one runs
+// beside anything else, and asserts ten times as wide.
+func within(t *testing.T, target time.Duration) time.Duration {
+	if _, ok := long(t); ok {
+		return target
+	}
+	return 10 * target
+}
+
+// figures are what was measured, round by round.
+type figures []time.Duration
+
+// at is the smallest figure that so many of a hundred do not exceed.
+func (f figures) at(percent int) time.Duration {
+	sorted := slices.Sorted(slices.Values(f))
+	return sorted[(len(sorted)*percent+99)/100-1]
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("p50 %v, p95 %v, p99 %v, max %v of %d",
+		ms(f.at(50)), ms(f.at(95)), ms(f.at(99)), ms(f.at(100)), len(f))
+}
+
+func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
