@@ -12,6 +12,8 @@ const (
 	checkTimeout = time.Second
 	// checkEvery is the pause after a check that failed.
 	checkEvery = 50 * time.Millisecond
+	// membersEvery is how old the list of the members becomes.
+	membersEvery = time.Second
 )
 
 // check sees to it that p is asked until it answers, so that calls need not be
@@ -72,14 +74,16 @@ func (c *Client) sleep(d time.Duration) bool {
 	}
 }
 
-// introduce asks who the members are until one has answered.
-func (c *Client) introduce() {
-	for {
+// watchMembers asks who the members are: at once until one has answered, then
+// every now and then. A client that nobody sends elsewhere would never hear of a
+// member that took another's place.
+func (c *Client) watchMembers() {
+	for pause := time.Duration(0); c.sleep(pause); {
 		ctx, cancel := context.WithTimeout(c.ctx, checkTimeout)
 		_, err := c.Members(ctx)
 		cancel()
-		if err == nil || !c.sleep(checkEvery) {
-			return
+		if pause = checkEvery; err == nil {
+			pause = membersEvery
 		}
 	}
 }

@@ -47,7 +47,7 @@ func Dial(addresses []string, o Options) *Client {
 		}
 	}
 	c.leaders = newLeaders(seeds)
-	c.running.Go(c.introduce)
+	c.running.Go(c.watchMembers)
 	return c
 }
 

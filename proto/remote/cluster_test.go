@@ -264,6 +264,22 @@ func TestNewMember(t *testing.T) {
 	}
 }
 
+// TestNewFollower: one takes the place of another, and leads nothing, so that no
+// answer names it. It is found all the same.
+func TestNewFollower(t *testing.T) {
+	f := newFakes(t, 3)
+	c := f.dial(t, 1, 2, 3)
+	f.knows(t, c)
+	address := f.start(t, 4, "127.0.0.1:0")
+	f.change(func() {
+		f.listed = []shardrpc.Member{f.listed[0], f.listed[1], {ID: 4, Address: address}}
+	})
+	eventually(t, "the status is that of 1, 2 and 4", func() bool {
+		members, err := c.Status(t.Context())
+		return err == nil && len(members) == 3 && members[2].MemberID == 4 && members[2].Down == ""
+	})
+}
+
 // TestSeedsRemain: every member that was listed is gone; the seed, which the
 // cluster lists no more, or not by that address, says who is there now.
 func TestSeedsRemain(t *testing.T) {
