@@ -52,8 +52,9 @@ func newShardPages(s *Shard) (http.Handler, error) {
 
 // memberMetrics reads a member's status whenever it is asked.
 type memberMetrics struct {
-	member                                       *member.Member
-	serving, keys, bytes, intents, applied, free *prometheus.Desc
+	member                                              *member.Member
+	serving, keys, bytes, intents, applied, first, free *prometheus.Desc
+	sent, received                                      *prometheus.Desc
 }
 
 func newMemberMetrics(m *member.Member) *memberMetrics {
@@ -67,14 +68,19 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 		bytes:   perShard("bytes", "Bytes of live keys and their values."),
 		intents: perShard("intents", "Intents of undecided or unresolved transactions."),
 		applied: perShard("applied_index", "Index of the last raft entry applied."),
+		first:   perShard("first_index", "Index of the oldest raft entry that is kept."),
 		free:    prometheus.NewDesc("cairn_disk_free_bytes", "Room on the data disk.", nil, nil),
+		sent: prometheus.NewDesc("cairn_raft_snapshots_sent_total",
+			"Snapshots that other members took whole.", nil, nil),
+		received: prometheus.NewDesc("cairn_raft_snapshots_received_total",
+			"Snapshots that were installed.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		m.serving, m.keys, m.bytes, m.intents, m.applied, m.free,
+		m.serving, m.keys, m.bytes, m.intents, m.applied, m.first, m.free, m.sent, m.received,
 	} {
 		to <- d
 	}
@@ -90,6 +96,12 @@ func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	counter := func(d *prometheus.Desc, v uint64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+	}
+	sent, received := m.member.Snapshots()
+	counter(m.sent, sent)
+	counter(m.received, received)
 	for i := range members {
 		gauge(m.free, float64(members[i].DiskFree))
 		for _, s := range members[i].Shards {
@@ -103,6 +115,7 @@ func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
 			gauge(m.bytes, float64(s.Bytes), id)
 			gauge(m.intents, float64(s.Intents), id)
 			gauge(m.applied, float64(s.AppliedIndex), id)
+			gauge(m.first, float64(s.FirstIndex), id)
 		}
 	}
 }

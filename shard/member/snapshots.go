@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -31,9 +32,10 @@ const (
 
 // snapshots sends and receives the states of replicas.
 type snapshots struct {
-	m    *Member
-	room chan struct{} // of snapshotsOutMax places
-	mu   struct {
+	m              *Member
+	sent, received atomic.Uint64 // wholly
+	room           chan struct{} // of snapshotsOutMax places
+	mu             struct {
 		sync.Mutex
 		last uint64 // stream
 		in   map[shardrpc.ShardID]*snapshotIn
@@ -67,6 +69,9 @@ func (s *snapshots) send(h *hosted, e shard.SendSnapshot) {
 			s.m.o.Log.Warn("a snapshot was not sent", "shard", h.Route().Shard, "to", e.To,
 				"error", err)
 			_ = s.m.o.Env.Sleep(s.m.running, snapshotAgain)
+		}
+		if err == nil {
+			s.sent.Add(1)
 		}
 		h.worker.post(h, shard.SnapshotSent{To: e.To, OK: err == nil})
 	})
@@ -212,6 +217,13 @@ func (m *Member) install(h *hosted, stage mvcc.Stage) {
 			m.fail(err)
 			return
 		}
+		m.moving.received.Add(1)
 		h.worker.post(h, shard.Installed{})
 	})
+}
+
+// Snapshots is how many states of replicas went to other members, and how many
+// came from them and were installed, since the start.
+func (m *Member) Snapshots() (sent, received uint64) {
+	return m.moving.sent.Load(), m.moving.received.Load()
 }
