@@ -9,6 +9,7 @@ RACE := ./txn/... ./locks/... ./mvcc/... ./coordinator/... ./shard/...
 SEEDS ?= 2000
 KILLS ?= 10
 CRASHES ?= 5000
+ROUNDS ?= 10
 
 .PHONY: help
 help: ## Say what can be made
@@ -69,3 +70,7 @@ long-crash: ## CRASHES=5000 crashes of replicas on engines that write to a disk
 .PHONY: long-kill
 long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each
 	CAIRN_KILLS=$(KILLS) CAIRN_CLUSTER_KILLS=$(KILLS) go test ./jepsen/ -run TestKill -count=1 -timeout=30m -v
+
+.PHONY: long-cluster
+long-cluster: ## ROUNDS=10 rounds of faults of three members under load, and ten kills of a leader in each
+	CAIRN_CLUSTER_ROUNDS=$(ROUNDS) go test ./jepsen/ -run TestCluster -count=1 -timeout=30m -v

@@ -1,4 +1,5 @@
 // Package jepsen tests Cairn from outside: real processes, real faults, the
-// public client. So far it kills the gateway in the middle of an import; the
-// simulator of whole clusters is in jepsen/sim.
+// public client. It kills gateways in the middle of imports and of transactions,
+// and members of clusters in every way that docs/testing.md lists; the simulator
+// of whole clusters is in jepsen/sim.
 package jepsen

@@ -192,7 +192,9 @@ func (l *load) hammer(readers int) (stop func() int64) {
 	var done atomic.Int64
 	var running sync.WaitGroup
 	for i := range readers {
-		running.Go(func() {
+		running.Add(1)
+		l.running.Go(func() { // stopped with the load at the latest
+			defer running.Done()
 			for ctx.Err() == nil {
 				err := l.read(ctx, l.dbs[i%2], l.counters[rand.IntN(len(l.counters))])
 				if err == nil {
@@ -250,11 +252,14 @@ func (l *load) faults() []error {
 	return l.errs
 }
 
-func (l *load) String() string {
-	writes := int64(0)
+func (l *load) writes() (n int64) {
 	for _, c := range l.counters {
-		writes += c.acked.Load()
+		n += c.acked.Load()
 	}
+	return n
+}
+
+func (l *load) String() string {
 	unknown := 0
 	faults := l.faults()
 	for _, err := range faults {
@@ -263,7 +268,7 @@ func (l *load) String() string {
 		}
 	}
 	return fmt.Sprintf("%d writes and %d transfers so far, %d errors, %d of them of unknown outcome",
-		writes, l.moved.Load(), len(faults), unknown)
+		l.writes(), l.moved.Load(), len(faults), unknown)
 }
 
 // firstCommit returns when a shard has acknowledged a write that began after the call. Every 20 ms

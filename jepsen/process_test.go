@@ -86,7 +86,7 @@ func spawn(t *testing.T, program, address string, args ...string) *process {
 	}
 	defer func() { _ = log.Close() }() // the child has its own
 	cmd := exec.Command(program, append([]string{"--listen", address}, args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, attributes()
 	p := &process{cmd: cmd, address: address, endpoint: "http://" + address, log: log.Name(),
 		began: time.Now(), exited: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
