@@ -36,6 +36,7 @@ var (
 		{pkg: "txn", imports: nil},
 		{pkg: "internal/env/...", imports: nil},
 		{pkg: "internal/release", imports: nil},
+		{pkg: "internal/loopback", imports: nil},
 		{pkg: "internal/mutant", imports: nil},
 		{pkg: "proto/...", imports: []string{"proto/...", "txn"}},
 		{pkg: "locks", imports: []string{"txn", "proto/...", "internal/mutant"}, never: storageBut("locks/...")},
@@ -79,7 +80,7 @@ var (
 			},
 			never: []string{"jepsen/...", "bench/...", "cmd/..."},
 		},
-		{pkg: "internal/demo", imports: []string{"txn"}, never: server}, // it only starts programs
+		{pkg: "internal/demo", imports: []string{"txn", "internal/loopback"}, never: server}, // it only starts programs
 		{pkg: "cmd/gateway", imports: []string{"internal/run"}},
 		{pkg: "cmd/shard", imports: []string{"internal/run"}},
 		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli", "internal/demo")},

@@ -2,13 +2,14 @@ package cairn_test
 
 import (
 	"bufio"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cairnkv/cairn/internal/loopback"
 )
 
 // example is a command of README's tour with the output that it promises.
@@ -69,14 +70,11 @@ func examples(readme string) []example {
 
 func startGateway(t *testing.T, program string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := loopback.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address = free[0]
 	cmd := exec.Command(program, "--listen", address, "--data", filepath.Join(t.TempDir(), "data"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

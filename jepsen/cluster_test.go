@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/internal/loopback"
 )
 
 // cluster is some members and two gateways, all real processes.
@@ -27,10 +28,12 @@ type cluster struct {
 // newCluster returns when everything is ready.
 func newCluster(t *testing.T, members int) *cluster {
 	t.Helper()
-	c := &cluster{p: build(t), dir: t.TempDir(), members: make([]*process, members)}
-	for range members {
-		c.addresses = append(c.addresses, freeAddress(t))
+	free, err := loopback.Free(members + 2)
+	if err != nil {
+		t.Fatal(err)
 	}
+	c := &cluster{p: build(t), dir: t.TempDir(), members: make([]*process, members),
+		addresses: free[:members]}
 	for id := range members {
 		c.start(t, id+1)
 	}
@@ -38,7 +41,7 @@ func newCluster(t *testing.T, members int) *cluster {
 		m.await(t)
 	}
 	for i := range c.gateways {
-		c.gateways[i] = c.gateway(t, freeAddress(t))
+		c.gateways[i] = c.gateway(t, free[members+i])
 		db, err := client.New(client.Options{Endpoint: c.gateways[i].endpoint})
 		if err != nil {
 			t.Fatal(err)

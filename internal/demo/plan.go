@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cairnkv/cairn/internal/loopback"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -86,7 +87,7 @@ func (o *Options) places(dir string) (members, gateways []string, err error) {
 		members = addresses(o.BasePort+memberPorts, o.Nodes)
 		gateways = addresses(o.BasePort, o.Gateways)
 	} else {
-		free, err := freeAddresses(o.Nodes + o.Gateways)
+		free, err := loopback.Free(o.Nodes + o.Gateways)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -104,19 +105,6 @@ func addresses(port, n int) []string {
 		all = append(all, net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i)))
 	}
 	return all
-}
-
-// freeAddresses are different ones that nobody listens on.
-func freeAddresses(n int) (all []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }() // at the end, so that none is given twice
-		all = append(all, l.Addr().String())
-	}
-	return all, nil
 }
 
 // keep writes down where the members are, or returns where they are since the

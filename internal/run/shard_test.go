@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/internal/loopback"
 )
 
 // patience is how long a test waits for what must happen.
@@ -29,12 +30,11 @@ func startShard(t testing.TB, listen, data string) *program {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := loopback.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return free[0]
 }
 
 // eventually tries until ok, every few milliseconds.

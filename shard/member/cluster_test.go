@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/loopback"
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/remote"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -99,12 +101,14 @@ func newCluster(t testing.TB, n int) *cluster {
 
 // add makes a process with an address and an empty disk.
 func (c *cluster) add() *process {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := loopback.Free(len(c.all) + 1)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_ = l.Close()
-	p := &process{t: c.t, env: env.NewReal(), disk: vfs.NewCrashableMem(), address: l.Addr().String()}
+	free = slices.DeleteFunc(free, func(address string) bool { // one that is down is not free
+		return slices.ContainsFunc(c.all, func(p *process) bool { return p.address == address })
+	})
+	p := &process{t: c.t, env: env.NewReal(), disk: vfs.NewCrashableMem(), address: free[0]}
 	p.o = Options{Dir: "data", Release: "v1.test", Env: p.env, CacheBytes: 1 << 20, Workers: 2,
 		DiskSpace: plenty, TickInterval: 20 * time.Millisecond, Splits: [][]byte{[]byte("m")},
 		Log: testLog(c.t)}
