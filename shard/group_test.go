@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type group struct {
 	wanted  []uint64
 	keep    int64          // Options.KeepBytes
 	sentTo  map[uint64]int // snapshots
+	joint   int            // passes between two sets of voters
 }
 
 type groupMember struct {
@@ -126,6 +128,12 @@ func (m *groupMember) pass() bool {
 	e := m.r.Effects()
 	if e.Failed != nil {
 		m.g.tb.Fatalf("member %d: %v", m.id, e.Failed)
+	}
+	for _, id := range m.r.log.conf.VotersOutgoing { // they still count
+		m.g.joint++
+		if voters := m.r.Status().Voters; !slices.Contains(voters, id) {
+			m.g.tb.Errorf("member %d shows the voters %v without %d", m.id, voters, id)
+		}
 	}
 	for _, msg := range e.Messages {
 		m.deliver(msg.GetTo(), Message{msg})

@@ -72,7 +72,10 @@ func (r *Replica) noteGroup() {
 	defer r.mu.Unlock()
 	r.mu.term = r.seenTerm
 	conf := r.log.conf
-	r.mu.voters, r.mu.learners = conf.Voters, conf.Learners
+	// Until a change of voters is over those who leave count as well.
+	voters := slices.Concat(conf.Voters, conf.VotersOutgoing)
+	slices.Sort(voters)
+	r.mu.voters, r.mu.learners = slices.Compact(voters), conf.Learners
 	r.lease.mu.Lock()
 	defer r.lease.mu.Unlock()
 	r.lease.alone = len(conf.VotersOutgoing) == 0 && slices.Equal(conf.Voters, []uint64{r.o.Member})

@@ -93,6 +93,9 @@ func TestGroupReplacesMember(t *testing.T) {
 	}
 	g.tick(60)
 	g.same()
+	if g.joint == 0 {
+		t.Error("the change of voters had no two sets")
+	}
 	lead = g.leader(1)
 	if got := lead.r.Status().Voters; !slices.Equal(got, g.wanted) {
 		t.Errorf("the voters are %v, want %v", got, g.wanted)
