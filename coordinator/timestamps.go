@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/txn"
 )
 
 // baseAgeMax is how old a held timestamp may be to serve as base_ts: a shard
 // refuses those of 5 s (L3), and the request may wait on its way.
 const baseAgeMax = time.Second
+
+// t4More is how many callers a planted bug serves by a request on its way.
+const t4More = 8
 
 // oracle shares requests for timestamps among callers. One request is in
 // flight; whoever comes meanwhile waits for the next one, since a timestamp
@@ -20,6 +24,7 @@ type oracle struct {
 	mu       sync.Mutex
 	inFlight bool
 	filling  *batch // to be sent when the one in flight is back
+	sent     *batch // the one in flight; only of interest to a planted bug
 
 	// newest was issued after the moment newestAt.
 	newest   txn.Timestamp
@@ -31,6 +36,7 @@ type oracle struct {
 type batch struct {
 	env.Future
 	n     int
+	more  int // with a planted bug: how many more were asked for
 	first txn.Timestamp
 	err   error
 }
@@ -61,7 +67,15 @@ func (c *Coordinator) join(ctx context.Context, until time.Duration) (txn.Timest
 	if o.filling == nil {
 		o.filling = new(batch)
 	}
-	b, place := o.filling, o.filling.n
+	b := o.filling
+	if mutant.On(mutant.T4) && o.sent != nil && o.sent.more > 0 {
+		b = o.sent
+		b.more--
+		if o.filling.n == 0 {
+			o.filling = nil
+		}
+	}
+	place := b.n
 	b.n++
 	send := !o.inFlight
 	if send {
@@ -77,17 +91,24 @@ func (c *Coordinator) join(ctx context.Context, until time.Duration) (txn.Timest
 }
 
 func (c *Coordinator) sendBatch(ctx context.Context, b *batch, until time.Duration) {
-	asked := c.env.Now()
+	asked, n := c.env.Now(), b.n
+	if mutant.On(mutant.T4) {
+		c.oracle.mu.Lock()
+		b.more = t4More
+		c.oracle.sent, n = b, n+b.more
+		c.oracle.mu.Unlock()
+	}
 	b.first, b.err = send(ctx, c, until, func(ctx context.Context) (txn.Timestamp, error) {
-		return c.shards.Timestamp(ctx, b.n)
+		return c.shards.Timestamp(ctx, n)
 	})
 	if b.err == nil {
-		c.raise(b.first+txn.Timestamp(b.n-1), asked)
+		c.raise(b.first+txn.Timestamp(n-1), asked)
 	}
 	b.Resolve()
 
 	o := &c.oracle
 	o.mu.Lock()
+	o.sent = nil
 	next := o.filling
 	o.filling, o.inFlight = nil, next != nil
 	o.mu.Unlock()

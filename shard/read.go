@@ -140,9 +140,7 @@ type view struct {
 // is on its way, then takes the snapshot. It returns the undecided
 // transactions that it waited for in vain.
 func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocker, error) {
-	if mutant.On(mutant.V3) {
-		defer v.bump(floor)
-	} else {
+	if !mutant.On(mutant.V3) {
 		v.bump(floor)
 	}
 	if err := v.r.o.Env.Point("shard.read.bumped"); err != nil {
@@ -151,6 +149,10 @@ func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocke
 	start := v.r.o.Env.Now()
 	for {
 		blocked, wait, err := v.take()
+		if mutant.On(mutant.V3) && err == nil && wait == nil {
+			err = v.r.o.Env.Point("shard.read.taken")
+			v.bump(floor)
+		}
 		if err != nil || wait == nil {
 			return nil, err
 		}

@@ -93,15 +93,26 @@ func (l *readLease) valid(term uint64, mono time.Duration, wall int64) bool {
 }
 
 func (l *readLease) covers(term uint64, mono time.Duration, wall int64) bool {
+	ok := l.runs(term, mono, wall)
+	l.used = l.used || ok && !l.alone
+	return ok
+}
+
+func (l *readLease) runs(term uint64, mono time.Duration, wall int64) bool {
 	if l.term == term && l.alone {
 		return true
 	}
 	drift := time.Duration(wall-l.wall)*time.Microsecond - (mono - l.mono)
-	if l.term != term || l.never || mono >= l.until || drift.Abs() >= leaseMargin {
-		return false
-	}
-	l.used = true
-	return true
+	return l.term == term && !l.never && mono < l.until && drift.Abs() < leaseMargin
+}
+
+// Leased reports whether this replica may say now how things are without
+// asking a quorum. Of all replicas of a shard at most one may at a time (I8).
+func (r *Replica) Leased() bool {
+	l, term := &r.lease, r.serving.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return term != noTerm && l.runs(term, r.o.Env.Now(), r.o.Env.Wall())
 }
 
 // check is valid, or the answer of round want (0: none yet). With neither it

@@ -34,6 +34,8 @@ const (
 	R9 Name = "R9"
 	// T1 issues timestamps without a look at the lease.
 	T1 Name = "T1"
+	// T4 serves who asks for a timestamp by a request that is on its way already.
+	T4 Name = "T4"
 	// VoteGate votes whenever raft would.
 	VoteGate Name = "vote-gate"
 	// R13 starts on a log that is behind the applied state as it is.

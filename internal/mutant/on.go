@@ -2,7 +2,15 @@
 
 package mutant
 
-import "os"
+import (
+	"os"
+	"slices"
+	"strings"
+)
 
-// On reports whether CAIRN_MUTANT names the bug.
-func On(n Name) bool { return os.Getenv("CAIRN_MUTANT") == string(n) }
+// On reports whether CAIRN_MUTANT, names with commas between, has the bug.
+func On(n Name) bool {
+	planted := os.Getenv("CAIRN_MUTANT")
+	return planted == string(n) ||
+		strings.Contains(planted, ",") && slices.Contains(strings.Split(planted, ","), string(n))
+}
