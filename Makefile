@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 BUF := $(CURDIR)/tools/node_modules/.bin/buf
 RACE := ./txn/... ./locks/... ./mvcc/... ./coordinator/... ./shard/...
-SEEDS ?= 2000
+SEEDS ?= 20000
 KILLS ?= 10
 CRASHES ?= 5000
 ROUNDS ?= 10
@@ -56,8 +56,11 @@ bench: ## All benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: long-sim
-long-sim: ## The simulator over SEEDS=2000 seeds
-	CAIRN_SIM_SEEDS=$(SEEDS) go test ./jepsen/sim/ -run TestLong -count=1 -timeout=30m -v
+long-sim: ## The simulator over SEEDS=20000 seeds, in two processes
+	@half=$$(($(SEEDS) / 2)); \
+	run() { CAIRN_SIM_SEED=$$1 CAIRN_SIM_SEEDS=$$half GOGC=400 \
+	go test ./jepsen/sim/ -run TestLong -count=1 -timeout=60m -v; }; \
+	run 1 & first=$$!; status=0; run $$((half + 1)) || status=$$?; wait $$first && exit $$status
 
 .PHONY: long-mutants
 long-mutants: ## Plant every known bug and say after how many seeds a test finds it

@@ -8,18 +8,40 @@
 // crashes and what of the un-synced commits is left. The same seed is the same
 // run, event by event; its trace hash says so.
 //
-// What runs is the product: coordinator.Coordinator, shard.Replica, package
-// mvcc over its map engine. What is simulated is around it: env.Env with tasks
-// as coroutines (process.go, task.go), the driver of the replicas with its
-// disk (member.go, node.go), the network (network.go), clients (client.go).
+// What runs is the product: coordinator.Coordinator, shard.Replica with raft
+// beneath it, package mvcc over its map engine, and the codecs of the wire, by
+// which all goes that crosses from one process to another. What is simulated is
+// around it: env.Env with tasks as coroutines (process.go, task.go), the driver
+// of the replicas with its disk (member.go, raft.go, snapshot.go, node.go), the
+// network (network.go), the way to whoever leads (routing.go), clients
+// (client.go).
+//
+// One seed in three has shards with one replica. The others have three or five
+// members, each with a replica of every shard, and two gateways. Their faults
+// are those of faults.go: besides crashes and a bad network, partitions of seven
+// kinds, pauses of leaders, suspended machines, clocks that run fast or slow,
+// leaderships handed over, lost disks and the members that come in their
+// place, logs so short that snapshots travel (nemesis_group.go, replace.go).
+// Two are mean: copies of requests that were refused come again when they
+// could do harm (echo), and members are restarted just before a request for
+// their vote arrives (forget).
+//
+// Some things are looked at whenever they happen (watch.go, issues.go): at most
+// one leader a term, the same entry at the same index everywhere, an applied
+// index that never falls, a lease only while nobody else leads (I8),
+// timestamps that are issued once and in the order of real time, whoever leads
+// the oracle (I1, T1), commit timestamps of one transaction each (I2), one
+// intent a key (I3), versions that never change (I4), records that stay
+// decided (I5).
 //
 // At the end of a run the faults stop, everything is restarted and read, and
 // the checker (check.go) replays the committed transactions in the order of
 // their timestamps on a plain model. That must reproduce every answer that any
 // client got and every version that is left, and keep real-time order; a
 // transaction that failed left nothing; one whose client was not told is there
-// whole or not at all. Another restart, from the log alone, must come to the
-// same state.
+// whole or not at all. All replicas of a shard must apply the same log to its
+// end, have the voters that they should have, and hold the same bytes. Another
+// restart, from the log alone, must come to the same state.
 //
 // # How to read a failing seed
 //

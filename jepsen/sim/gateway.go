@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/coordinator"
-	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -74,108 +73,71 @@ func (g *gateway) lost() {
 // where the shard is at home in the same process, else over the network.
 type shards struct{ p *process }
 
-// answered is a Future with the answer that resolves it.
-type answered struct {
-	env.Future
-	value any
-}
-
-// send makes one call to the home of a shard and waits for the answer. No
-// answer is an error, as it is for a real transport.
-func (s *shards) send(ctx context.Context, c call) (any, error) {
-	if !s.p.alive {
-		return nil, env.ErrStopped
-	}
-	a := new(answered)
-	c.from, c.timeout = s.p, s.p.w.plan.callTimeout
-	c.done = func(answer any) {
-		a.value = answer
-		a.Resolve()
-	}
-	s.p.w.call(c)
-	if err := s.p.Wait(ctx, &a.Future, 0); err != nil {
-		return nil, err
-	}
-	if a.value == nil {
-		return nil, env.ErrTimeout
-	}
-	return a.value, nil
-}
-
-// ask sends a request to the replica of a shard.
+// ask sends a request to the leader of a shard.
 func ask[T any](ctx context.Context, s *shards, id shardrpc.ShardID, msg any) (T, error) {
-	home := s.p.w.homes[id]
-	v, err := s.send(ctx, call{name: "request", to: home,
-		serve: func(at *process, answer func(any)) {
-			at.member.request(id, copyFor(at, s.p, msg), answer)
-		}})
+	v, err := s.p.reach(ctx, id, requestCall, s.p.w.plan.callTimeout,
+		func(m *member, answer func(any)) { m.request(id, s.arrived(m, msg), answer) })
 	got, _ := v.(T)
 	return got, err
 }
 
-// copyFor is msg as it arrives at another process.
-func copyFor[T any](at, from *process, msg T) T {
-	if at == from {
+// arrived is msg as m gets it.
+func (s *shards) arrived(m *member, msg any) any {
+	if m.p == s.p {
 		return msg
 	}
-	return clone(msg)
+	return carried(msg)
 }
 
 func (s *shards) Timestamp(ctx context.Context, n int) (txn.Timestamp, error) {
-	v, err := s.send(ctx, call{name: "timestamp", to: s.p.w.metaNode(),
-		serve: func(at *process, answer func(any)) {
-			at.member.alloc(n, oracleTriesMax, func(ts txn.Timestamp) { answer(ts) })
-		}})
-	first, _ := v.(txn.Timestamp)
-	return first, err
+	return s.p.timestamps(ctx, n, s.p.w.plan.callTimeout)
 }
 
 func (s *shards) Routes(ctx context.Context) ([]shardrpc.Route, error) {
-	v, err := s.send(ctx, call{name: "routes", to: s.p.w.metaNode(),
-		serve: func(at *process, answer func(any)) { answer(at.w.routes) }})
-	routes, _ := v.([]shardrpc.Route)
-	return routes, err
+	v, err := s.p.send(ctx, call{name: "routes", to: pick(s.p.w.chance, s.p.w.meta().nodes),
+		timeout: s.p.w.plan.callTimeout,
+		serve: func(at *process, answer func(any)) {
+			answer(&shardrpc.RoutesResponse{Routes: at.w.routes})
+		}})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*shardrpc.RoutesResponse).Routes, nil
 }
 
 func (s *shards) Read(ctx context.Context, m *shardrpc.ReadRequest) (
 	*shardrpc.ReadResponse, error,
 ) {
-	home := s.p.w.homes[m.Shard]
-	if home.proc == s.p {
-		return s.p.member.read(ctx, m)
-	}
-	v, err := s.send(ctx, call{name: "read", to: home,
-		serve: func(at *process, answer func(any)) {
-			m := clone(m)
-			at.start("read", nil, func() {
-				if resp, err := at.member.read(context.Background(), m); err == nil {
-					answer(resp)
-				}
-			})
-		}})
-	resp, _ := v.(*shardrpc.ReadResponse)
-	return resp, err
+	return look(ctx, s, m.Shard, m, (*member).read)
 }
 
 func (s *shards) Validate(ctx context.Context, m *shardrpc.ValidateRequest) (
 	*shardrpc.Reply, error,
 ) {
 	s.p.w.saw("validate")
-	home := s.p.w.homes[m.Shard]
-	if home.proc == s.p {
-		return s.p.member.validate(ctx, m)
+	return look(ctx, s, m.Shard, m, (*member).validate)
+}
+
+// look is ask for what runs on a task of its own, or on the caller's if the
+// only replica is in the same process.
+func look[Q, A any](
+	ctx context.Context, s *shards, id shardrpc.ShardID, req Q,
+	do func(*member, context.Context, Q) (A, error),
+) (A, error) {
+	if g := s.p.w.group(id); len(g.nodes) == 1 && g.nodes[0].proc == s.p {
+		return do(s.p.member, ctx, req)
 	}
-	v, err := s.send(ctx, call{name: "validate", to: home,
-		serve: func(at *process, answer func(any)) {
-			m := clone(m)
-			at.start("validate", nil, func() {
-				if resp, err := at.member.validate(context.Background(), m); err == nil {
+	v, err := s.p.reach(ctx, id, "look", s.p.w.plan.callTimeout,
+		func(m *member, answer func(any)) {
+			req := carried(req).(Q)
+			m.p.start("look", nil, func() {
+				if resp, err := do(m, context.Background(), req); err == nil {
 					answer(resp)
 				}
 			})
-		}})
-	resp, _ := v.(*shardrpc.Reply)
-	return resp, err
+		})
+	got, _ := v.(A)
+	return got, err
 }
 
 func (s *shards) Commit(ctx context.Context, m *shardrpc.CommitRequest) (

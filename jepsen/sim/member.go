@@ -19,12 +19,14 @@ const tickInterval = 40 * time.Millisecond
 // with goroutines.
 type member struct {
 	p        *process
+	state    *watched
 	replicas []*replica // by shard
 	full     atomic.Pointer[txn.Error]
 	meta     *replica // nil: another member has it
-	state    *meta.State
+	cluster  *meta.State
 	appends  []waitingAppend
 	writing  bool // a group of appends is on its way to the disk
+	arrivals map[shardrpc.ShardID]*arrival
 }
 
 type waitingAppend struct {
@@ -35,29 +37,41 @@ type waitingAppend struct {
 // replica is a shard.Replica with what its driver remembers.
 type replica struct {
 	m        *member
+	g        *group
 	r        *shard.Replica
 	requests map[uint64]func(any)
 	lastID   uint64
-	asks     uint64 // numbers the requests to the oracle
-	draining bool   // its effects will be taken soon
+	draining bool // its effects will be taken soon
+	waking   bool // it will be told to look for reads that wait
+	applied  uint64
+	last     uint64 // of the entries that it wrote to the log in this life
 }
 
 func startMember(p *process) error {
 	n := p.node
-	m := &member{p: p}
+	m := &member{p: p, arrivals: map[shardrpc.ShardID]*arrival{}}
+	m.state = &watched{Mem: n.state, m: m}
 	p.member = m
 	points := locks.NewTSCache(p.w.plan.cacheSlots)
 	newest := new(shard.Newest)
-	for _, route := range n.hosts {
-		o := shard.Options{Member: raftMember, Route: route, State: n.state, Log: n.log,
-			Points: points, Newest: newest, Env: p, Full: &m.full}
-		rep := &replica{m: m, requests: map[uint64]func(any){}}
-		if route.Shard == shardrpc.MetaShard {
+	for _, g := range n.hosts {
+		rep := &replica{m: m, g: g, requests: map[uint64]func(any){}}
+		o := shard.Options{Member: n.member, Route: g.route, State: m.state, Log: n.log,
+			Points: points, Newest: newest, Env: p, Full: &m.full,
+			Wake: rep.wake, Quorum: p.w.plan.quorum,
+			TruncateBytes: p.w.plan.truncate, KeepBytes: p.w.plan.keep}
+		if p.w.plan.grouped {
+			o.Wanted = m.wanted
+		}
+		if g.route.Shard == shardrpc.MetaShard {
 			state, err := meta.Load(n.state)
 			if err != nil {
 				return err
 			}
-			m.meta, m.state, o.Meta = rep, state, state
+			m.meta, m.cluster, o.Meta = rep, state, state
+		}
+		if err := rep.reload(); err != nil {
+			return err
 		}
 		r, err := shard.New(o)
 		if err != nil {
@@ -86,21 +100,11 @@ func (m *member) close() {
 
 func (m *member) replica(id shardrpc.ShardID) *replica {
 	for _, rep := range m.replicas {
-		if rep.r.Route().Shard == id {
+		if rep.g.route.Shard == id {
 			return rep
 		}
 	}
 	return nil
-}
-
-// serving reports whether all replicas of m serve.
-func (m *member) serving() bool {
-	for _, rep := range m.replicas {
-		if !rep.r.Status().Serving {
-			return false
-		}
-	}
-	return true
 }
 
 func (rep *replica) step(ev shard.Event) {
@@ -117,7 +121,7 @@ func (rep *replica) drainSoon() {
 	w := rep.m.p.w
 	delay := time.Duration(0)
 	if w.oneIn(3) {
-		delay = w.between(0, 300*time.Microsecond)
+		delay = w.between(0, w.plan.drainMax)
 	}
 	w.on(rep.m.p, delay, "drain", rep.drain)
 }
@@ -126,21 +130,28 @@ func (rep *replica) drain() {
 	rep.draining = false
 	w := rep.m.p.w
 	e := rep.r.Effects()
-	switch {
-	case e.Failed != nil:
-		w.violate("shard %d of %s cannot go on: %w", rep.r.Route().Shard, rep.m.p.name, e.Failed)
-		return
-	case len(e.Messages) > 0:
-		w.violate("shard %d, a group of one, sends %v", rep.r.Route().Shard, e.Messages[0])
+	if e.Failed != nil {
+		w.violate("shard %d of %s cannot go on: %w", rep.g.route.Shard, rep.m.p.name, e.Failed)
 		return
 	}
+	rep.send(e.Messages)
 	if e.Append != nil {
+		if n := len(e.Append.Entries); n > 0 {
+			rep.last = e.Append.Entries[n-1].GetIndex()
+		}
 		rep.m.appends = append(rep.m.appends, waitingAppend{rep, e.Append})
 		rep.m.writeNext()
+	}
+	if e.Install != nil {
+		rep.install(e.Install)
+	}
+	for i := range e.Snapshots {
+		rep.sendSnapshot(&e.Snapshots[i])
 	}
 	for _, r := range e.Replies {
 		answer := rep.requests[r.ID]
 		delete(rep.requests, r.ID)
+		w.sawRefusal(r.Msg)
 		answer(r.Msg)
 	}
 	if e.AskOracle > 0 {
@@ -152,7 +163,7 @@ func (rep *replica) drain() {
 }
 
 func (rep *replica) tickLater(delay time.Duration) {
-	rep.m.p.w.on(rep.m.p, delay, "tick", func() {
+	rep.m.p.after(delay, "tick", func() {
 		rep.step(shard.Tick{})
 		if rep == rep.m.meta {
 			rep.step(shard.ExtendOracle{})
@@ -230,7 +241,7 @@ func (m *member) flushLater() {
 }
 
 func (rep *replica) tellDurable(state mvcc.Engine) {
-	w, id := rep.m.p.w, rep.r.Route().Shard
+	w, id := rep.m.p.w, rep.g.route.Shard
 	s, ok, err := mvcc.GetShardState(state, uint64(id), true)
 	if err != nil || !ok {
 		w.violate("shard %d has no durable state: %w", id, err)
@@ -255,13 +266,23 @@ func (m *member) request(id shardrpc.ShardID, msg any, answer func(any)) {
 func (m *member) read(ctx context.Context, msg *shardrpc.ReadRequest) (
 	*shardrpc.ReadResponse, error,
 ) {
-	return m.replica(msg.Shard).r.Read(ctx, msg)
+	rep := m.replica(msg.Shard)
+	resp, err := rep.r.Read(ctx, msg)
+	if err == nil && !resp.Retry {
+		rep.answers()
+	}
+	return resp, err
 }
 
 func (m *member) validate(ctx context.Context, msg *shardrpc.ValidateRequest) (
 	*shardrpc.Reply, error,
 ) {
-	return m.replica(msg.Shard).r.Validate(ctx, msg)
+	rep := m.replica(msg.Shard)
+	resp, err := rep.r.Validate(ctx, msg)
+	if err == nil && resp.Answer != shardrpc.Retry {
+		rep.answers()
+	}
+	return resp, err
 }
 
 // alive answers whether a session is open, as far as this member knows.
@@ -269,9 +290,27 @@ func (m *member) alive(session uint32) txn.Owner {
 	switch {
 	case m.meta == nil || !m.meta.r.Status().Serving:
 		return txn.OwnerUnknown
-	case m.state.Alive(session):
+	case m.cluster.Alive(session):
 		return txn.OwnerWorking
-	default:
+	case m.cluster.Ended(session):
 		return txn.OwnerGone
+	default:
+		return txn.OwnerUnknown // it is newer than what this member knows
+	}
+}
+
+// sawRefusal counts what requests are refused for.
+func (w *world) sawRefusal(msg any) {
+	var r *shardrpc.Reply
+	switch m := msg.(type) {
+	case *shardrpc.CommitResponse:
+		r = &m.Reply
+	case *shardrpc.PrewriteResponse:
+		r = &m.Reply
+	default:
+		return
+	}
+	if r.Answer == shardrpc.Refused {
+		w.saw("refused: " + r.Reason)
 	}
 }

@@ -1,14 +1,19 @@
 package sim
 
 import (
+	"context"
+	"errors"
 	"time"
 
+	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
 const (
 	oracleTimeout   = 200 * time.Millisecond
+	oraclePause     = 10 * time.Millisecond
 	oracleTriesMax  = 100
 	ownerTimeout    = 500 * time.Millisecond
 	sessionOutlives = 2 * time.Second // its process, as a lease would
@@ -16,91 +21,72 @@ const (
 
 // askOracle fetches n timestamps by a request of its own (T4).
 func (rep *replica) askOracle(n int) {
-	w, p := rep.m.p.w, rep.m.p
-	rep.asks++
-	ask := rep.asks
-	w.call(call{
-		name: "timestamps", from: p, to: w.metaNode(), timeout: oracleTimeout,
-		serve: func(at *process, answer func(any)) {
-			at.member.alloc(n, oracleTriesMax, func(ts txn.Timestamp) { answer(ts) })
-		},
-		done: func(answer any) {
-			if ask != rep.asks {
+	p := rep.m.p
+	p.start("timestamps", nil, func() {
+		first, err := p.timestamps(context.Background(), n, oracleTimeout)
+		if err != nil { // do not ask again at once
+			if p.Sleep(context.Background(), p.w.between(0, 2*oraclePause)) != nil {
 				return
 			}
-			first, _ := answer.(txn.Timestamp)
-			rep.step(shard.Timestamps{First: first, N: n})
-		},
+		}
+		rep.step(shard.Timestamps{First: first, N: n})
 	})
 }
 
-// alloc issues n timestamps as soon as the oracle can, if it soon can.
-func (m *member) alloc(n, tries int, answer func(txn.Timestamp)) {
+// alloc issues n timestamps as soon as the oracle can, if it soon can; floor is
+// the newest that had been issued when they were asked for.
+func (m *member) alloc(n int, floor txn.Timestamp) (txn.Timestamp, error) {
 	w := m.p.w
-	first, ok := m.state.Oracle.Alloc(n, m.p.Now(), m.p.Wall())
-	if ok {
-		w.issue(first, n)
-		answer(first)
-		return
-	}
-	if tries == 0 {
-		return
-	}
-	m.meta.step(shard.ExtendOracle{})
-	w.on(m.p, w.between(time.Millisecond, 3*time.Millisecond), "oracle", func() {
-		m.alloc(n, tries-1, answer)
-	})
-}
-
-// issue notes what the oracle gave out, and that it never goes back (I1).
-func (w *world) issue(first txn.Timestamp, n int) {
-	if k := len(w.issued); k > 0 {
-		if last := w.issued[k-1]; first < last.first+txn.Timestamp(last.n) {
-			w.violate("the oracle issues %d after %d", first, last.first+txn.Timestamp(last.n)-1)
+	for range oracleTriesMax {
+		first, ok, err := m.meta.r.Issue(context.Background(), n)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			m.meta.answers()
+			w.issue(floor, first, n)
+			return first, nil
+		}
+		pause := w.between(time.Millisecond, 3*time.Millisecond)
+		if err := m.p.Sleep(context.Background(), pause); err != nil {
+			return 0, err
 		}
 	}
-	w.issued = append(w.issued, issue{first, n})
+	return 0, env.ErrTimeout
 }
-
-func (w *world) metaNode() *node { return w.nodes[0] }
 
 // askOwner finds out whether anyone still works on a transaction.
 func (rep *replica) askOwner(id txn.ID) {
 	w, p := rep.m.p.w, rep.m.p
 	w.saw("owner asked")
-	says := func(o txn.Owner) {
+	p.start("owner", nil, func() {
+		o, err := p.owner(id)
+		if errors.Is(err, env.ErrStopped) {
+			return
+		}
 		if o == txn.OwnerGone {
 			w.saw("owner gone")
 		}
 		rep.step(shard.OwnerSays{Txn: id, Owner: o})
-	}
-	w.call(call{
-		name: "session", from: p, to: w.metaNode(), timeout: ownerTimeout,
-		serve: func(at *process, answer func(any)) { answer(at.member.alive(id.Session())) },
-		done: func(answer any) {
-			if o, ok := answer.(txn.Owner); !ok || o != txn.OwnerWorking {
-				says(o)
-				return
-			}
-			w.askGateway(p, id, says)
-		},
 	})
 }
 
-// askGateway asks the process of an open session. A session outlives its
-// process by sessionOutlives.
-func (w *world) askGateway(p *process, id txn.ID, says func(txn.Owner)) {
-	owner := w.sessions[id.Session()]
+// owner asks the meta group about a session, and the process of an open one.
+// A session outlives its process by sessionOutlives.
+func (p *process) owner(id txn.ID) (txn.Owner, error) {
+	v, err := p.reach(context.Background(), shardrpc.MetaShard, "session", ownerTimeout,
+		func(m *member, answer func(any)) { answer(m.alive(id.Session())) })
+	if o, ok := v.(txn.Owner); err != nil || !ok || o != txn.OwnerWorking {
+		return o, err
+	}
+	owner := p.w.sessions[id.Session()]
 	switch {
 	case owner == nil:
-		says(txn.OwnerUnknown) // it is being opened
-		return
-	case !owner.alive && w.now-owner.died > sessionOutlives:
-		says(txn.OwnerGone)
-		return
+		return txn.OwnerUnknown, nil // it is being opened
+	case !owner.alive && p.w.now-owner.died > sessionOutlives:
+		return txn.OwnerGone, nil
 	}
-	w.call(call{
-		name: "owns", from: p, to: owner.node, timeout: ownerTimeout,
+	v, err = p.send(context.Background(), call{name: "owns", to: owner.node, timeout: ownerTimeout,
 		serve: func(at *process, answer func(any)) {
 			if at != owner || at.gateway.coordinator == nil {
 				return
@@ -110,10 +96,7 @@ func (w *world) askGateway(p *process, id txn.ID, says func(txn.Owner)) {
 			} else {
 				answer(txn.OwnerGone)
 			}
-		},
-		done: func(answer any) {
-			o, _ := answer.(txn.Owner)
-			says(o)
-		},
-	})
+		}})
+	o, _ := v.(txn.Owner)
+	return o, err
 }

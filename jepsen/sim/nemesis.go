@@ -9,6 +9,9 @@ import (
 // unleash begins the faults that come by themselves.
 func (w *world) unleash() {
 	f := w.faults
+	if w.plan.grouped {
+		w.unleashOnGroups()
+	}
 	w.every(f.crashEvery, "crash", func() {
 		if n := pick(w.chance, w.nodes); w.mayCrash(n) {
 			w.saw("crash")
@@ -18,8 +21,7 @@ func (w *world) unleash() {
 	w.every(f.pauseEvery, "pause", func() {
 		if n := pick(w.chance, w.nodes); n.proc != nil {
 			w.saw("pause")
-			n.proc.pausedUntil = w.now + w.between(0, w.faults.pauseMax)
-			w.say("%s is paused until %v", n.proc.name, n.proc.pausedUntil)
+			n.proc.pause(w.between(0, w.faults.pauseMax))
 		}
 	})
 	w.every(f.cutEvery, "cut", func() {
@@ -49,6 +51,29 @@ func (w *world) unleash() {
 		n.skew = w.between(-w.faults.skewMax, w.faults.skewMax).Microseconds()
 		w.say("the clock of %s is off by %d us", n.name, int(n.skew))
 	})
+}
+
+// pause holds up p as a stopped process, or as one that is not scheduled.
+func (p *process) pause(d time.Duration) {
+	p.pausedUntil = max(p.pausedUntil, p.w.now+d)
+	p.w.say("%s is paused until %v", p.name, p.pausedUntil)
+}
+
+// suspend pauses p with its whole machine: its monotonic clock stands still,
+// the wall clock does not (T8).
+func (p *process) suspend(d time.Duration) {
+	p.pause(d)
+	p.asleep += d
+	p.asleepUntil = p.w.now + d
+}
+
+// wakeUp ends a pause.
+func (p *process) wakeUp() {
+	p.pausedUntil = 0
+	if left := p.asleepUntil - p.w.now; left > 0 {
+		p.asleep -= left
+		p.asleepUntil = p.w.now
+	}
 }
 
 // fill makes the disk have no room for growth, for a while.
@@ -81,7 +106,7 @@ func (w *world) heal() {
 	for _, n := range w.nodes {
 		n.slow = 0
 		if n.proc != nil {
-			n.proc.pausedUntil = 0
+			n.proc.wakeUp()
 		} else if !n.coming {
 			w.startLater(n, 0)
 		}

@@ -2,7 +2,12 @@ package sim
 
 import (
 	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
 )
+
+// requestCall names the calls that ask a shard to write or decide something.
+const requestCall = "request"
 
 // call is a request from a process to whatever process runs on a node when
 // the request arrives. Each copy that arrives is served.
@@ -25,33 +30,91 @@ func (w *world) call(c call) {
 			c.done(answer)
 		}
 	}
-	w.on(c.from, c.timeout, "timeout", func() { once(nil) })
+	c.from.after(c.timeout, "timeout", func() { once(nil) })
 	if c.to.proc == c.from {
 		w.on(c.from, w.between(0, 20*time.Microsecond), c.name, func() { c.serve(c.from, once) })
 		return
 	}
-	w.transmit(c.from.node, c.to, c.name, func(at *process) {
+	var arrive func(at *process)
+	arrive = func(at *process) {
 		c.serve(at, func(answer any) {
+			if mayMatterLater(answer) && w.hit(w.faults.echo) {
+				w.keepEcho(c.to, arrive)
+			}
 			w.transmit(at.node, c.from.node, c.name, func(back *process) {
 				if back == c.from {
-					once(clone(answer))
+					once(carried(answer))
 				}
 			})
 		})
-	})
+	}
+	w.transmit(c.from.node, c.to, c.name, arrive)
+	if c.name == requestCall && w.hit(w.faults.echo/10) {
+		w.keepEcho(c.to, arrive)
+	}
+}
+
+// echo is a copy of a request that is under way until its receiver leads again.
+type echo struct {
+	since time.Duration
+	f     func(at *process)
+}
+
+const (
+	echoesMax = 200             // that wait for one node
+	echoAge   = 9 * time.Second // beyond it a copy is of no interest
+)
+
+// mayMatterLater reports whether the same request would perhaps be carried out
+// if it came again and were not known: the network has a mean memory for those.
+func mayMatterLater(answer any) bool {
+	m, ok := answer.(*shardrpc.CommitResponse)
+	return ok && (m.Answer == shardrpc.OK && len(m.Written) == 0 ||
+		m.Answer == shardrpc.Refused && m.Reason != shardrpc.ReasonConflict)
+}
+
+// keepEcho makes another copy of a request come late: when its receiver has
+// become a leader anew, or at any time.
+func (w *world) keepEcho(to *node, f func(at *process)) {
+	if w.oneIn(2) {
+		late := w.between(0, 300*time.Millisecond)
+		if w.oneIn(2) { // it is too old to be carried out, or nearly (L3)
+			late = w.between(4*time.Second, 7*time.Second)
+		}
+		w.lastLate = max(w.lastLate, w.now+late)
+		w.travel(to, to, late, func(at *process) {
+			w.saw("request came again late")
+			f(at)
+		}, "echo")
+	} else if len(to.echoes) < echoesMax {
+		to.echoes = append(to.echoes, echo{w.now, f})
+	}
+}
+
+// letEchoes is called when a replica on a node becomes the leader.
+func (w *world) letEchoes(to *node) {
+	echoes := to.echoes
+	to.echoes = nil
+	for _, e := range echoes {
+		if w.now-e.since < echoAge {
+			w.saw("request came again to a later leadership")
+			w.travel(to, to, w.between(0, 300*time.Millisecond), e.f, "echo")
+		}
+	}
 }
 
 // transmit brings a message from one node to another: late, twice, or never.
-func (w *world) transmit(from, to *node, name string, deliver func(at *process)) {
+func (w *world) transmit(from, to *node, name string, deliver func(at *process)) (sent bool) {
 	if w.hit(w.faults.drop) {
 		w.saw("message lost")
-		return
+		return false
 	}
 	w.travel(from, to, w.lateness(w.faults.late), deliver, name)
 	if w.hit(w.faults.duplicate) {
 		w.saw("message doubled")
 		w.travel(from, to, w.lateness(max(w.faults.late, 0.5)), deliver, name)
 	}
+	return true
 }
 
 // lateness is what a message loses on its way, with probability p.
@@ -73,8 +136,13 @@ func (w *world) travel(
 			w.saw("message cut off")
 			return
 		}
-		if p := to.proc; p != nil {
+		p := to.proc
+		switch {
+		case p == nil:
+		case p.pausedUntil > w.now:
 			w.on(p, 0, name, func() { deliver(p) })
+		default:
+			deliver(p)
 		}
 	})
 }

@@ -5,28 +5,28 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/mvcc"
-	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/meta"
 )
-
-// raftMember is the raft id of the only replica that a shard has.
-const raftMember = 1
 
 // node is a machine: it survives the processes that run on it, one at a time.
 type node struct {
-	w       *world
-	id      int
-	name    string
-	hosts   []shardrpc.Route // the shards of its member; empty: there is none
-	gateway bool             // the process is a gateway (too)
-	sole    bool             // and the only one
-	state   *mvcc.Mem
-	log     *mvcc.Mem
-	skew    int64         // of the wall clock, in microseconds
-	slow    time.Duration // until when the disk is slow
-	proc    *process      // nil: down
-	lives   int
-	coming  bool // a start is scheduled
+	w        *world
+	id       int
+	name     string
+	member   uint64   // the id of its member, which raft knows too; 0: there is none
+	replaces uint64   // the member in whose place this one comes; 0: it is in, or always was
+	hosts    []*group // of which the member has a replica
+	gateway  bool     // the process is a gateway (too)
+	sole     bool     // and the only one
+	state    *mvcc.Mem
+	log      *mvcc.Mem
+	skew     int64         // of the wall clock, in microseconds
+	slow     time.Duration // until when the disk is slow
+	proc     *process      // nil: down
+	lives    int
+	coming   bool // a start is scheduled
+	echoes   []echo
 }
 
 // bootstrap puts the first state of every shard on the disk.
@@ -34,9 +34,14 @@ func (n *node) bootstrap() error {
 	n.state, n.log = mvcc.OpenMem(mvcc.Compare), mvcc.OpenMem(mvcc.LogCompare)
 	b := n.state.NewBatch()
 	defer b.Close()
-	for _, route := range n.hosts {
-		if err := shard.Bootstrap(b, route, []uint64{raftMember}); err != nil {
+	for _, g := range n.hosts {
+		if err := shard.Bootstrap(b, g.route, g.voters()); err != nil {
 			return err
+		}
+		if g == n.w.meta() && n.w.plan.grouped {
+			if err := meta.PutMembers(b, n.w.founders()); err != nil {
+				return err
+			}
 		}
 	}
 	return b.Commit(true)
@@ -52,11 +57,17 @@ func (w *world) start(n *node) {
 	p := &process{w: w, node: n, name: fmt.Sprintf("%s.%d", n.name, n.lives),
 		born: w.now, alive: true}
 	n.proc = p
+	if r := w.faults.rateMax; r > 0 {
+		p.rate = 1 + r*(2*w.Float64()-1)
+	}
 	w.say("%s starts", p.name)
-	if len(n.hosts) > 0 {
+	if n.member != 0 {
 		if err := startMember(p); err != nil {
 			w.violate("%s does not start: %w", p.name, err)
 			return
+		}
+		if n.replaces != 0 {
+			p.start("join", nil, p.joinCluster)
 		}
 	}
 	if n.gateway {

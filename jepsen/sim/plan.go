@@ -5,9 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cairnkv/cairn/proto/shardrpc"
-	"github.com/cairnkv/cairn/txn"
 )
 
 // plan is what a seed chose before anything runs: machines, keys, workloads
@@ -18,17 +15,24 @@ type plan struct {
 	nodes         []nodePlan
 	keys          []string // of the users
 	cuts          []string // where a data shard ends and the next begins
-	homes         []int    // node of each data shard
+	shards        int      // of data
+	homes         []int    // node of each data shard, in the shapes without groups
+	grouped       bool     // every member has a replica of every shard
 	clients       int
 	active        time.Duration // how long clients begin new operations
 	think         time.Duration // the longest pause of a client
 	mix           []workload    // what clients choose from, with repetition
+	hot           bool          // all clients want the same few keys at once
 	big           bool          // some values are large, so that logs are truncated
 	switchMax     time.Duration // how late a task may start
+	drainMax      time.Duration // how long several steps of a replica are taken together
 	hopMax        time.Duration // a message's usual way
 	callTimeout   time.Duration
 	flush         float64 // how likely the state engine is flushed when the member looks
 	cacheSlots    int
+	quorum        bool  // reads never use the lease
+	truncate      int64 // how much a log grows before it is truncated; 0: the default
+	keep          int64 // of it for replicas that lag
 	backgroundMax int
 	faults        faults
 }
@@ -37,36 +41,13 @@ type nodePlan struct {
 	member, gateway bool
 }
 
-// faults in force. Zero values hurt nobody. Every is the mean time between
-// two of a kind.
-type faults struct {
-	drop, duplicate, late float64 // of each message
-	lateMax               time.Duration
-	point, pointCrash     float64 // of each Point
-	pointMax              time.Duration
-	syncMax               time.Duration
-	slowMax               time.Duration // added while a disk is slow
-	downMax               time.Duration
-	powerLoss             float64 // of each crash
-	crashEvery            time.Duration
-	pauseEvery, pauseMax  time.Duration
-	cutEvery, cutMax      time.Duration
-	slowEvery, fullEvery  time.Duration
-	skewEvery             time.Duration
-	skewMax               time.Duration
-}
-
-// calm is a world in which everything works.
-func calm() faults {
-	return faults{syncMax: 2 * time.Millisecond, downMax: 50 * time.Millisecond}
-}
-
 func newPlan(seed uint64) *plan {
 	c := newChance(seed ^ 0x9e3779b97f4a7c15)
 	p := &plan{
 		seed: seed, clients: c.number(2, 6),
 		active:    c.between(2*time.Second, 8*time.Second),
 		switchMax: pick(c, []time.Duration{0, 20 * time.Microsecond, time.Millisecond}),
+		drainMax:  pick(c, []time.Duration{0, 300 * time.Microsecond, 4 * time.Millisecond}),
 		hopMax: pick(c, []time.Duration{100 * time.Microsecond, time.Millisecond,
 			5 * time.Millisecond}),
 		flush: pick(c, []float64{0.01, 0.1, 0.5}),
@@ -78,9 +59,21 @@ func newPlan(seed uint64) *plan {
 	}
 	p.think = p.active / time.Duration(c.number(8, 40))
 	p.planNodes(c)
+	p.hot = c.oneIn(5)
 	p.planKeys(c)
 	p.planMix(c)
 	p.planFaults(c)
+	if c.oneIn(8) {
+		p.active, p.faults.crashEvery = c.between(8*time.Second, 12*time.Second), 0
+	}
+	if p.hot {
+		p.clients = c.number(5, 9)
+		p.active = c.between(time.Second, 3*time.Second)
+		p.think = p.active / time.Duration(c.number(40, 80))
+	}
+	if p.grouped {
+		p.planGroupFaults(c)
+	}
 	return p
 }
 
@@ -90,12 +83,19 @@ const (
 	shapeSecond   = "embedded and a second member"
 	shapeGateways = "embedded and gateways"
 	shapeApart    = "apart"
+	shapeThree    = "three members"
+	shapeFive     = "five members"
 )
 
-var shapes = []string{shapeEmbedded, shapeSecond, shapeGateways, shapeApart}
+var shapes = []string{shapeEmbedded, shapeSecond, shapeGateways, shapeApart, shapeThree, shapeFive}
 
+// planNodes takes a group of several members two times in three.
 func (p *plan) planNodes(c chance) {
-	switch n := c.IntN(20); {
+	switch n := c.IntN(60); {
+	case n >= 32:
+		p.planGroup(c, shapeThree, 3)
+	case n >= 20:
+		p.planGroup(c, shapeFive, 5)
 	case n < 9:
 		p.shape = shapeEmbedded
 		p.nodes = []nodePlan{{member: true, gateway: true}}
@@ -113,6 +113,20 @@ func (p *plan) planNodes(c chance) {
 			p.nodes = append(p.nodes, nodePlan{member: true})
 		}
 		p.addGateways(c.number(1, 3))
+	}
+}
+
+// planGroup has members of whom each has a replica of every shard.
+func (p *plan) planGroup(c chance, shape string, members int) {
+	p.shape, p.grouped = shape, true
+	for range members {
+		p.nodes = append(p.nodes, nodePlan{member: true})
+	}
+	p.addGateways(2)
+	p.quorum = c.oneIn(6)
+	if !c.oneIn(3) {
+		p.truncate = int64(c.number(1, 16) << 10)
+		p.keep = p.truncate * int64(c.number(1, 3))
 	}
 }
 
@@ -143,11 +157,18 @@ func (p *plan) gateways() int {
 }
 
 func (p *plan) planKeys(c chance) {
-	for i := range c.number(3, 16) {
+	keys := c.number(3, 16)
+	if p.hot {
+		keys = c.number(2, 3)
+	}
+	for i := range keys {
 		p.keys = append(p.keys, fmt.Sprintf("k%02d", i))
 	}
-	shards := c.number(2, 5)
-	for len(p.cuts) < shards-1 {
+	p.shards = c.number(2, 5)
+	if p.grouped {
+		p.shards = c.number(1, 3)
+	}
+	for len(p.cuts) < p.shards-1 {
 		// Between two keys, or before all, or after all: a shard may be empty.
 		cut := fmt.Sprintf("k%02d", c.IntN(len(p.keys)+1))
 		if len(p.cuts) > len(p.keys) || slices.Contains(p.cuts, cut) {
@@ -156,76 +177,30 @@ func (p *plan) planKeys(c chance) {
 		p.cuts = append(p.cuts, cut)
 	}
 	slices.Sort(p.cuts)
-	for range shards {
+	for range p.shards {
 		p.homes = append(p.homes, c.IntN(p.members()))
 	}
 }
 
 func (p *plan) planMix(c chance) {
 	all := workloads()
+	readers := 4
+	if c.oneIn(6) {
+		readers = 40 // logs stand still, leases are in use
+	}
 	for len(p.mix) == 0 {
 		for _, w := range all {
 			if c.oneIn(2) {
-				for range c.number(1, 4) {
+				most := 4
+				if w.reads {
+					most = readers
+				}
+				for range c.number(1, most) {
 					p.mix = append(p.mix, w)
 				}
 			}
 		}
 	}
-}
-
-func (p *plan) planFaults(c chance) {
-	f := calm()
-	f.syncMax = pick(c, []time.Duration{100 * time.Microsecond, 2 * time.Millisecond,
-		10 * time.Millisecond})
-	f.downMax = pick(c, []time.Duration{20 * time.Millisecond, 300 * time.Millisecond,
-		3 * time.Second})
-	f.powerLoss = pick(c, []float64{0, 0.5, 1})
-	some := c.oneIn
-	if !some(4) {
-		f.crashEvery = c.between(300*time.Millisecond, 4*time.Second)
-	}
-	if some(3) {
-		f.pointCrash = pick(c, []float64{0.0005, 0.003})
-	}
-	if some(2) {
-		f.point = pick(c, []float64{0.02, 0.1, 0.5})
-		f.pointMax = pick(c, []time.Duration{time.Millisecond, 20 * time.Millisecond,
-			400 * time.Millisecond})
-	}
-	if some(3) {
-		f.pauseEvery = c.between(500*time.Millisecond, 4*time.Second)
-		f.pauseMax = pick(c, []time.Duration{50 * time.Millisecond, time.Second, 7 * time.Second})
-	}
-	if some(3) {
-		f.slowEvery = c.between(500*time.Millisecond, 3*time.Second)
-		f.slowMax = pick(c, []time.Duration{20 * time.Millisecond, 500 * time.Millisecond})
-	}
-	if some(8) {
-		f.fullEvery = c.between(500*time.Millisecond, 3*time.Second)
-	}
-	if some(3) {
-		f.skewEvery = c.between(300*time.Millisecond, 3*time.Second)
-		// Less than half of what a member lets a read lie ahead of its clock.
-		f.skewMax = pick(c, []time.Duration{10 * time.Millisecond, 4 * time.Second})
-	}
-	if some(2) {
-		f.drop = pick(c, []float64{0.002, 0.02, 0.1})
-	}
-	if some(2) {
-		f.duplicate = pick(c, []float64{0.01, 0.1, 0.4})
-	}
-	if some(2) {
-		// Half of the copies are late. Over 5 s they are too old to be served.
-		f.late = pick(c, []float64{0, 0.01, 0.1})
-		f.lateMax = pick(c, []time.Duration{10 * time.Millisecond, 500 * time.Millisecond,
-			3 * time.Second, 12 * time.Second})
-	}
-	if some(3) {
-		f.cutEvery = c.between(500*time.Millisecond, 4*time.Second)
-		f.cutMax = pick(c, []time.Duration{100 * time.Millisecond, 2 * time.Second})
-	}
-	p.faults = f
 }
 
 // String is one line about the plan.
@@ -240,45 +215,3 @@ func (p *plan) String() string {
 		p.shape, p.members(), p.gateways(), len(p.keys), p.cuts, p.clients, p.active,
 		strings.Join(mix, ", "), p.faults)
 }
-
-// build puts up the machines of the plan.
-func (w *world) build() error {
-	p := w.plan
-	for i, np := range p.nodes {
-		n := &node{w: w, id: i, name: fmt.Sprintf("n%d", i), gateway: np.gateway,
-			sole: np.gateway && np.member && p.gateways() == 1}
-		w.nodes = append(w.nodes, n)
-	}
-	none := txn.NewKey(txn.SystemKeyspace, nil)
-	w.host(0, shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1,
-		Span: txn.Span{Start: none, End: none}})
-	var start txn.Key
-	for i, home := range p.homes {
-		var end txn.Key
-		if i < len(p.cuts) {
-			end = userKey(p.cuts[i])
-		}
-		route := shardrpc.Route{Shard: shardrpc.ShardID(i + 2), Epoch: 1,
-			Span: txn.Span{Start: start, End: end}}
-		w.routes = append(w.routes, route)
-		w.host(home, route)
-		start = end
-	}
-	for _, n := range w.nodes {
-		if len(n.hosts) == 0 {
-			continue
-		}
-		if err := n.bootstrap(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *world) host(node int, route shardrpc.Route) {
-	n := w.nodes[node]
-	n.hosts = append(n.hosts, route)
-	w.homes[route.Shard] = n
-}
-
-func userKey(s string) txn.Key { return txn.NewKey(txn.DefaultKeyspace, []byte(s)) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
 )
 
 // process is one life of a program on a node. It is the env.Env of what runs
@@ -19,9 +20,13 @@ type process struct {
 	died        time.Duration
 	alive       bool
 	pausedUntil time.Duration
+	rate        float64       // of its monotonic clock; 0: exact
+	asleep      time.Duration // how long its machine was, or will have been, suspended
+	asleepUntil time.Duration
 	tasks       []*task
 	member      *member
 	gateway     *gateway
+	leads       map[shardrpc.ShardID]*node // who leads which shard, as far as it knows
 }
 
 // kill stops p: its tasks run on to their ends with ErrStopped from every
@@ -52,8 +57,32 @@ func (p *process) enter(what string) (*task, error) {
 	return t, env.ErrStopped
 }
 
-// Now implements env.Env.
-func (p *process) Now() time.Duration { return p.w.now - p.born }
+// Now implements env.Env: it stands still while the machine is suspended.
+func (p *process) Now() time.Duration {
+	exact := p.w.now - p.born - p.asleep
+	if p.rate == 0 {
+		return exact
+	}
+	return time.Duration(float64(exact) * p.rate)
+}
+
+// at schedules f for when p's clock shows until.
+func (p *process) at(until time.Duration, label string, f func()) {
+	left := until - p.Now()
+	if p.rate != 0 {
+		left = time.Duration(float64(left)/p.rate) + 1
+	}
+	p.w.on(p, left, label, func() {
+		if p.Now() < until { // it was suspended
+			p.at(until, label, f)
+			return
+		}
+		f()
+	})
+}
+
+// after schedules f by p's clock.
+func (p *process) after(d time.Duration, label string, f func()) { p.at(p.Now()+d, label, f) }
 
 // Wall implements env.Env: every machine's clock is off by its own amount.
 func (p *process) Wall() int64 { return epoch + p.w.now.Microseconds() + p.node.skew }
@@ -79,7 +108,7 @@ func (p *process) Sleep(ctx context.Context, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	p.w.on(p, d, "wake", t.waker())
+	p.after(d, "wake", t.waker())
 	t.park(ctx)
 	if !p.alive {
 		return env.ErrStopped
@@ -103,7 +132,7 @@ func (p *process) Wait(ctx context.Context, f *env.Future, until time.Duration) 
 	wake := t.waker()
 	f.OnDone(wake)
 	if until > 0 {
-		p.w.on(p, until-p.Now(), "timeout", wake)
+		p.at(until, "timeout", wake)
 	}
 	t.park(ctx)
 	switch {

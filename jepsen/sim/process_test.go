@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // bench is a world with one process and nothing else.
@@ -145,19 +147,18 @@ func TestNetwork(t *testing.T) {
 	far.proc = &process{w: w, node: far, name: "n1.1", alive: true}
 	w.nodes = append(w.nodes, far)
 	w.plan.hopMax = time.Millisecond
-	type note struct{ Data []byte }
 	send := func() (served int, answers []any) {
-		msg := &note{[]byte("x")}
+		msg := &shardrpc.QueryRequest{Primary: txn.Key("x")}
 		w.call(call{name: "note", from: p, to: far, timeout: time.Second,
 			serve: func(at *process, answer func(any)) {
 				served++
-				m := copyFor(at, p, msg)
-				m.Data[0] = 'y'
-				answer(m)
+				m := carried(msg).(*shardrpc.QueryRequest)
+				m.Primary[0] = 'y'
+				answer(&shardrpc.QueryResponse{})
 			},
 			done: func(a any) { answers = append(answers, a) }})
 		w.all(t)
-		if msg.Data[0] != 'x' {
+		if msg.Primary[0] != 'x' {
 			t.Error("the receiver changed the sender's memory")
 		}
 		return served, answers

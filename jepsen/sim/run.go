@@ -84,7 +84,7 @@ func (w *world) live() error {
 		return err
 	}
 	w.countUnknown(final)
-	return Check(&History{Ops: w.ops, Final: final, Issued: w.wasIssued})
+	return Check(&History{Ops: w.ops, Final: final, Issued: w.issued.has})
 }
 
 // countUnknown counts what became of those whose clients were not told.
@@ -138,6 +138,9 @@ func (w *world) takeStock() (map[string][]txn.Version, error) {
 	if err := w.readAll(); err != nil {
 		return nil, err
 	}
+	if err := w.settle(); err != nil {
+		return nil, err
+	}
 	if err := w.noIntents(); err != nil {
 		return nil, err
 	}
@@ -146,6 +149,9 @@ func (w *world) takeStock() (map[string][]txn.Version, error) {
 		return nil, err
 	}
 	if err := w.restart(lossState); err != nil {
+		return nil, err
+	}
+	if err := w.settle(); err != nil {
 		return nil, err
 	}
 	after, err := w.dump()
@@ -158,7 +164,7 @@ func (w *world) takeStock() (map[string][]txn.Version, error) {
 	return before.versions, before.count()
 }
 
-// restart crashes every node and waits until all serve again.
+// restart crashes every node and waits until all shards serve again.
 func (w *world) restart(kind loss) error {
 	for _, n := range w.nodes {
 		if n.proc != nil {
@@ -170,14 +176,38 @@ func (w *world) restart(kind loss) error {
 	}
 	up := w.run(w.now+healMax, func() bool {
 		for _, n := range w.nodes {
-			if n.proc == nil || n.proc.member != nil && !n.proc.member.serving() {
+			if n.proc == nil {
 				return false
 			}
 		}
-		return w.anyGateway() != nil
+		return w.anyGateway() != nil && !slices.ContainsFunc(w.groups, func(g *group) bool {
+			return !g.serves()
+		})
 	})
 	if !up && w.broken == nil {
-		return fmt.Errorf("not all replicas serve within %v of a restart without faults", healMax)
+		what := ""
+		for _, g := range w.groups {
+			if !g.serves() {
+				what += fmt.Sprintf("; shard %d: %s", g.route.Shard, g.tell())
+			}
+		}
+		return fmt.Errorf("not all shards serve within %v of a restart without faults%s", healMax, what)
+	}
+	return w.broken
+}
+
+// settle waits until all replicas of each shard have applied all of its log.
+func (w *world) settle() error {
+	settled := w.run(w.now+healMax, func() bool {
+		return !slices.ContainsFunc(w.groups, func(g *group) bool { return !g.settled() })
+	})
+	if !settled && w.broken == nil {
+		for _, g := range w.groups {
+			if !g.settled() {
+				return fmt.Errorf("the replicas of shard %d do not come to the same end within %v: %s",
+					g.route.Shard, healMax, g.tell())
+			}
+		}
 	}
 	return w.broken
 }
@@ -224,18 +254,3 @@ func readEverything(g *gateway) error {
 
 // ErrIntents says that something undecided was left.
 var errIntents = errors.New("intents are left although all keys were read")
-
-func (w *world) wasIssued(ts txn.Timestamp) bool {
-	lo, hi := 0, len(w.issued)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if i := w.issued[mid]; ts < i.first {
-			hi = mid
-		} else if ts >= i.first+txn.Timestamp(i.n) {
-			lo = mid + 1
-		} else {
-			return true
-		}
-	}
-	return false
-}

@@ -102,6 +102,14 @@ var mustSee = []string{
 	"outcome unknown", "answer lost with its gateway", "unknown was committed", "unknown was not committed",
 	"failed: conflict", "failed: deadline exceeded", "failed: resource exhausted", "rolled back",
 	"log truncated", "clean stop", "full disk",
+	"leadership changed", "leader killed", "leader paused", "oracle killed", "all members down",
+	"transfer asked for", "followed to a leader", "machine suspended", "unreachable",
+	"split: one alone", "split: one is not heard", "split: one hears nothing", "split: minority",
+	"split: ring", "split: follower from leader", "split: gateway from leader",
+	"snapshot sent", "snapshot installed", "snapshot lost on its way", "disk lost", "member replaced",
+	"restarted before a vote", "request came again late", "request came again to a later leadership",
+	"refused: conflict", "refused: pushed", "refused: stale_base", "refused: dead", "refused: intent",
+	"refused: invalid",
 }
 
 func (c *tally) checkSeen(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cairnkv/cairn/mvcc"
+	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -18,10 +19,7 @@ type stock struct {
 
 // noIntents checks that reading has brought every intent to its end.
 func (w *world) noIntents() error {
-	for _, n := range w.nodes {
-		if len(n.hosts) == 0 {
-			continue
-		}
+	for _, n := range w.members {
 		lower, upper := mvcc.IntentBounds(txn.Span{})
 		err := each(n.state, lower, upper, func(k, v []byte) error {
 			key, err := mvcc.DecodeIntentKey(k)
@@ -32,7 +30,7 @@ func (w *world) noIntents() error {
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("%w: on %v, of transaction %v", errIntents, key, in.Txn)
+			return fmt.Errorf("%w: on %v of %s, of transaction %v", errIntents, key, n.name, in.Txn)
 		})
 		if err != nil {
 			return err
@@ -58,32 +56,70 @@ func each(eng mvcc.Engine, lower, upper []byte, f func(k, v []byte) error) error
 	return err
 }
 
-// dump reads versions, records and counts.
+// dump reads versions, records and counts from the first member of each group.
+// The others must have the same.
 func (w *world) dump() (*stock, error) {
 	s := &stock{w: w, versions: map[string][]txn.Version{}, records: map[string]txn.Record{},
 		keys: map[uint64][2]int64{}}
-	for _, n := range w.nodes {
-		if len(n.hosts) == 0 {
+	for _, g := range w.groups {
+		first := g.nodes[0].state
+		for _, n := range g.nodes[1:] {
+			if err := same(g, first, n.state); err != nil {
+				return nil, fmt.Errorf("shard %d of %s and %s: %w", g.route.Shard, g.nodes[0].name,
+					n.name, err)
+			}
+		}
+		state, _, err := mvcc.GetShardState(first, uint64(g.route.Shard), false)
+		if err != nil {
+			return nil, err
+		}
+		s.keys[uint64(g.route.Shard)] = [2]int64{state.Keys, state.Bytes}
+		if g == w.meta() {
 			continue
 		}
-		lower, upper := mvcc.DataBounds(txn.Span{})
-		if err := each(n.state, lower, upper, s.version); err != nil {
+		lower, upper := mvcc.DataBounds(g.route.Span)
+		if err := each(first, lower, upper, s.version); err != nil {
 			return nil, err
 		}
-		lower, upper = mvcc.RecordBounds(txn.Span{})
-		if err := each(n.state, lower, upper, s.record); err != nil {
+		lower, upper = mvcc.RecordBounds(g.route.Span)
+		if err := each(first, lower, upper, s.record); err != nil {
 			return nil, err
-		}
-		for _, route := range n.hosts {
-			state, _, err := mvcc.GetShardState(n.state, uint64(route.Shard), false)
-			if err != nil {
-				return nil, err
-			}
-			s.keys[uint64(route.Shard)] = [2]int64{state.Keys, state.Bytes}
 		}
 	}
 	return s, nil
 }
+
+// same checks that two replicas of g, which have applied the same, have the
+// same state.
+func same(g *group, a, b *mvcc.Mem) error {
+	id := uint64(g.route.Shard)
+	for _, within := range mvcc.ReplicaBounds(id, g.route.Span, g.route.Shard == shardrpc.MetaShard) {
+		var all []put
+		err := each(a, within.Lower, within.Upper, func(k, v []byte) error {
+			all = append(all, put{bytes.Clone(k), bytes.Clone(v)})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = each(b, within.Lower, within.Upper, func(k, v []byte) error {
+			if len(all) == 0 || !bytes.Equal(all[0].key, k) || !bytes.Equal(all[0].value, v) {
+				return fmt.Errorf("their states differ at %q", k)
+			}
+			all = all[1:]
+			return nil
+		})
+		if err == nil && len(all) > 0 {
+			err = fmt.Errorf("one lacks %q", all[0].key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type put struct{ key, value []byte }
 
 func (s *stock) version(k, v []byte) error {
 	key, ts, err := mvcc.DecodeDataKey(k)

@@ -10,24 +10,25 @@ import (
 
 // workload is a kind of operation that clients do.
 type workload struct {
-	name string
-	run  func(*runner) error
+	name  string
+	run   func(*runner) error
+	reads bool // and nothing else
 }
 
 func workloads() []workload {
 	return []workload{
-		{"program", runProgram},
-		{"set", runSet},
-		{"blind batch", runBlindBatch},
-		{"interactive", runInteractive},
-		{"append", runAppend},
-		{"transfer", runTransfer},
-		{"write skew", runSkew},
-		{"count", runCount},
-		{"snapshot", runSnapshot},
-		{"get", runGet},
-		{"scan", runScan},
-		{"read-only", runReadOnly},
+		{name: "program", run: runProgram},
+		{name: "set", run: runSet},
+		{name: "blind batch", run: runBlindBatch},
+		{name: "interactive", run: runInteractive},
+		{name: "append", run: runAppend},
+		{name: "transfer", run: runTransfer},
+		{name: "write skew", run: runSkew},
+		{name: "count", run: runCount},
+		{name: "snapshot", reads: true, run: runSnapshot},
+		{name: "get", reads: true, run: runGet},
+		{name: "scan", reads: true, run: runScan},
+		{name: "read-only", reads: true, run: runReadOnly},
 	}
 }
 
@@ -159,7 +160,7 @@ func (r *runner) oldStamp() txn.Timestamp {
 		return 0
 	}
 	at := pick(r.w.chance, r.w.known.stamps)
-	last := r.w.issued[max(0, len(r.w.issued)-recentMax):]
+	last := r.w.issued.all[max(0, len(r.w.issued.all)-recentMax):]
 	switch r.w.IntN(8) {
 	case 0:
 		return at - 1

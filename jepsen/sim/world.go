@@ -34,12 +34,16 @@ type world struct {
 	faults   faults        // those in force now
 	lastLate time.Duration // when the last late message arrives
 	nodes    []*node
-	routes   []shardrpc.Route
-	homes    map[shardrpc.ShardID]*node
+	members  []*node // those of nodes that have replicas
+	groups   []*group
+	routes   []shardrpc.Route         // of the groups with data
 	cuts     map[[2]int]time.Duration // until when one node cannot reach another
 	sessions map[uint32]*process
 
-	issued  []issue // by the oracle, ascending
+	snapshots uint64 // that were sent
+
+	issued  issues // by the oracle
+	writers map[txn.Timestamp]txn.ID
 	moments uint64
 	ops     []*Op
 	clients []*client
@@ -48,19 +52,13 @@ type world struct {
 	broken  error          // the first violation
 }
 
-// issue is one answer of the oracle.
-type issue struct {
-	first txn.Timestamp
-	n     int
-}
-
 func newWorld(p *plan) *world {
 	return &world{
 		chance: newChance(p.seed), plan: p, faults: p.faults,
 		trace:    trace{hash: fnvOffset},
-		homes:    map[shardrpc.ShardID]*node{},
 		cuts:     map[[2]int]time.Duration{},
 		sessions: map[uint32]*process{},
+		writers:  map[txn.Timestamp]txn.ID{},
 		seen:     map[string]int{},
 		known:    newKnowledge(),
 	}
