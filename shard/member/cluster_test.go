@@ -211,7 +211,7 @@ func (p *process) end(crash bool) {
 		return
 	}
 	p.cancel()
-	<-p.begun
+	p.begun <- <-p.begun // wait may be under way
 	if crash && p.member != nil {
 		p.member.peers.close() // nothing leaves after the moment that is kept
 	}
