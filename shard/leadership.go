@@ -66,6 +66,12 @@ func (r *Replica) watchLeadership() {
 	r.prepareToServe()
 }
 
+// stillLeads asks raft, which may have stepped down since watchLeadership.
+func (r *Replica) stillLeads() bool {
+	st := r.rn.BasicStatus()
+	return st.RaftState == raft.StateLeader && st.GetTerm() == r.lead.term
+}
+
 // noteGroup shows to Status what only the owner of raft knows.
 func (r *Replica) noteGroup() {
 	r.mu.Lock()

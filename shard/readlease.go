@@ -212,8 +212,7 @@ func (r *Replica) mayBeginRound() bool {
 	if r.failed || l == nil || l.round.id != 0 || r.mu.state.AppliedTerm != l.term {
 		return false
 	}
-	st := r.rn.BasicStatus()
-	return st.RaftState == raft.StateLeader && st.GetTerm() == l.term
+	return r.stillLeads()
 }
 
 func (r *Replica) wantsRound() bool {

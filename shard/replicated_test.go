@@ -133,6 +133,40 @@ func TestGroupTransfersLeadership(t *testing.T) {
 	g.mustPropose(next, 3)
 }
 
+// Raft lets a follower pass on a transfer to the leader, which would go through with it and keep
+// its lease (R4; seed 19867 of the simulator). Nobody sends that, and nobody takes it.
+func TestTransferIsNotPassedOn(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	term := lead.r.Status().Term
+	message := func(kind raftpb.MessageType, term, from uint64) Message {
+		return Message{&raftpb.Message{Type: &kind, To: &lead.id, From: &from, Term: &term}}
+	}
+	var others []uint64
+	for _, id := range g.order {
+		if id != lead.id {
+			others = append(others, id)
+		}
+	}
+	lead.r.Step(message(raftpb.MsgTransferLeader, term, others[0]))
+	g.tick(3)
+	lead.r.lease.wanted = true
+	g.settle()
+	if _, ok := lead.r.IssueNow(1); !ok || !lead.r.Status().Serving {
+		t.Error("a leader took what a follower passed on")
+	}
+
+	lead.r.Step(message(raftpb.MsgHeartbeat, term+1, others[0])) // it leads no more
+	lead.r.Step(Transfer{To: others[1]})
+	for lead.pass() {
+	}
+	for _, ev := range g.members[others[0]].inbox {
+		if m, ok := ev.(Message); ok && m.Msg.GetType() == raftpb.MsgTransferLeader {
+			t.Errorf("a transfer was passed on: %v", m.Msg)
+		}
+	}
+}
+
 // A leader that is cut off answers nothing after its lease, and nobody else serves before (I8).
 func TestGroupLeaseEnds(t *testing.T) {
 	g := newGroup(t, 1, 2, 3)

@@ -10,8 +10,8 @@ import (
 // heard of lately. It reports whether that has begun. Until it has worked or
 // failed raft takes no proposals.
 func (r *Replica) transfer(to uint64) bool {
-	if r.lead == nil {
-		return false
+	if r.lead == nil || !r.stillLeads() {
+		return false // raft would pass it on to a leader whose lease knows nothing of it
 	}
 	if to == 0 {
 		to = r.furthest()

@@ -53,6 +53,18 @@ func gated(m *raftpb.Message) bool {
 		!bytes.Equal(m.Context, []byte(campaignTransfer))
 }
 
+// passedOn reports whether m is what a follower was asked and would have the
+// leader do. The leader does what it is asked itself: then its own rules hold
+// (R4, R8).
+func passedOn(m *raftpb.Message) bool {
+	switch m.GetType() {
+	case raftpb.MsgProp, raftpb.MsgTransferLeader, raftpb.MsgReadIndex:
+		return true
+	default:
+		return false
+	}
+}
+
 func hold(held []*raftpb.Message, m *raftpb.Message) []*raftpb.Message {
 	if len(held) >= heldVotesMax {
 		return held
@@ -63,6 +75,9 @@ func hold(held []*raftpb.Message, m *raftpb.Message) []*raftpb.Message {
 // receive takes in a message of another replica.
 func (r *Replica) receive(m *raftpb.Message) {
 	r.heard[m.GetFrom()] = r.o.Env.Now()
+	if passedOn(m) && !mutant.On(mutant.R8) {
+		return
+	}
 	if gated(m) && !r.gateOpen() {
 		r.gate.in = hold(r.gate.in, m)
 		return

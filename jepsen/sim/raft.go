@@ -24,9 +24,14 @@ func (rep *replica) send(messages []*raftpb.Message) {
 			w.violate("shard %d of %s sends itself %v", rep.g.route.Shard, rep.m.p.name, m)
 			return
 		}
-		if m.GetType() == raftpb.MsgProp {
+		switch m.GetType() {
+		case raftpb.MsgProp:
 			rep.forward(to, m)
 			continue
+		case raftpb.MsgTransferLeader, raftpb.MsgReadIndex:
+			w.violate("shard %d of %s passes on %v (R4)", rep.g.route.Shard, rep.m.p.name, m)
+			return
+		default:
 		}
 		if m.GetType() == raftpb.MsgPreVote && w.hit(w.faults.forget) {
 			w.on(nil, 0, "forget", func() { w.forget(to) })
