@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -202,7 +204,11 @@ func (s *Shard) announce(ctx context.Context) {
 		s.log.Warn("whoever can reach this address can read and write everything: "+
 			"there is no access control", "listen", address)
 	}
-	fmt.Fprintf(s.Stdout, shardMessage, release.Version, address, s.Data)
+	members := s.Join
+	if s.Replace != 0 || len(members) == 0 {
+		members = append(slices.Clone(s.Join), address)
+	}
+	fmt.Fprintf(s.Stdout, shardMessage, release.Version, address, s.Data, strings.Join(members, ","))
 	if s.Serving != nil {
 		s.Serving(address)
 	}
@@ -210,7 +216,7 @@ func (s *Shard) announce(ctx context.Context) {
 
 const shardMessage = `Cairn %s: a member listens on %s, data in %s.
 Start gateways for it from other terminals, each with a --listen of its own:
-  go run ./cmd/gateway --shards %[2]s
+  go run ./cmd/gateway --shards %s
 Ctrl-C stops it; nothing acknowledged is lost.
 `
 

@@ -122,9 +122,9 @@ func (o Options) validateCluster() (errs []error) {
 	switch {
 	case n == 0:
 	case n == 2 || n > foundersMax:
-		errs = append(errs, fmt.Errorf("%d founders, not 1 or 3 to %d", n, foundersMax))
+		errs = append(errs, fmt.Errorf("a cluster is founded by 1 or 3 to %d members, not by %d", foundersMax, n))
 	case o.ID < 1 || o.ID > uint64(n):
-		errs = append(errs, fmt.Errorf("ID %d is no place among %d founders", o.ID, n))
+		errs = append(errs, fmt.Errorf("member id %d is no place in a list of %d founders", o.ID, n))
 	}
 	for i, address := range o.Founders {
 		if _, _, err := net.SplitHostPort(address); err != nil {
