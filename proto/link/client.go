@@ -18,6 +18,9 @@ import (
 type Options struct {
 	Self Identity
 	Peer uint64 // the member that must answer; 0: whoever does
+	// Meet, if set, is told who answers before any call goes there, each time, and
+	// may say why none must.
+	Meet func(context.Context, Identity) error
 }
 
 // Client is the calling end. It keeps one stream open from Dial to Close: when it ends, the

@@ -31,7 +31,7 @@ const (
 
 // Mismatch says that two processes must not talk to each other.
 type Mismatch struct {
-	What         string // "protocol version", "cluster", "member"
+	What         string // "protocol version", "cluster", "member", "setting"
 	Ours, Theirs string
 }
 

@@ -11,6 +11,8 @@ type Identity struct {
 	ClusterID string // empty: not known yet, and then any will do
 	ID        uint64 // of the member; 0: not a member
 	Address   string // where other members reach it; empty: not a member, or nobody does
+	// Terms are what members must agree on, as "tick 40ms"; empty: not a member.
+	Terms string
 }
 
 const magic = "cairn link\n"
@@ -27,7 +29,8 @@ func (g *greeting) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(g.ClusterID)))
 	dst = binary.AppendUvarint(append(dst, g.ClusterID...), g.ID)
 	dst = binary.AppendUvarint(dst, uint64(len(g.Address)))
-	return append(dst, g.Address...)
+	dst = binary.AppendUvarint(append(dst, g.Address...), uint64(len(g.Terms)))
+	return append(dst, g.Terms...)
 }
 
 // read stops after a version that is not ours.
@@ -46,7 +49,10 @@ func (g *greeting) read(f *inFrame) (err error) {
 	if g.ID, err = f.uvarint(); err != nil {
 		return err
 	}
-	if g.Address, err = f.name("an address"); err == nil && len(f.b) > 0 {
+	if g.Address, err = f.name("an address"); err != nil {
+		return err
+	}
+	if g.Terms, err = f.name("terms"); err == nil && len(f.b) > 0 {
 		err = violation("a greeting has %d bytes left over", len(f.b))
 	}
 	return err
@@ -75,6 +81,8 @@ func (g *greeting) check(self Identity, want uint64) error {
 		}
 	case g.ClusterID != self.ClusterID && g.ClusterID != "" && self.ClusterID != "":
 		return &Mismatch{"cluster", strconv.Quote(self.ClusterID), strconv.Quote(g.ClusterID)}
+	case g.Terms != self.Terms && g.Terms != "" && self.Terms != "":
+		return &Mismatch{"setting", self.Terms, g.Terms}
 	case want != 0 && g.ID != want:
 		return &Mismatch{"member", strconv.FormatUint(want, 10), strconv.FormatUint(g.ID, 10)}
 	}

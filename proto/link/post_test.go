@@ -29,7 +29,7 @@ func met(t testing.TB, c *Client) Identity {
 func TestPostsInOrder(t *testing.T) {
 	const n = PostsMax / 2 // never more than may wait
 	got := make(chan uint64, n)
-	us := Identity{ClusterID: "blue", ID: 7, Address: "10.0.0.7:7701"}
+	us := Identity{ClusterID: "blue", ID: 7, Address: "10.0.0.7:7701", Terms: "tick 1s"}
 	_, url := serveAt(t, echo, ServerOptions{
 		Self: Identity{ClusterID: "blue", ID: 2},
 		Posted: func(from Identity, method uint8, payload []byte) {

@@ -53,7 +53,7 @@ func (s *session) run(c *Client) (worked bool) {
 	// net/http notices that ctx is done only when it does not wait for more of the request.
 	context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })
 	late := time.AfterFunc(greetingTimeout, func() { cancel(errGreetingTimeout) })
-	err := s.meet(stream, c.o)
+	err := s.meet(ctx, stream, c.o)
 	late.Stop()
 	var sending sync.WaitGroup
 	if worked = err == nil; worked {
@@ -73,7 +73,7 @@ func (s *session) run(c *Client) (worked bool) {
 }
 
 // meet introduces both sides to each other.
-func (s *session) meet(stream stream, o Options) error {
+func (s *session) meet(ctx context.Context, stream stream, o Options) error {
 	// If sending fails, receiving says why.
 	if err := greet(stream, o.Self); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -84,6 +84,11 @@ func (s *session) meet(stream stream, o Options) error {
 	}
 	if err := theirs.check(o.Self, o.Peer); err != nil {
 		return err
+	}
+	if o.Meet != nil {
+		if err := o.Meet(ctx, theirs.Identity); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	s.peer, s.working = theirs.Identity, true

@@ -19,6 +19,7 @@ type Options struct {
 type Client struct {
 	log     *slog.Logger
 	leaders *leaders
+	cluster *identity
 
 	ctx     context.Context // until Close
 	cancel  context.CancelFunc
@@ -38,13 +39,18 @@ func Dial(addresses []string, o Options) *Client {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	var seeds []*peer
+	var once []string
 	for _, a := range addresses {
-		if !slices.ContainsFunc(seeds, func(p *peer) bool { return p.address == a }) {
-			p := c.dial(shardrpc.Member{Address: a})
-			p.seed = true
-			seeds = append(seeds, p)
+		if !slices.Contains(once, a) {
+			once = append(once, a)
 		}
+	}
+	c.cluster = newIdentity(len(once))
+	var seeds []*peer
+	for _, a := range once {
+		p := c.dial(shardrpc.Member{Address: a})
+		p.seed = true
+		seeds = append(seeds, p)
 	}
 	c.leaders = newLeaders(seeds)
 	c.running.Go(c.watchMembers)
@@ -54,7 +60,7 @@ func Dial(addresses []string, o Options) *Client {
 // dial begins to connect to a member; one whose id is known must be that one.
 func (c *Client) dial(m shardrpc.Member) *peer {
 	p := &peer{address: m.Address}
-	p.link = link.Dial("http://"+m.Address, link.Options{Peer: m.ID})
+	p.link = link.Dial("http://"+m.Address, link.Options{Peer: m.ID, Meet: c.cluster.meet})
 	c.links = append(c.links, p.link)
 	return p
 }
@@ -67,6 +73,7 @@ func (c *Client) Close() {
 	c.links = nil
 	c.mu.Unlock()
 	c.cancel()
+	c.cluster.late.Stop()
 	for _, l := range links {
 		l.Close()
 	}

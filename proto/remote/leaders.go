@@ -16,6 +16,7 @@ type leaders struct {
 	// peers are the members that the cluster lists, by id, then the seeds that
 	// it does not list, which are asked when none of the others answers.
 	peers  []*peer
+	newest uint64 // the largest id ever listed: whoever takes a place gets a larger one
 	shards map[shardrpc.ShardID]*search
 }
 
@@ -197,7 +198,8 @@ func (l *leaders) follow(n *shardrpc.NotLeader, asked []*peer) (a attempt, known
 
 // update takes in who the members are. Those that are not known yet come from
 // dial; those that are not listed any more are returned, and get no more calls.
-// Members without an address are in their own process: then nothing changes.
+// Members without an address are in their own process: then nothing changes, and
+// neither does it by a list that is older than one before.
 func (l *leaders) update(
 	list []shardrpc.Member, dial func(shardrpc.Member) *peer,
 ) (removed []*peer) {
@@ -212,6 +214,10 @@ func (l *leaders) update(
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if list[len(list)-1].ID < l.newest {
+		return nil
+	}
+	l.newest = list[len(list)-1].ID
 	var peers []*peer
 	for _, m := range list {
 		i := slices.IndexFunc(l.peers, func(p *peer) bool {

@@ -137,6 +137,8 @@ func TestLeaders(t *testing.T) {
 		{"a replaced member gets no more calls", "A",
 			"list 1A 2b 3c; ask = A; refused A; follow 2 A = b; served b; list 1A 3c 4d = b; " +
 				"ask = c; follow 2 = unknown; served b; ask = d; broken b = false; checked b dead = false true"},
+		{"a list that is older than one before changes nothing", "A",
+			"list 1A 2b 3c; list 1A 2b 4d = c; list 1A 2b 3c; follow 4 = d; follow 3 = unknown"},
 		{"another member at the address of an old one", "A",
 			"list 1A 2b; list 1A 3b = b; follow 3 = b; list 3A 4b = b; follow 3 = A; follow 1 = unknown"},
 		{"members without address change nothing", "A", "list 1; ask = A; served A; ask = A"},

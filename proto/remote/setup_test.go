@@ -110,7 +110,7 @@ func newFakes(t *testing.T, n uint64) *fakes {
 func (f *fakes) start(t *testing.T, id uint64, address string) string {
 	t.Helper()
 	m := &fake{of: f, id: id}
-	m.address, m.stop = serveAt(t, address, link.Identity{ID: id}, m.serve)
+	m.address, m.stop = serveAt(t, address, link.Identity{ClusterID: "fakes", ID: id}, m.serve)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.byID[id] = m
