@@ -209,6 +209,11 @@ func (s *pebbleStage) Commit() error {
 	if len(s.paths) == 0 {
 		return nil
 	}
+	// What lies within the bounds is not written to meanwhile. Once that is out of
+	// memory Ingest waits for no flush, for which every commit would have to wait.
+	if err := s.p.Flush(); err != nil {
+		return err
+	}
 	// Like opening, it can end in Fatalf, or wait for a flush that failed.
 	ingested := make(chan error, 1)
 	go func() {

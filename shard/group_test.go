@@ -27,6 +27,14 @@ type group struct {
 	keep    int64          // Options.KeepBytes
 	sentTo  map[uint64]int // snapshots
 	joint   int            // passes between two sets of voters
+	slow    int            // ticks that a snapshot travels
+	due     []travelling
+}
+
+// travelling is what arrives in so many ticks.
+type travelling struct {
+	ticks int
+	land  func()
 }
 
 type groupMember struct {
@@ -185,6 +193,14 @@ func (m *groupMember) sendSnapshot(s SendSnapshot) {
 		if err != nil {
 			m.g.tb.Fatal(err)
 		}
+		if m.g.slow > 0 {
+			m.g.due = append(m.g.due, travelling{m.g.slow, func() {
+				m.inbox = append(m.inbox,
+					SnapshotSent{s.To, m.deliver(s.To, Snapshot{Msg: s.Msg, Stage: stage})})
+			}})
+			_ = s.Export.Close()
+			return
+		}
 		ok = m.deliver(s.To, Snapshot{Msg: s.Msg, Stage: stage})
 	}
 	if err := s.Export.Close(); err != nil {
@@ -196,6 +212,15 @@ func (m *groupMember) sendSnapshot(s SendSnapshot) {
 func (g *group) tick(n int) {
 	for range n {
 		g.now += tickTime
+		due := g.due
+		g.due = nil
+		for _, d := range due {
+			if d.ticks--; d.ticks > 0 {
+				g.due = append(g.due, d)
+			} else {
+				d.land()
+			}
+		}
 		for _, id := range g.order {
 			if m := g.members[id]; !m.down {
 				m.r.Step(Tick{})

@@ -13,6 +13,9 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
+// silentLeases is after how many leases without a word a leader counts for none.
+const silentLeases = 3
+
 // leadership is all that a leader promises from memory. It is dropped whole.
 type leadership struct {
 	term      uint64
@@ -58,12 +61,23 @@ func (r *Replica) watchLeadership() {
 		r.lease.begin(st.GetTerm(), r.o.Quorum)
 		r.noteGroup()
 	}
-	if leader := st.Lead; r.leader.Load() != leader || r.seenTerm != st.GetTerm() {
+	leader := st.Lead
+	if r.silent(leader) {
+		leader = 0
+	}
+	if r.leader.Load() != leader || r.seenTerm != st.GetTerm() {
 		r.leader.Store(leader)
 		r.seenTerm = st.GetTerm()
 		r.noteGroup()
 	}
 	r.prepareToServe()
+}
+
+// silent reports whether nothing was heard of another member for so long that it
+// is no leader to us. Who may not stand for election, or no more, would believe
+// in it for ever.
+func (r *Replica) silent(leader uint64) bool {
+	return leader != r.o.Member && r.o.Env.Now()-r.heard[leader] >= silentLeases*r.o.Lease
 }
 
 // stillLeads asks raft, which may have stepped down since watchLeadership.

@@ -1,8 +1,11 @@
 package shard
 
 import (
+	"slices"
+
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // replaceMember puts a new member in the place of one that is lost. The leaders
@@ -20,6 +23,11 @@ func (r *Replica) replaceMember(id uint64, m *shardrpc.ReplaceRequest) {
 	if r.answerReplace(id, m) {
 		return
 	}
+	if why := r.tooEarly(m.Old); why != nil {
+		r.reply(id, &shardrpc.ReplaceResponse{Reply: shardrpc.Reply{
+			Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid, Err: why}})
+		return
+	}
 	body, err := meta.ReplaceCommand(m.Old, by)
 	if err != nil {
 		r.fail(err)
@@ -30,6 +38,45 @@ func (r *Replica) replaceMember(id uint64, m *shardrpc.ReplaceRequest) {
 			r.reply(id, &shardrpc.ReplaceResponse{Reply: shardrpc.Reply{Answer: shardrpc.Retry}})
 		}
 	})
+}
+
+// tooEarly is why old must not be replaced now. Until a change is over those who
+// leave have votes; and those who stay must be able to go on without old.
+func (r *Replica) tooEarly(old uint64) *txn.Error {
+	conf := r.log.conf
+	if len(conf.VotersOutgoing) > 0 || len(conf.Learners) > 0 || !r.Settled() {
+		return meta.Changing(shardrpc.MetaShard)
+	}
+	stay := 0
+	for _, id := range conf.Voters {
+		if id != old && (id == r.o.Member || r.active(id)) {
+			stay++
+		}
+	}
+	if stay > len(conf.Voters)/2 {
+		return nil
+	}
+	e := txn.Errorf(txn.Unavailable, "quorum_at_risk",
+		"besides member %d only %d of %d members answer", old, stay, len(conf.Voters))
+	e.Next = "start the others first, or replace one that is down"
+	return e
+}
+
+// Settled reports whether the group has, as far as this replica has applied, just
+// the voters that it should have. Any goroutine may ask.
+func (r *Replica) Settled() bool {
+	want := slices.Sorted(slices.Values(r.wanted()))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(want) == 0 || len(r.mu.learners) == 0 && slices.Equal(r.mu.voters, want)
+}
+
+// Votes reports whether a member's vote counts, as far as this replica has
+// applied. Any goroutine may ask.
+func (r *Replica) Votes(member uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.mu.voters, member)
 }
 
 // answerReplace answers if it has been done, or never can be.

@@ -39,8 +39,14 @@ func (r *Replica) steer() {
 	}
 	want := r.wanted()
 	conf := r.log.conf
-	if want == nil || len(conf.VotersOutgoing) > 0 {
+	if len(conf.VotersOutgoing) > 0 {
+		// Raft proposes this itself, but once; it may have been dropped.
+		_ = r.rn.ProposeConfChange(&raftpb.ConfChangeV2{})
 		return
+	}
+	newest := slices.Max(slices.Concat(conf.Voters, conf.Learners))
+	if len(want) == 0 || slices.Max(want) < newest {
+		return // without a list, or with one that is older than the group
 	}
 	changes := r.changes(want)
 	if len(changes) == 0 {
@@ -72,7 +78,8 @@ func (r *Replica) changes(want []uint64) []*raftpb.ConfChangeSingle {
 		switch {
 		case !slices.Contains(want, id):
 			changes = append(changes, change(raftpb.ConfChangeRemoveNode, id))
-		case p.State != tracker.StateReplicate, !r.active(id), p.Match+promoteLagMax < r.log.last:
+		case p.State != tracker.StateReplicate, !r.active(id),
+			p.Match+promoteLagMax < r.mu.state.AppliedIndex:
 			return nil
 		default:
 			changes = append(changes, change(raftpb.ConfChangeAddNode, id))

@@ -43,12 +43,20 @@ const (
 )
 
 // TruncateBytesMin is how much a log must have grown before it is truncated.
-// KeepBytesMax is how much of it is kept for replicas that lag; one that lags
-// further gets a snapshot.
+// KeepBytesMax is how much of it is kept for replicas that are away; one that
+// lags further gets a snapshot.
 const (
 	TruncateBytesMin = 4 << 20
 	KeepBytesMax     = 32 << 20
 )
+
+// catchUpKeeps is how many times KeepBytes of log are kept for replicas that are
+// catching up. What is written while a snapshot travels and is installed must
+// still be there, or the next snapshot follows, and so on.
+const catchUpKeeps = 32
+
+// installMax is how long a replica that is catching up may say nothing.
+const installMax = 10 * time.Second
 
 // LeaseDefault is how long a follower keeps its promise to a leader, and thus
 // about how long it takes to miss one.

@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnkv/cairn/internal/env"
@@ -325,14 +326,21 @@ func (r *Replica) waitForChange() *env.Future {
 	return r.mu.changed
 }
 
-// learn takes note of what became of a transaction (C16).
-func (r *Replica) learn(id txn.ID, status txn.Status, commit txn.Timestamp) {
+// learn takes note of what became of a transaction (C16). It reports false for
+// another outcome than the one that is known: outcomes are for ever (I5), so
+// somebody who asks us is broken, and we are not.
+func (r *Replica) learn(id txn.ID, status txn.Status, commit txn.Timestamp) bool {
 	r.status.Lock()
-	r.status.Put(id, status, commit)
+	was, at, known := r.status.Get(id)
+	same := !known || was == status && at == commit
+	if same {
+		r.status.Put(id, status, commit)
+	}
 	r.status.Unlock()
 	r.mu.Lock()
 	r.wakeReaders()
 	r.mu.Unlock()
+	return same
 }
 
 func (r *Replica) outcome(id txn.ID) (txn.Status, txn.Timestamp, bool) {
@@ -355,7 +363,8 @@ func (r *Replica) tick() {
 }
 
 // durable truncates the log up to what the state engine has on disk (R14), and
-// not beyond what other replicas still need of it, within KeepBytes.
+// not beyond what other replicas still need of it: any of them within KeepBytes,
+// and those that are catching up within catchUpKeeps times that.
 func (r *Replica) durable(index uint64) {
 	if mutant.On(mutant.R14) {
 		index = r.mu.state.AppliedIndex
@@ -364,8 +373,8 @@ func (r *Replica) durable(index uint64) {
 	if r.cut != nil || r.ready != nil || size < r.o.TruncateBytes {
 		return
 	}
-	if size < r.o.KeepBytes {
-		index = min(index, r.needed())
+	if size < catchUpKeeps*r.o.KeepBytes {
+		index = min(index, r.needed(size < r.o.KeepBytes))
 	}
 	if index <= r.log.first {
 		return
@@ -381,19 +390,38 @@ func (r *Replica) durable(index uint64) {
 	r.logBytes.Store(left)
 }
 
-// needed is up to which entry every replica has the log, as far as this one
-// knows. A follower may lead next, and knows nothing of the others.
-func (r *Replica) needed() uint64 {
-	if r.lead == nil {
+// needed is up to which entry all replicas have the log, or those that are
+// catching up, as far as this one knows. What a snapshot brings that is on its
+// way they have. A follower may lead next, and knows nothing of the others.
+func (r *Replica) needed(all bool) uint64 {
+	has := r.log.last
+	switch {
+	case r.lead != nil:
+	case all:
 		return 0
+	default:
+		return has
 	}
-	match := r.log.last
 	for id, p := range r.rn.Status().Progress { // order: a minimum
-		if id != r.o.Member {
-			match = min(match, p.Match)
+		switch {
+		case id == r.o.Member:
+		case p.State == tracker.StateSnapshot: // ends soon if nobody is there
+			has = min(has, p.PendingSnapshot)
+		case !all && !r.catchesUp(id):
+		case p.State == tracker.StateProbe:
+			has = min(has, max(p.Match, p.Next-1))
+		default:
+			has = min(has, p.Match)
 		}
 	}
-	return match
+	return has
+}
+
+// catchesUp reports whether a replica was heard of since it can have begun to
+// install a snapshot, of which it says nothing until it has.
+func (r *Replica) catchesUp(id uint64) bool {
+	at, ok := r.heard[id]
+	return ok && r.o.Env.Now()-at < installMax
 }
 
 // LogBytes is how much was appended since the log was last truncated; the

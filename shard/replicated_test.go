@@ -133,6 +133,71 @@ func TestGroupTransfersLeadership(t *testing.T) {
 	g.mustPropose(next, 3)
 }
 
+// What is written while a snapshot travels is kept, or another one follows, and so on.
+func TestGroupSnapshotUnderLoad(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	g.keep = 2 << 10
+	for _, id := range g.order {
+		g.members[id].crash()
+		g.members[id].start()
+	}
+	lead := g.leader(30)
+	late := g.members[lead.id%3+1]
+	late.crash()
+	work := func(n int) {
+		g.mustPropose(lead, n)
+		for _, m := range g.members { // order: each on its own
+			if !m.down {
+				m.r.Step(Durable{Index: m.r.mu.state.AppliedIndex})
+			}
+		}
+		g.tick(1)
+	}
+	forgotten := int(installMax/tickTime) + 2 // ticks
+	for range forgotten {
+		work(3)
+	}
+	late.start()
+	g.slow = 4
+	for range 40 {
+		work(40) // more than keep within 4 ticks
+	}
+	if lag := lead.r.mu.state.AppliedIndex - late.r.mu.state.AppliedIndex; lag > 80 || g.sentTo[late.id] != 1 {
+		t.Errorf("after %d snapshots it lags by %d", g.sentTo[late.id], lag)
+	}
+	late.crash() // nobody waits for it for ever
+	for range forgotten {
+		work(3)
+	}
+	if kept := lead.r.log.last - lead.r.log.first; kept > 1000 {
+		t.Errorf("%d entries are kept for a member that is away", kept)
+	}
+}
+
+// A change of voters ends although raft's own attempt to end it was dropped, and nobody writes.
+func TestGroupJointEnds(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	g.mustPropose(lead, 3)
+	g.tick(3)
+	out := g.members[lead.id%3+1]
+	out.crash() // it will not take the leadership
+	if err := lead.r.rn.ProposeConfChange(&raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{
+		change(raftpb.ConfChangeAddLearnerNode, 9), change(raftpb.ConfChangeRemoveNode, out.id),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	lead.r.Step(Transfer{To: out.id}) // drops proposals while it lasts
+	g.settle()
+	if len(lead.r.log.conf.VotersOutgoing) == 0 {
+		t.Fatal("the change was over at once")
+	}
+	g.tick(5 * steerTicks)
+	if conf := lead.r.log.conf; len(conf.VotersOutgoing) > 0 {
+		t.Errorf("the group stays between two sets of voters: %v", conf)
+	}
+}
+
 // Raft lets a follower pass on a transfer to the leader, which would go through with it and keep
 // its lease (R4; seed 19867 of the simulator). Nobody sends that, and nobody takes it.
 func TestTransferIsNotPassedOn(t *testing.T) {

@@ -18,10 +18,13 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 	if m.Commit {
 		status, commit = txn.Committed, m.CommitTS
 	}
+	if !r.learn(m.Txn, status, commit) {
+		r.reply(id, &shardrpc.ResolveResponse{Answer: shardrpc.Refused})
+		return
+	}
 	// A copy of its prewrite may still be travelling. If that wrote nothing,
 	// not even a commit leaves a version by which to know it again (C5).
 	r.lead.dead.Add(m.Txn, m.BaseTS)
-	r.learn(m.Txn, status, commit)
 	c := r.resolution(m.Txn, status, commit, m.Keys)
 	r.await(c, func(a applied) {
 		resp := &shardrpc.ResolveResponse{Answer: shardrpc.OK}

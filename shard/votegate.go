@@ -54,11 +54,11 @@ func gated(m *raftpb.Message) bool {
 }
 
 // passedOn reports whether m is what a follower was asked and would have the
-// leader do. The leader does what it is asked itself: then its own rules hold
-// (R4, R8).
+// leader do, or what comes of that. The leader does what it is asked itself: then
+// its own rules hold (R4, R8).
 func passedOn(m *raftpb.Message) bool {
 	switch m.GetType() {
-	case raftpb.MsgProp, raftpb.MsgTransferLeader, raftpb.MsgReadIndex:
+	case raftpb.MsgProp, raftpb.MsgTransferLeader, raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
 		return true
 	default:
 		return false

@@ -8,6 +8,7 @@ import (
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // loseDisk takes a member's engines away for ever. A member with a new id
@@ -109,6 +110,8 @@ func (p *process) joinCluster() {
 		case resp.Answer == shardrpc.OK:
 			w.saw("member replaced")
 			n.replaces = 0
+		case resp.Answer == shardrpc.Refused && txn.KindOf(resp.Err) == txn.Unavailable:
+			w.saw("replacement too early")
 		case resp.Answer == shardrpc.Refused:
 			w.violate("member %d may not replace %d: %w", n.member, n.replaces, resp.Err)
 			return

@@ -81,6 +81,14 @@ func (m *members) replace(body []byte) error {
 	return nil
 }
 
+// Changing is why the next change of members has to wait for a shard.
+func Changing(shard shardrpc.ShardID) *txn.Error {
+	e := txn.Errorf(txn.Unavailable, "members_changing",
+		"the last change of members is not over in shard %d", shard)
+	e.Next = "wait until the status shows the newest member's lag in every shard"
+	return e
+}
+
 // objection is why by cannot take the place of old.
 func (m *members) objection(old uint64, by *Member) *txn.Error {
 	switch {
