@@ -146,7 +146,7 @@ func awaitReady(ctx context.Context, e env.Env, ready, failure func() error) boo
 			return false
 		}
 	}
-	return true
+	return failure() == nil
 }
 
 // shutDown lets requests in progress end, for as long as shutdownMax.

@@ -82,8 +82,11 @@ func (s *Shard) Flags(f *pflag.FlagSet) {
 func (s *Shard) Run(ctx context.Context) error {
 	s.log = newLogger(s.Stderr, s.LogJSON)
 	err := s.open(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = s.serve(ctx)
+	case s.member == nil && ctx.Err() != nil:
+		err = nil // told to end while it waited for others
 	}
 	return errors.Join(err, s.close())
 }

@@ -256,6 +256,24 @@ func TestShardPages(t *testing.T) {
 	}
 }
 
+// TestShardEndsWhileItWaits: told to end, a founder does so whether or not the others came.
+func TestShardEndsWhileItWaits(t *testing.T) {
+	address, other, third := freeAddress(t), freeAddress(t), freeAddress(t)
+	s := &Shard{Listen: address, Data: filepath.Join(t.TempDir(), "data"), ID: 1,
+		Join: []string{address, other, third}, Stdout: t.Output(), Stderr: t.Output()}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	eventually(t, "it is there, and not ready", func() bool {
+		resp, err := http.Get("http://" + address + "/readyz")
+		return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusServiceUnavailable
+	})
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestShardRefusesToStart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -286,5 +286,8 @@ func checkReplace(m *shardrpc.ReplaceRequest) error {
 	case n == 0 || n > addressBytesMax:
 		return invalid("an address of %d bytes, not 1 to %d", n, addressBytesMax)
 	}
+	if err := reachable(m.Address); err != nil {
+		return invalid("%v", err)
+	}
 	return checkMeta(m.Target)
 }

@@ -50,7 +50,7 @@ func realEnv(t *testing.T) env.Env {
 }
 
 // wantError checks that an open was refused with a reason, and that the error names all of parts.
-func wantError(t *testing.T, err error, reason string, parts ...string) {
+func wantError(t testing.TB, err error, reason string, parts ...string) {
 	t.Helper()
 	e, ok := errors.AsType[*txn.Error](err)
 	if !ok || e.Reason != reason {

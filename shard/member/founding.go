@@ -105,7 +105,7 @@ func alone(dir *datadir) error {
 }
 
 // Identity is what the others are told while there is no cluster.
-func (f *Founding) Identity() link.Identity { return link.Identity{ID: f.o.ID} }
+func (f *Founding) Identity() link.Identity { return link.Identity{ID: f.o.ID, Terms: f.o.terms()} }
 
 // Close gives the directory back.
 func (f *Founding) Close() error { return f.dir.close() }
@@ -132,6 +132,11 @@ func (f *Founding) found(
 		e := txn.Errorf(txn.Invalid, "founders_differ", "member %d names the founders %q, member %d %q",
 			req.ID, req.Founders, f.o.ID, f.o.Founders)
 		e.Next = "start all members with the same --join, in the same order"
+		return nil, e
+	case !slices.EqualFunc(req.Splits, f.o.Splits, slices.Equal):
+		e := txn.Errorf(txn.Invalid, "founders_differ", "member %d cuts shards at %q, member %d at %q",
+			req.ID, req.Splits, f.o.ID, f.o.Splits)
+		e.Next = "start all members with the same --split"
 		return nil, e
 	case req.ID == 0 || req.ID > uint64(len(f.o.Founders)) || req.ID == f.o.ID:
 		return nil, idTaken(req.ID)
@@ -184,20 +189,20 @@ func (f *Founding) Run(ctx context.Context) error {
 			if l == nil {
 				continue
 			}
-			done, answered, err := f.ask(ctx, l)
+			done, why, err := f.ask(ctx, l)
 			if done || err != nil {
 				return err
 			}
-			if !answered {
-				missing = append(missing, f.o.Founders[i])
+			if why != "" {
+				missing = append(missing, f.o.Founders[i]+": "+why)
 			}
 		}
 		if done, err := f.form(); done || err != nil {
 			return err
 		}
-		if now := strings.Join(missing, ", "); now != told && ctx.Err() == nil {
+		if now := strings.Join(missing, ", "); now != told && now != "" && ctx.Err() == nil {
 			told = now
-			f.o.Log.Info("waiting for the other founders of the cluster", "silent", missing)
+			f.o.Log.Info("waiting for the other founders of the cluster", "missing", missing)
 		}
 		if err := f.o.Env.Sleep(ctx, foundingRetryEvery); err != nil {
 			return &txn.Error{Kind: txn.Unavailable, Op: "member.Found", Reason: "founding",
@@ -207,23 +212,25 @@ func (f *Founding) Run(ctx context.Context) error {
 	}
 }
 
-// ask asks one of the others. What keeps it from answering may pass.
-func (f *Founding) ask(ctx context.Context, l *link.Client) (done, answered bool, err error) {
+// ask asks one of the others. What keeps it from answering may pass; why says
+// what it is.
+func (f *Founding) ask(ctx context.Context, l *link.Client) (done bool, why string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, foundingTryMax)
 	defer cancel()
-	b, err := l.Call(ctx, uint8(shardrpc.MethodFound), shardrpc.Encode(&shardrpc.FoundRequest{
-		ID: f.o.ID, Nonce: f.dir.id.Nonce, Founders: f.o.Founders, Splits: f.o.Splits}))
-	if err != nil {
-		if txn.KindOf(err) == txn.Invalid {
-			return false, true, err
-		}
-		return false, false, nil
+	resp, err := ask[shardrpc.FoundResponse](ctx, l, shardrpc.MethodFound, &shardrpc.FoundRequest{
+		ID: f.o.ID, Nonce: f.dir.id.Nonce, Founders: f.o.Founders, Splits: f.o.Splits})
+	m, mismatch := errors.AsType[*link.Mismatch](err)
+	switch {
+	case err != nil && txn.KindOf(err) == txn.Invalid:
+		return false, "", err
+	case mismatch:
+		return false, m.Error(), nil
+	case err != nil:
+		return false, "silent", nil
+	case !resp.Formed:
+		return false, "", nil
 	}
-	resp, err := shardrpc.Decode[shardrpc.FoundResponse](b)
-	if err != nil || !resp.Formed {
-		return false, true, err
-	}
-	return true, true, f.save(resp.ClusterID, &founded{Founders: f.o.Founders, Splits: resp.Splits,
+	return true, "", f.save(resp.ClusterID, &founded{Founders: f.o.Founders, Splits: resp.Splits,
 		Nonces: resp.Nonces})
 }
 

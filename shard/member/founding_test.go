@@ -142,9 +142,21 @@ func TestFounderLosesItsDisk(t *testing.T) {
 }
 
 func TestFoundersDiffer(t *testing.T) {
-	c := newCluster(t, 3)
-	c.all[1].o.Founders = slices.Clone(c.all[1].o.Founders)
-	c.all[1].o.Founders[2] = "127.0.0.1:1"
+	t.Run("in the list", func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.all[1].o.Founders = slices.Clone(c.all[1].o.Founders)
+		c.all[1].o.Founders[2] = "127.0.0.1:1"
+		c.differ("--join")
+	})
+	t.Run("in the shards", func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.all[1].o.Splits = [][]byte{[]byte("q")}
+		c.differ("--split")
+	})
+}
+
+func (c *cluster) differ(next string) {
+	c.t.Helper()
 	c.all[0].start()
 	c.all[1].start()
 	// Whoever asks first is refused; the other one waits for it.
@@ -156,7 +168,7 @@ func TestFoundersDiffer(t *testing.T) {
 		c.all[1].begun <- err
 	case <-time.After(patience):
 	}
-	wantError(t, err, "founders_differ", "--join")
+	wantError(c.t, err, "founders_differ", next)
 }
 
 // Of two processes with the same id the second is refused.

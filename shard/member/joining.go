@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -47,24 +48,35 @@ func Join(ctx context.Context, o Options, addresses []string) error {
 }
 
 func askToJoin(ctx context.Context, o *Options, dir *datadir, addresses []string) error {
-	req := shardrpc.Encode(&shardrpc.ReplaceRequest{
+	req := &shardrpc.ReplaceRequest{
 		Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1},
-		Old:    o.Replace, New: o.ID, Nonce: dir.id.Nonce, Address: o.Address})
+		Old:    o.Replace, New: o.ID, Nonce: dir.id.Nonce, Address: o.Address}
 	var links []*link.Client
-	for _, address := range addresses {
-		l := link.Dial("http://"+address, link.Options{Self: link.Identity{ID: o.ID}})
-		defer l.Close()
-		links = append(links, l)
-	}
-	last := errors.New("none of them was asked")
+	defer func() {
+		for _, l := range links {
+			l.Close()
+		}
+	}()
+	told := ""
 	for {
-		for _, l := range links { // whoever leads answers
-			resp, err := askLeader(ctx, l, req)
+		last := errors.New("none of them was asked")
+		for i := 0; i < len(addresses); i++ { // whoever leads answers
+			if i == len(links) {
+				links = append(links, link.Dial("http://"+addresses[i],
+					link.Options{Self: link.Identity{ID: o.ID, Terms: o.terms()}}))
+			}
+			resp, err := askLeader(ctx, links[i], req)
 			switch {
 			case err != nil:
 				last = err
+				if _, elsewhere := errors.AsType[*shardrpc.NotLeader](err); elsewhere {
+					addresses = moreMembers(ctx, links[i], addresses)
+				}
 			case resp.Answer == shardrpc.Refused && resp.Err != nil:
-				return resp.Err
+				if last = resp.Err; txn.KindOf(last) != txn.Unavailable {
+					return last
+				}
+				i = len(addresses) // it was the leader
 			case resp.Answer == shardrpc.OK:
 				dir.id.Cluster = resp.ClusterID
 				dir.id.Joined = &joined{Routes: resp.Routes, Members: resp.Members}
@@ -72,6 +84,10 @@ func askToJoin(ctx context.Context, o *Options, dir *datadir, addresses []string
 			default:
 				last = fmt.Errorf("the meta group answers %v", resp.Answer)
 			}
+		}
+		if now := last.Error(); now != told && ctx.Err() == nil {
+			told = now
+			o.Log.Info("waiting for the cluster to let this member in", "error", last)
 		}
 		if err := o.Env.Sleep(ctx, foundingRetryEvery); err != nil {
 			return &txn.Error{Kind: txn.Unavailable, Op: "member.Join", Reason: "joining",
@@ -81,12 +97,39 @@ func askToJoin(ctx context.Context, o *Options, dir *datadir, addresses []string
 	}
 }
 
-func askLeader(ctx context.Context, l *link.Client, req []byte) (*shardrpc.ReplaceResponse, error) {
+// moreMembers adds the members that l's lists to addresses.
+func moreMembers(ctx context.Context, l *link.Client, addresses []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, foundingTryMax)
 	defer cancel()
-	b, err := l.Call(ctx, uint8(shardrpc.MethodReplace), req)
+	resp, err := ask[shardrpc.RoutesResponse](ctx, l, shardrpc.MethodRoutes,
+		&shardrpc.RoutesRequest{})
+	if err != nil {
+		return addresses
+	}
+	addresses = slices.Clone(addresses)
+	for _, m := range resp.Members {
+		if !slices.Contains(addresses, m.Address) {
+			addresses = append(addresses, m.Address)
+		}
+	}
+	return addresses
+}
+
+func askLeader(
+	ctx context.Context, l *link.Client, req *shardrpc.ReplaceRequest,
+) (*shardrpc.ReplaceResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, foundingTryMax)
+	defer cancel()
+	return ask[shardrpc.ReplaceResponse](ctx, l, shardrpc.MethodReplace, req)
+}
+
+// ask makes one call and decodes its answer.
+func ask[R any, P decodable[R]](
+	ctx context.Context, l *link.Client, method shardrpc.Method, req shardrpc.Message,
+) (P, error) {
+	b, err := l.Call(ctx, uint8(method), shardrpc.Encode(req))
 	if err != nil {
 		return nil, err
 	}
-	return shardrpc.Decode[shardrpc.ReplaceResponse](b)
+	return shardrpc.Decode[R, P](b)
 }

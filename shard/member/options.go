@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -122,12 +123,13 @@ func (o Options) validateCluster() (errs []error) {
 	switch {
 	case n == 0:
 	case n == 2 || n > foundersMax:
-		errs = append(errs, fmt.Errorf("a cluster is founded by 1 or 3 to %d members, not by %d", foundersMax, n))
+		errs = append(errs, fmt.Errorf("a cluster is founded by 1 or 3 to %d members, not by %d",
+			foundersMax, n))
 	case o.ID < 1 || o.ID > uint64(n):
 		errs = append(errs, fmt.Errorf("member id %d is no place in a list of %d founders", o.ID, n))
 	}
 	for i, address := range o.Founders {
-		if _, _, err := net.SplitHostPort(address); err != nil {
+		if err := reachable(address); err != nil {
 			errs = append(errs, err)
 		}
 		if slices.Contains(o.Founders[:i], address) {
@@ -137,7 +139,29 @@ func (o Options) validateCluster() (errs []error) {
 	if o.Replace != 0 && (o.ID == 0 || o.ID == o.Replace || n > 0 || o.Address == "") {
 		errs = append(errs, errors.New("Replace needs an ID of its own and an Address, and no Founders"))
 	}
+	if o.Replace != 0 && o.Address != "" {
+		if err := reachable(o.Address); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return errs
+}
+
+// terms are what all members must have the same: a lease rests on the others'
+// promise to wait as long.
+func (o Options) terms() string { return fmt.Sprint("--tick ", o.TickInterval) }
+
+// reachable refuses what is no address to reach a member at from elsewhere.
+func reachable(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() || err != nil || n == 0 {
+		return fmt.Errorf("nobody else can reach a member at %q; give a host and a port", address)
+	}
+	return nil
 }
 
 // ident is that of a new directory.

@@ -64,21 +64,35 @@ func (p *peers) list() map[uint64]string {
 	return now
 }
 
-// meet remembers where a member is that wrote to us, if it was let in after all
-// that our list names: to apply the entry that names it we may need its vote
-// and it ours.
+// meet remembers where a member is that wrote to us and that our list does not
+// name, as long as that says little.
 func (p *peers) meet(from link.Identity) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.known[from.ID] != nil || p.mu.met[from.ID] == from.Address {
-		return
+	if p.mu.known[from.ID] == nil && p.mu.met[from.ID] != from.Address &&
+		p.counts(from.ID, p.list()) {
+		p.mu.met[from.ID] = from.Address
 	}
-	for id := range p.list() { // order: all
-		if id >= from.ID {
-			return // it belongs to the cluster no more
+}
+
+// counts reports whether a member counts although the list is without it: it was
+// let in after all that the list names, and to apply the entry that names it we
+// may need its vote and it ours; or it leaves, but some group needs its vote
+// until then.
+func (p *peers) counts(id uint64, list map[uint64]string) bool {
+	newest := uint64(0)
+	for listed := range list { // order: a maximum
+		newest = max(newest, listed)
+	}
+	if list[id] != "" || id > newest {
+		return true
+	}
+	for _, h := range p.m.shards { // order: any will do
+		if h.Votes(id) {
+			return true
 		}
 	}
-	p.mu.met[from.ID] = from.Address
+	return false
 }
 
 func (m *Member) dial(id uint64, address string) *link.Client {
@@ -87,18 +101,17 @@ func (m *Member) dial(id uint64, address string) *link.Client {
 
 // refresh closes the links to who does not belong to the cluster any more.
 func (p *peers) refresh() {
-	now := p.list()
+	list := p.list()
 	p.mu.Lock()
-	for id, address := range p.mu.met { // order: each on its own
-		if now[id] != "" {
+	for id := range p.mu.met { // order: each on its own
+		if list[id] != "" || !p.counts(id, list) {
 			delete(p.mu.met, id)
-		} else {
-			now[id] = address
 		}
 	}
 	var gone []*peer
 	for id, at := range p.mu.known { // order: each on its own
-		if now[id] != at.address {
+		moved := list[id] != "" && list[id] != at.address
+		if moved || !p.counts(id, list) {
 			gone = append(gone, at)
 			delete(p.mu.known, id)
 		}
@@ -204,5 +217,6 @@ func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
 
 // Identity says which member this is, of which cluster.
 func (m *Member) Identity() link.Identity {
-	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID(), Address: m.address()}
+	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID(), Address: m.address(),
+		Terms: m.o.terms()}
 }

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -20,7 +21,7 @@ func (m *Member) lookReplaced() {
 	m.tasks.Go(func() {
 		defer m.looking.Store(false)
 		for _, other := range m.meta.Members() {
-			if now, ok := m.askMembers(other.ID); ok && m.replacedIn(now) {
+			if m.replacedFor(other.ID) {
 				e := txn.Errorf(txn.Invalid, "member_replaced",
 					"another member has taken the place of member %d", m.ID())
 				e.Next = "remove " + m.o.Dir + "; a new member starts with --replace and an --id of its own"
@@ -40,23 +41,28 @@ func (m *Member) missesLeader() bool {
 	return false
 }
 
-func (m *Member) askMembers(id uint64) ([]shardrpc.Member, bool) {
-	at, ok := m.peers.to(id)
+// replacedFor reports whether another member knows that this one is replaced, and
+// has no vote any more: until then some group may need it.
+func (m *Member) replacedFor(other uint64) bool {
+	at, ok := m.peers.to(other)
 	if !ok {
-		return nil, false
+		return false
 	}
 	ctx, cancel := context.WithTimeout(m.running, replacedTryMax)
 	defer cancel()
-	b, err := at.small.Call(ctx, uint8(shardrpc.MethodRoutes),
-		shardrpc.Encode(&shardrpc.RoutesRequest{}))
-	if err != nil {
-		return nil, false
+	list, err := ask[shardrpc.RoutesResponse](ctx, at.small, shardrpc.MethodRoutes,
+		&shardrpc.RoutesRequest{})
+	if err != nil || !m.replacedIn(list.Members) {
+		return false
 	}
-	resp, err := shardrpc.Decode[shardrpc.RoutesResponse](b)
-	if err != nil {
-		return nil, false
+	status, err := ask[shardrpc.StatusResponse](ctx, at.small, shardrpc.MethodStatus,
+		&shardrpc.StatusRequest{})
+	if err != nil || len(status.Members) == 0 {
+		return false
 	}
-	return resp.Members, true
+	return !slices.ContainsFunc(status.Members[0].Shards, func(s shardrpc.ShardStatus) bool {
+		return slices.Contains(s.Voters, m.ID())
+	})
 }
 
 // replacedIn reports whether a list of members is without this one though it

@@ -1,10 +1,16 @@
 package member
 
 import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
 )
 
 // replace starts member 4 in the place of another, which is down.
@@ -12,11 +18,26 @@ func (c *cluster) replace(old *process) *process {
 	c.t.Helper()
 	by := c.add()
 	by.o.ID, by.o.Replace, by.o.Address, by.o.Splits = 4, old.o.ID, by.address, nil
-	by.joinAt = old.o.Founders
+	by.joinAt = []string{c.follower(shardrpc.MetaShard).address} // names the others
 	by.start()
 	c.ready()
 	c.caughtUp(by)
+	c.all = slices.DeleteFunc(c.all, func(p *process) bool { return p == old })
+	eventually(c.t, "all know who has votes", func() bool { return c.voters(1, 2, 4) })
 	return by
+}
+
+// voters reports whether just these members have votes, in all shards and to all members.
+func (c *cluster) voters(ids ...uint64) bool {
+	for _, p := range c.all {
+		for _, id := range p.member.ids() {
+			s := p.member.shards[id].Status()
+			if !slices.Equal(s.Voters, ids) || len(s.Learners) > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Who lost its disk is replaced, and ends when it comes back all the same; after that the group
@@ -35,24 +56,11 @@ func TestReplace(t *testing.T) {
 			return len(m) == 3 && m[2].ID == 4 && m[2].Address == by.address
 		})
 	}
-	eventually(t, "the new member votes everywhere", func() bool {
-		for _, id := range by.member.ids() {
-			for _, p := range []*process{c.all[0], c.all[1], by} {
-				v := p.member.shards[id].Status().Voters
-				if len(v) != 3 || v[2] != 4 {
-					return false
-				}
-			}
-		}
-		return true
-	})
-
 	old.start()
 	m := old.up()
-	<-m.Failed()
+	eventually(t, "it ends", func() bool { return m.Failure() != nil })
 	wantError(t, m.Failure(), "member_replaced", "--replace", "remove data")
 	old.stop()
-	c.all[2] = by
 
 	c.all[0].crash()
 	if a, z := c.get("a"), c.get("z"); a != "1" || z != "2" {
@@ -94,9 +102,90 @@ func TestAnswersWhoIsNew(t *testing.T) {
 	old := c.all[2]
 	old.stop()
 	by := c.replace(old)
-	c.all[2] = by
 	p.peers.refresh()
 	known(4, by.address)
 	meet(3, old.address)
 	known(3, "")
+}
+
+// Nobody is replaced whose vote the rest needs: it waits until the others are there. Who is
+// replaced while it runs ends by itself.
+func TestReplaceTooEarly(t *testing.T) {
+	c := newCluster(t, 3)
+	c.start()
+	c.set("a", "1")
+	lost, healthy := c.all[2], c.all[1]
+	lost.stop()
+	gone := time.Now()
+	eventually(t, "what was heard of it is old", func() bool {
+		return time.Since(gone) > 2*shard.ElectionTicks*lost.o.TickInterval
+	})
+	by := c.add()
+	by.o.ID, by.o.Replace, by.o.Address, by.o.Splits = 4, 2, by.address, nil
+	by.joinAt = []string{c.all[0].address, healthy.address}
+	said := &sayer{t: t}
+	by.o.Log = slog.New(slog.NewTextHandler(said, nil))
+	by.start()
+	said.eventually("besides member 2 only 1 of 3 members answer")
+	c.set("a", "2")
+	lost.start()
+	m := healthy.member
+	eventually(t, "it ends", func() bool { return m.Failure() != nil })
+	wantError(t, m.Failure(), "member_replaced")
+	healthy.stop()
+	c.all = []*process{c.all[0], lost, by}
+	c.ready()
+	eventually(t, "all know who has votes", func() bool { return c.voters(1, 3, 4) })
+	if a := c.get("a"); a != "2" {
+		t.Errorf("a is %q", a)
+	}
+}
+
+// sayer is a log that a test reads along.
+type sayer struct {
+	t    *testing.T
+	mu   sync.Mutex
+	said []byte
+}
+
+func (s *sayer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, b...)
+	return s.t.Output().Write(b)
+}
+
+func (s *sayer) eventually(what string) {
+	s.t.Helper()
+	eventually(s.t, "it says "+what, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return bytes.Contains(s.said, []byte(what))
+	})
+}
+
+func TestReachable(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"10.0.0.1:7701": true, "db-1.example:7701": true, "[::1]:7701": true,
+		"": false, ":7701": false, "0.0.0.0:7701": false, "[::]:7701": false,
+		"10.0.0.1": false, "10.0.0.1:0": false, "10.0.0.1:x": false,
+	} {
+		if err := reachable(address); (err == nil) != ok {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+// Members that would wait for a leader for different times do not talk to each other: a lease
+// rests on the others' waiting.
+func TestTicksDiffer(t *testing.T) {
+	c := newCluster(t, 3)
+	said := &sayer{t: t}
+	odd := c.all[0]
+	odd.o.TickInterval *= 2
+	odd.o.Log = slog.New(slog.NewTextHandler(said, nil))
+	for _, p := range c.all {
+		p.start()
+	}
+	said.eventually("setting mismatch: here it is --tick 40ms, on the other side --tick 20ms")
 }

@@ -224,6 +224,9 @@ func TestSnapshotStreams(t *testing.T) {
 	if left := staged(t, disk); len(left) > 0 {
 		t.Errorf("not given up: %q", left)
 	}
+	m.full.Store(txn.Errorf(txn.Exhausted, "disk_full", "no room"))
+	wantError(t, part(2, 6, 0, data), "disk_full")
+	m.full.Store(nil)
 	if err := part(2, 7, 0, data); err != nil {
 		t.Fatal(err)
 	}

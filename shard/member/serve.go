@@ -6,6 +6,7 @@ import (
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard"
+	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -159,6 +160,13 @@ func (m *Member) renew(
 func (m *Member) replace(
 	ctx context.Context, req *shardrpc.ReplaceRequest,
 ) (*shardrpc.ReplaceResponse, error) {
+	if !m.meta.Has(req.New, req.Nonce) { // the meta group looks after itself
+		for _, id := range m.ids()[1:] {
+			if !m.shards[id].Settled() {
+				return nil, meta.Changing(id)
+			}
+		}
+	}
 	resp, err := call[shardrpc.ReplaceResponse](ctx, m, shardrpc.MetaShard, req)
 	if err == nil && resp.Answer == shardrpc.OK {
 		resp.ClusterID, resp.Routes = m.ClusterID(), m.routes

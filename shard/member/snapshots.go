@@ -163,7 +163,9 @@ func (s *snapshots) take(h *hosted, req *shardrpc.SnapshotRequest) (*snapshotIn,
 		delete(s.mu.in, req.Shard)
 		in = nil
 	}
-	switch {
+	switch full := s.m.full.Load(); {
+	case full != nil && (req.Part == 0 || req.Last):
+		return nil, full // raft does not know of it yet, and it comes again
 	case in == nil && req.Part == 0 && len(s.mu.in) < snapshotsInMax:
 		stage, err := s.m.state.Stage(h.Bounds())
 		if err != nil {
