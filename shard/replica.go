@@ -34,8 +34,9 @@ type Replica struct {
 	// unsaved is a HardState that needs no sync of its own; it goes with the
 	// next append.
 	unsaved   *raftpb.HardState
-	cut       *truncation  // to go with the next append
-	logBytes  atomic.Int64 // appended since the last truncation
+	cut       *truncation // to go with the next append
+	size      logSize
+	logBytes  atomic.Int64 // what size says
 	pending   []*command
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
@@ -269,8 +270,9 @@ func (r *Replica) appendReady(rd *raft.Ready) {
 		Sync:    !mutant.On(mutant.AckBeforeSync),
 		lastOld: r.log.last, truncate: r.cut}
 	for _, e := range rd.Entries {
-		r.logBytes.Add(int64(len(e.Data)))
+		r.size.append(e.GetIndex(), len(e.Data))
 	}
+	r.logBytes.Store(r.size.bytes())
 	r.unsaved, r.cut = nil, nil
 	r.log.append(rd.Entries)
 	r.ready, r.eff.Append = rd, a
@@ -384,10 +386,10 @@ func (r *Replica) durable(index uint64) {
 		r.fail(err)
 		return
 	}
-	left := int64(r.log.last-index) * size / int64(r.log.last-r.log.first)
 	r.cut = &truncation{first: r.log.first + 1, index: index, term: term}
 	r.log.truncate(index, term)
-	r.logBytes.Store(left)
+	r.size.truncate(index)
+	r.logBytes.Store(r.size.bytes())
 }
 
 // needed is up to which entry all replicas have the log, or those that are
@@ -424,7 +426,7 @@ func (r *Replica) catchesUp(id uint64) bool {
 	return ok && r.o.Env.Now()-at < installMax
 }
 
-// LogBytes is how much was appended since the log was last truncated; the
+// LogBytes is how large the log is, of what this process appended; the
 // driver flushes the state engine when it grows too long. Any goroutine may ask.
 func (r *Replica) LogBytes() int64 { return r.logBytes.Load() }
 

@@ -99,6 +99,7 @@ func (r *Replica) installed() {
 		return
 	}
 	r.cut = r.log.reset(meta.GetIndex(), meta.GetTerm())
+	r.size.reset()
 	r.logBytes.Store(0)
 	r.appendReady(rd)
 }
