@@ -20,7 +20,6 @@ const silentLeases = 3
 type leadership struct {
 	term      uint64
 	startTS   txn.Timestamp // 0: not yet
-	early     txn.Timestamp // with a planted bug: what startTS will be
 	preparing bool          // startTS is being fetched
 	dead      *locks.Dead
 	waiting   map[uint64]waiter   // by proposal
@@ -109,11 +108,7 @@ func (r *Replica) prepareToServe() {
 		return
 	}
 	applied := r.mu.state.AppliedTerm == l.term || mutant.On(mutant.L1ServeEarly)
-	if l.early != 0 && applied { // a planted bug: it was fetched before
-		r.serveFrom(l.early)
-		return
-	}
-	if l.preparing || !applied && !mutant.On(mutant.L1StartEarly) {
+	if l.preparing || !applied {
 		return
 	}
 	l.preparing = true
@@ -121,13 +116,11 @@ func (r *Replica) prepareToServe() {
 		r.proposeExtension()
 		return
 	}
-	l.oracle = append(l.oracle, func(ts txn.Timestamp) {
-		if mutant.On(mutant.L1StartEarly) {
-			l.early = ts
-			return
-		}
-		r.serveFrom(ts)
-	})
+	if mutant.On(mutant.L1StartEarly) && r.gate.newest != 0 {
+		r.serveFrom(r.gate.newest) // the last leader may have served above it since
+		return
+	}
+	l.oracle = append(l.oracle, r.serveFrom)
 }
 
 // serveFrom makes ts, which no earlier leader of the group can have served at,

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/cairnkv/cairn/internal/mutant"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // voteGate is the promise on which leases rest: for a lease's time after a
@@ -22,6 +23,7 @@ type voteGate struct {
 	until    time.Duration // by Env.Now
 	campaign time.Duration // when to stand for election unless a leader is heard of
 	in, out  []*raftpb.Message
+	newest   txn.Timestamp // with a planted bug: seen when the leader was last heard of
 }
 
 // campaignTransfer is raft's mark on votes of an election that the leader asked for.
@@ -35,6 +37,9 @@ func (r *Replica) contact() {
 	now := r.o.Env.Now()
 	r.gate.until = max(r.gate.until, now+r.o.Lease)
 	r.gate.campaign = r.gate.until + r.jitter()
+	if mutant.On(mutant.L1StartEarly) {
+		r.gate.newest = r.o.Newest.Load()
+	}
 }
 
 // jitter spreads the elections of followers that lost their leader together.

@@ -14,7 +14,7 @@ const (
 	AckBeforeSync Name = "ack-before-sync"
 	// L1ServeEarly serves before an entry of the own term is applied.
 	L1ServeEarly Name = "L1-serve-early"
-	// L1StartEarly fetches leaderStartTS before an entry of the own term is applied.
+	// L1StartEarly takes a leaderStartTS from before the election.
 	L1StartEarly Name = "L1-start-early"
 	// L3Base admits writes whose base_ts is older than the leadership.
 	L3Base Name = "L3-base"

@@ -44,7 +44,7 @@ func (g *group) claims(w *world, m *raftpb.Message) {
 		if len(g.watch.leaders) > 1 {
 			w.saw("leadership changed")
 		}
-		g.oneLease(w, from)
+		g.oneLease(w, from, term)
 		if n := g.node(from); n != nil {
 			w.letEchoes(n)
 		}
@@ -52,10 +52,12 @@ func (g *group) claims(w *world, m *raftpb.Message) {
 }
 
 // oneLease: when a leader begins nobody else has a lease any more (I8, A14).
-func (g *group) oneLease(w *world, leader uint64) {
+func (g *group) oneLease(w *world, leader, term uint64) {
 	for _, n := range g.nodes {
 		rep := g.replica(n)
-		if rep != nil && n.member != leader && n.proc.pausedUntil <= w.now && rep.r.Leased() {
+		// A leader of an older term may begin late, and comes to nothing.
+		if rep != nil && n.member != leader && n.proc.pausedUntil <= w.now && rep.r.Leased() &&
+			rep.r.Status().Term < term {
 			w.violate("shard %d: member %d leads while %s still has a lease (I8)",
 				g.route.Shard, leader, n.proc.name)
 		}
