@@ -71,12 +71,13 @@ func (r *Replica) Settled() bool {
 	return len(want) == 0 || len(r.mu.learners) == 0 && slices.Equal(r.mu.voters, want)
 }
 
-// Votes reports whether a member's vote counts, as far as this replica has
-// applied. Any goroutine may ask.
-func (r *Replica) Votes(member uint64) bool {
+// MayVote reports whether a member's vote counts, as far as this replica has
+// applied. Before its first snapshot it knows nobody, and anybody's may. Any
+// goroutine may ask.
+func (r *Replica) MayVote(member uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Contains(r.mu.voters, member)
+	return len(r.mu.voters) == 0 || slices.Contains(r.mu.voters, member)
 }
 
 // answerReplace answers if it has been done, or never can be.

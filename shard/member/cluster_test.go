@@ -21,6 +21,7 @@ import (
 	"github.com/cairnkv/cairn/proto/remote"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/shard/raftwire"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -50,6 +51,7 @@ type process struct {
 	joinAt  []string                    // with o.Replace
 	wrap    func(*vfs.MemFS) vfs.FS     // the disk, if set
 	left    map[shardrpc.ShardID]uint64 // see leave
+	deaf    atomic.Bool                 // to raft's messages of the meta group
 	// serve, if set, stands between the link and the member.
 	serve func(ctx context.Context, method uint8, b []byte, next link.Serve) ([]byte, error)
 
@@ -156,8 +158,18 @@ func (p *process) begin(ctx context.Context) error {
 			return p.serve(ctx, method, b, m.Serve)
 		}
 	}
-	p.show(serve, link.ServerOptions{Self: m.Identity(), Posted: m.Posted})
+	p.show(serve, link.ServerOptions{Self: m.Identity(), Posted: p.posted})
 	return nil
+}
+
+// posted loses what p is deaf to.
+func (p *process) posted(from link.Identity, method uint8, b []byte) {
+	if batch, err := raftwire.Decode(b); err == nil && p.deaf.Load() {
+		b = raftwire.Append(nil, slices.DeleteFunc(batch, func(e raftwire.Envelope) bool {
+			return e.Shard == shardrpc.MetaShard
+		}))
+	}
+	p.member.Posted(from, method, b)
 }
 
 func (p *process) found(ctx context.Context) error {

@@ -313,9 +313,10 @@ func (m *Member) Ready() error {
 	return nil
 }
 
-// address is where the others reach this member; empty: there are none.
+// address is where the others reach this member, whether or not it is still one
+// of them; empty: there are none.
 func (m *Member) address() string {
-	for _, w := range m.meta.Members() {
+	for _, w := range m.first().members {
 		if w.ID == m.ID() {
 			return w.Address
 		}

@@ -77,8 +77,8 @@ func (p *peers) meet(from link.Identity) {
 
 // counts reports whether a member counts although the list is without it: it was
 // let in after all that the list names, and to apply the entry that names it we
-// may need its vote and it ours; or it leaves, but some group needs its vote
-// until then.
+// may need its vote and it ours; or it leaves, but some group may need its vote
+// until then, or has it for its leader.
 func (p *peers) counts(id uint64, list map[uint64]string) bool {
 	newest := uint64(0)
 	for listed := range list { // order: a maximum
@@ -88,7 +88,7 @@ func (p *peers) counts(id uint64, list map[uint64]string) bool {
 		return true
 	}
 	for _, h := range p.m.shards { // order: any will do
-		if h.Votes(id) {
+		if h.MayVote(id) {
 			return true
 		}
 	}

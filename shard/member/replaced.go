@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -13,7 +14,9 @@ import (
 const replacedTryMax = time.Second
 
 // lookReplaced ends a member whose place was taken while it was away: nobody
-// answers its replicas any more, so nothing else would tell it.
+// answers its replicas any more, so nothing else would tell it. As long as some
+// group counts its vote it only gives up what it leads: the meta group may have
+// gone on without it before it heard of the newest list, by which leaders steer.
 func (m *Member) lookReplaced() {
 	if !m.missesLeader() || !m.looking.CompareAndSwap(false, true) {
 		return
@@ -21,7 +24,12 @@ func (m *Member) lookReplaced() {
 	m.tasks.Go(func() {
 		defer m.looking.Store(false)
 		for _, other := range m.meta.Members() {
-			if m.replacedFor(other.ID) {
+			replaced, votes := m.replacedFor(other.ID)
+			switch {
+			case replaced && votes:
+				m.giveUpLeaderships()
+				return
+			case replaced:
 				e := txn.Errorf(txn.Invalid, "member_replaced",
 					"another member has taken the place of member %d", m.ID())
 				e.Next = "remove " + m.o.Dir + "; a new member starts with --replace and an --id of its own"
@@ -30,6 +38,14 @@ func (m *Member) lookReplaced() {
 			}
 		}
 	})
+}
+
+func (m *Member) giveUpLeaderships() {
+	for _, id := range m.ids() {
+		if h := m.shards[id]; h.Leader() == m.ID() {
+			h.worker.post(h, shard.Transfer{})
+		}
+	}
 }
 
 func (m *Member) missesLeader() bool {
@@ -42,25 +58,25 @@ func (m *Member) missesLeader() bool {
 }
 
 // replacedFor reports whether another member knows that this one is replaced, and
-// has no vote any more: until then some group may need it.
-func (m *Member) replacedFor(other uint64) bool {
+// whether some group still counts its vote.
+func (m *Member) replacedFor(other uint64) (replaced, votes bool) {
 	at, ok := m.peers.to(other)
 	if !ok {
-		return false
+		return false, false
 	}
 	ctx, cancel := context.WithTimeout(m.running, replacedTryMax)
 	defer cancel()
 	list, err := ask[shardrpc.RoutesResponse](ctx, at.small, shardrpc.MethodRoutes,
 		&shardrpc.RoutesRequest{})
 	if err != nil || !m.replacedIn(list.Members) {
-		return false
+		return false, false
 	}
 	status, err := ask[shardrpc.StatusResponse](ctx, at.small, shardrpc.MethodStatus,
 		&shardrpc.StatusRequest{})
 	if err != nil || len(status.Members) == 0 {
-		return false
+		return false, false
 	}
-	return !slices.ContainsFunc(status.Members[0].Shards, func(s shardrpc.ShardStatus) bool {
+	return true, slices.ContainsFunc(status.Members[0].Shards, func(s shardrpc.ShardStatus) bool {
 		return slices.Contains(s.Voters, m.ID())
 	})
 }

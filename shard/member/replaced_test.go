@@ -141,6 +141,42 @@ func TestReplaceTooEarly(t *testing.T) {
 	}
 }
 
+// A member that leads a shard, and never hears that it was replaced: the meta group has gone on
+// without it. It asks, and gives the shard to somebody who knows.
+func TestReplacedLeader(t *testing.T) {
+	c := newCluster(t, 3)
+	c.start()
+	id := c.target(key("a")).Shard
+	old := c.all[1]
+	eventually(t, "it leads the shard, and not the meta group", func() bool {
+		for _, shardID := range []shardrpc.ShardID{id, shardrpc.MetaShard} {
+			h := c.leader(shardID).member.shards[shardID]
+			to := uint64(1)
+			if shardID == id {
+				to = old.o.ID
+			}
+			if h.Leader() != to {
+				h.worker.post(h, shard.Transfer{To: to})
+				return false
+			}
+		}
+		return true
+	})
+	old.deaf.Store(true)
+	by := c.add()
+	by.o.ID, by.o.Replace, by.o.Address, by.o.Splits = 4, 2, by.address, nil
+	by.joinAt = []string{c.all[0].address}
+	by.start()
+	m := old.member
+	eventually(t, "it ends", func() bool { return m.Failure() != nil })
+	wantError(t, m.Failure(), "member_replaced")
+	old.stop()
+	c.all = []*process{c.all[0], c.all[2], by}
+	c.ready()
+	eventually(t, "all know who has votes", func() bool { return c.voters(1, 3, 4) })
+	c.set("a", "1")
+}
+
 // sayer is a log that a test reads along.
 type sayer struct {
 	t    *testing.T
