@@ -46,6 +46,7 @@ func (c *cluster) metric(t *testing.T, id int, name string) (value uint64) {
 // catches up from the log first, then, after more writes than a log keeps, by a snapshot. Once, or
 // CAIRN_CLUSTER_ROUNDS times.
 func TestClusterMemberDown(t *testing.T) {
+	besideOthers(t)
 	c := newCluster(t, 3)
 	l := startLoad(t, c)
 	for i := range rounds(t, 1, 1) {
@@ -137,6 +138,7 @@ func (c *cluster) writeBulk(t *testing.T, shard, beyond uint64) {
 // TestClusterRollingRestart ends one member after the other with SIGTERM and starts it again, once
 // around or CAIRN_CLUSTER_ROUNDS times: leaderships are handed over, and no client sees an error.
 func TestClusterRollingRestart(t *testing.T) {
+	besideOthers(t)
 	c := newCluster(t, 3)
 	l := startLoad(t, c)
 	stop := l.hammer(4)

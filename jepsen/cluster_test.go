@@ -156,6 +156,13 @@ func long(t *testing.T) (rounds int, ok bool) {
 	return rounds, true
 }
 
+// besideOthers lets a test of the quick tier run beside those that measure nothing in it.
+func besideOthers(t *testing.T) {
+	if _, ok := long(t); !ok {
+		t.Parallel()
+	}
+}
+
 // rounds is quick in the quick tier, and in the long one so many for each of its rounds.
 func rounds(t *testing.T, quick, each int) int {
 	if n, ok := long(t); ok {

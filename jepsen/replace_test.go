@@ -13,6 +13,7 @@ import (
 // TestClusterMemberReplaced loses a member's disk. With an empty one, and forgotten votes, it must
 // not come back under its old id; a member with a new one takes its place, and its vote counts.
 func TestClusterMemberReplaced(t *testing.T) {
+	besideOthers(t)
 	for range rounds(t, 1, 1) {
 		replaceMember(t)
 	}
