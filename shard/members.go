@@ -24,8 +24,7 @@ func (r *Replica) replaceMember(id uint64, m *shardrpc.ReplaceRequest) {
 		return
 	}
 	if why := r.tooEarly(m.Old); why != nil {
-		r.reply(id, &shardrpc.ReplaceResponse{Reply: shardrpc.Reply{
-			Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid, Err: why}})
+		r.reply(id, refuseReplace(why))
 		return
 	}
 	body, err := meta.ReplaceCommand(m.Old, by)
@@ -93,12 +92,15 @@ func (r *Replica) answerReplace(id uint64, m *shardrpc.ReplaceRequest) bool {
 	if why == nil {
 		return false
 	}
-	resp := &shardrpc.ReplaceResponse{Reply: shardrpc.Reply{
-		Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid, Err: why}}
 	if r.lead == nil {
 		r.reply(id, retry)
 		return true
 	}
-	r.assert(id, resp, retry)
+	r.assert(id, refuseReplace(why), retry)
 	return true
+}
+
+func refuseReplace(why *txn.Error) *shardrpc.ReplaceResponse {
+	return &shardrpc.ReplaceResponse{Reply: shardrpc.Reply{
+		Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid, Err: why}}
 }

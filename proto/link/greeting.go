@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strconv"
+
+	"github.com/cairnkv/cairn/proto/fields"
 )
 
 // Identity says who a process is.
@@ -26,11 +28,8 @@ type greeting struct {
 
 func (g *greeting) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(append(dst, magic...), g.version)
-	dst = binary.AppendUvarint(dst, uint64(len(g.ClusterID)))
-	dst = binary.AppendUvarint(append(dst, g.ClusterID...), g.ID)
-	dst = binary.AppendUvarint(dst, uint64(len(g.Address)))
-	dst = binary.AppendUvarint(append(dst, g.Address...), uint64(len(g.Terms)))
-	return append(dst, g.Terms...)
+	dst = binary.AppendUvarint(fields.AppendBytes(dst, g.ClusterID), g.ID)
+	return fields.AppendBytes(fields.AppendBytes(dst, g.Address), g.Terms)
 }
 
 // read stops after a version that is not ours.

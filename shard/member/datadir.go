@@ -51,6 +51,22 @@ type datadir struct {
 	id   ident
 }
 
+// address is where the others reach this member, whether or not it is still one
+// of them; empty: there are none.
+func (id *ident) address() string {
+	switch {
+	case id.Founded != nil && id.Member-1 < uint64(len(id.Founded.Founders)):
+		return id.Founded.Founders[id.Member-1]
+	case id.Joined != nil:
+		for _, o := range id.Joined.Members {
+			if o.ID == id.Member {
+				return o.Address
+			}
+		}
+	}
+	return ""
+}
+
 // openDir makes the directory if it is missing, locks it, and reads its ident, or
 // writes one: fresh, with a cluster or a nonce of its own.
 func openDir(fs vfs.FS, path string, fresh ident) (*datadir, error) {

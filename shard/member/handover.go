@@ -30,23 +30,30 @@ func (m *Member) HandOver(ctx context.Context) {
 func (m *Member) handOver(ctx context.Context, ids []shardrpc.ShardID) {
 	asked := m.o.Env.Now() - handOverAgain
 	for {
-		again := m.o.Env.Now()-asked >= handOverAgain
-		left := false
-		for _, id := range ids {
-			h := m.shards[id]
-			if h.Leader() != m.ID() {
-				continue
-			}
-			left = true
-			if again {
-				h.worker.post(h, shard.Transfer{})
-			}
-		}
-		if again {
+		left := m.led(ids)
+		if m.o.Env.Now()-asked >= handOverAgain {
+			giveUp(left)
 			asked = m.o.Env.Now()
 		}
-		if !left || m.ended() || !m.peers.any() || m.o.Env.Sleep(ctx, handOverLook) != nil {
+		if len(left) == 0 || m.ended() || !m.peers.any() || m.o.Env.Sleep(ctx, handOverLook) != nil {
 			return
 		}
+	}
+}
+
+// led are those of ids whose groups this member leads, as far as it knows.
+func (m *Member) led(ids []shardrpc.ShardID) (led []*hosted) {
+	for _, id := range ids {
+		if h := m.shards[id]; h.Leader() == m.ID() {
+			led = append(led, h)
+		}
+	}
+	return led
+}
+
+// giveUp asks the replicas to hand their leaderships to whoever is furthest.
+func giveUp(led []*hosted) {
+	for _, h := range led {
+		h.worker.post(h, shard.Transfer{})
 	}
 }

@@ -122,14 +122,3 @@ func askLeader(
 	defer cancel()
 	return ask[shardrpc.ReplaceResponse](ctx, l, shardrpc.MethodReplace, req)
 }
-
-// ask makes one call and decodes its answer.
-func ask[R any, P decodable[R]](
-	ctx context.Context, l *link.Client, method shardrpc.Method, req shardrpc.Message,
-) (P, error) {
-	b, err := l.Call(ctx, uint8(method), shardrpc.Encode(req))
-	if err != nil {
-		return nil, err
-	}
-	return shardrpc.Decode[R, P](b)
-}

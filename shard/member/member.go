@@ -313,17 +313,6 @@ func (m *Member) Ready() error {
 	return nil
 }
 
-// address is where the others reach this member, whether or not it is still one
-// of them; empty: there are none.
-func (m *Member) address() string {
-	for _, w := range m.first().members {
-		if w.ID == m.ID() {
-			return w.Address
-		}
-	}
-	return ""
-}
-
 // Status is for operators.
 func (m *Member) Status(context.Context) ([]shardrpc.MemberStatus, error) {
 	m.engines.RLock()
@@ -336,7 +325,7 @@ func (m *Member) Status(context.Context) ([]shardrpc.MemberStatus, error) {
 		m.o.Log.Warn("cannot measure the disk", "dir", m.o.Dir, "error", err)
 	}
 	s := shardrpc.MemberStatus{ClusterID: m.dir.id.Cluster, MemberID: m.dir.id.Member,
-		Address: m.address(), DataDir: m.o.Dir, DiskFree: free, DiskTotal: total,
+		Address: m.dir.id.address(), DataDir: m.o.Dir, DiskFree: free, DiskTotal: total,
 		DiskUsed: m.state.Stats().DiskBytes + m.log.Stats().DiskBytes}
 	for _, id := range m.ids() {
 		s.Shards = append(s.Shards, m.shards[id].Status())

@@ -61,12 +61,8 @@ func (o *oracle) once(n int) (txn.Timestamp, error) {
 	if !ok {
 		return 0, o.notLeader()
 	}
-	b, err := at.small.Call(ctx, uint8(shardrpc.MethodTimestamp),
-		shardrpc.Encode(&shardrpc.TimestampRequest{N: n}))
-	if err != nil {
-		return 0, err
-	}
-	resp, err := shardrpc.Decode[shardrpc.TimestampResponse](b)
+	resp, err := ask[shardrpc.TimestampResponse](ctx, at.small, shardrpc.MethodTimestamp,
+		&shardrpc.TimestampRequest{N: n})
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"context"
 	"sync"
 
 	"github.com/cairnkv/cairn/proto/link"
@@ -194,6 +195,17 @@ func (p *peers) unreachable(to uint64, lost []raftwire.Envelope) {
 	}
 }
 
+// ask makes one call and decodes its answer.
+func ask[R any, P decodable[R]](
+	ctx context.Context, l *link.Client, method shardrpc.Method, req shardrpc.Message,
+) (P, error) {
+	b, err := l.Call(ctx, uint8(method), shardrpc.Encode(req))
+	if err != nil {
+		return nil, err
+	}
+	return shardrpc.Decode[R, P](b)
+}
+
 // Posted takes in raft messages of another member; it is for
 // link.ServerOptions. What is not for us is thrown away.
 func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
@@ -217,6 +229,6 @@ func (m *Member) Posted(from link.Identity, method uint8, payload []byte) {
 
 // Identity says which member this is, of which cluster.
 func (m *Member) Identity() link.Identity {
-	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID(), Address: m.address(),
+	return link.Identity{ClusterID: m.ClusterID(), ID: m.ID(), Address: m.dir.id.address(),
 		Terms: m.o.terms()}
 }

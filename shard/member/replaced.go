@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
-	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -27,7 +26,7 @@ func (m *Member) lookReplaced() {
 			replaced, votes := m.replacedFor(other.ID)
 			switch {
 			case replaced && votes:
-				m.giveUpLeaderships()
+				giveUp(m.led(m.ids()))
 				return
 			case replaced:
 				e := txn.Errorf(txn.Invalid, "member_replaced",
@@ -38,14 +37,6 @@ func (m *Member) lookReplaced() {
 			}
 		}
 	})
-}
-
-func (m *Member) giveUpLeaderships() {
-	for _, id := range m.ids() {
-		if h := m.shards[id]; h.Leader() == m.ID() {
-			h.worker.post(h, shard.Transfer{})
-		}
-	}
 }
 
 func (m *Member) missesLeader() bool {
