@@ -304,6 +304,7 @@ func TestLogsAreTruncated(t *testing.T) {
 // A silent owner is asked once a question, not without end.
 func TestUnknownOwner(t *testing.T) {
 	m := openMem(t, memOptions(realEnv(t), vfs.NewMem()))
+	get(t, m, "k") // waits until its shard serves: what is older than that it refuses (L3)
 	base, err := m.Timestamp(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)

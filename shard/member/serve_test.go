@@ -56,11 +56,11 @@ var peersOnly = []shardrpc.Method{
 func serving(t *testing.T) (*Member, map[shardrpc.Method]shardrpc.Message) {
 	t.Helper()
 	m := open(t, t.TempDir())
+	get(t, m, "a") // waits until its shard serves: what is older than that it refuses (L3)
 	base, err := m.Timestamp(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	get(t, m, "a") // waits until its shard serves
 	return m, samples(m, base)
 }
 
