@@ -50,7 +50,7 @@ func (c *Coordinator) commit(ctx context.Context, a *attempt) (*Committed, *refu
 	if resp == nil {
 		return nil, refused, err
 	}
-	return &Committed{resp.CommitTS, allWritten(a.writes, resp.Written)}, nil, nil
+	return &Committed{resp.CommitTS, resp.Written}, nil, nil
 }
 
 // writeOps are operations that Buffer folds back into the same writes.
@@ -72,25 +72,6 @@ func writeOps(writes []txn.Write) []txn.Op {
 		ops[i] = op
 	}
 	return ops
-}
-
-// allWritten adds to what a shard wrote the deletes and extends that found
-// nothing to do, since a program does not turn those into writes.
-func allWritten(writes []txn.Write, written []txn.Written) []txn.Written {
-	if len(written) == len(writes) {
-		return written
-	}
-	all := make([]txn.Written, 0, len(writes))
-	for i := range writes {
-		if len(written) > 0 && written[0].Key.Compare(writes[i].Key) == 0 {
-			all = append(all, written[0])
-			written = written[1:]
-			continue
-		}
-		all = append(all, txn.Written{Key: writes[i].Key, PrevRevision: txn.NoRevision,
-			Version: txn.Version{Revision: txn.NoRevision}})
-	}
-	return all
 }
 
 // onePhase is a transaction that one shard decides alone (F3).

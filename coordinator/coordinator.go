@@ -23,10 +23,23 @@ type Options struct {
 	// AttemptTimeout is how long one copy of a request may go without an
 	// answer before the next one is sent. 1s
 	AttemptTimeout time.Duration
+	// Commit is how a transaction over several shards commits. TwoPhase
+	Commit CommitMode
 	// BackgroundMax is how many decided transactions are cleaned up behind
 	// their callers' backs; over it a caller waits for its own. 256
 	BackgroundMax int
 }
+
+// CommitMode is how a transaction over several shards commits.
+type CommitMode uint8
+
+const (
+	// TwoPhase waits for the record's word (F5): two consensus rounds.
+	TwoPhase CommitMode = iota
+	// Parallel answers when every shard has prewritten (F4): one round, unless
+	// the transaction is large; then it is TwoPhase.
+	Parallel
+)
 
 func (o Options) withDefaults() Options {
 	if o.CommitTimeout == 0 {
@@ -58,6 +71,9 @@ func (o Options) validate() error {
 	if o.AttemptTimeout < 0 {
 		errs = append(errs, fmt.Errorf("AttemptTimeout %v is negative", o.AttemptTimeout))
 	}
+	if o.Commit > Parallel {
+		errs = append(errs, fmt.Errorf("Commit %d is unknown", o.Commit))
+	}
 	if o.BackgroundMax < 0 {
 		errs = append(errs, fmt.Errorf("BackgroundMax %d is negative", o.BackgroundMax))
 	}
@@ -79,7 +95,8 @@ type Coordinator struct {
 
 	mu struct {
 		sync.Mutex
-		owned map[txn.ID]struct{} // prewritten and not decided
+		owned      map[txn.ID]struct{}    // prewritten and not decided
+		recovering map[txn.ID]*env.Future // of others, see recover
 	}
 }
 
@@ -92,6 +109,7 @@ func New(o Options) (*Coordinator, error) {
 	c := &Coordinator{opts: o, env: o.Env, shards: o.Shards}
 	c.session.Store(o.Session)
 	c.mu.owned = make(map[txn.ID]struct{})
+	c.mu.recovering = make(map[txn.ID]*env.Future)
 	return c, nil
 }
 

@@ -31,7 +31,7 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 	case commit < t.base || commit > t.maxTS:
 		return t.decideAbort(ctx, p, ending{err: txn.Errorf(txn.Internal, "commit_ts",
 			"provisional timestamp %d is not within %d and %d", commit, t.base, t.maxTS)})
-	case commit > p.bound:
+	case commit >= p.bound:
 		return t.decideAbort(ctx, p, ending{refused: locallyPushed(t.id)})
 	}
 	err := c.env.Point("coordinator.prewrite.after-all")
@@ -48,7 +48,7 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 		Txn: t.id, Primary: t.primary(), BaseTS: t.base,
 		From: txn.In(txn.Pending), To: txn.Committed, CommitTS: commit,
 	}, nil}
-	got, err := t.decide(ctx, &d, c.graceOver(t.until))
+	got, err := t.c.move(ctx, &d, c.graceOver(t.until))
 	switch {
 	case stopped(err):
 		return nil, nil, err
@@ -56,16 +56,19 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 		t.decideLater(&d)
 		return nil, nil, unknown(t.id, t.primary(), err)
 	}
-	return t.acknowledge(got, p)
+	return t.acknowledge(ctx, got, p)
 }
 
 // acknowledge tells what the record says, and lets the rest follow.
 func (t *twoPhase) acknowledge(
-	got shardrpc.DecideResponse, p *prewriting,
+	ctx context.Context, got shardrpc.DecideResponse, p *prewriting,
 ) (*Committed, *refusal, error) {
 	err := t.c.env.Point("coordinator.decide.after")
 	if stopped(err) {
 		return nil, nil, err
+	}
+	if err == nil && got.Status == txn.Committed && !p.complete() {
+		err = t.completeWritten(ctx, p) // somebody else committed it (F7)
 	}
 	cleaned := t.finish(got)
 	switch got.Status {
@@ -118,7 +121,7 @@ func (t *twoPhase) decideAbort(
 	ctx context.Context, p *prewriting, end ending,
 ) (*Committed, *refusal, error) {
 	d := deciding{t.abortRequest(), p.isRefused}
-	got, derr := t.decide(ctx, &d, t.c.graceOver(t.until))
+	got, derr := t.c.move(ctx, &d, t.c.graceOver(t.until))
 	switch {
 	case stopped(derr):
 		return nil, nil, derr
@@ -136,13 +139,13 @@ func (t *twoPhase) decideAbort(
 		}
 		return nil, end.refused, end.err
 	}
-	return t.acknowledge(got, p)
+	return t.acknowledge(ctx, got, p)
 }
 
 func (t *twoPhase) abortRequest() shardrpc.DecideRequest {
 	return shardrpc.DecideRequest{
 		Txn: t.id, Primary: t.primary(), BaseTS: t.base,
-		From: txn.In(txn.Absent, txn.Pending), To: txn.Aborted,
+		From: txn.In(txn.Absent, txn.Pending, txn.Staging), To: txn.Aborted,
 	}
 }
 
@@ -152,21 +155,21 @@ type deciding struct {
 	over func() bool // see delivery
 }
 
-// decide sends a move until the record's shard says what the record is, for
+// move sends a move until the record's shard says what the record is, for
 // ever, or that it cannot tell any more (Gone; Status is Absent then).
-func (t *twoPhase) decide(
+func (c *Coordinator) move(
 	ctx context.Context, d *deciding, until time.Duration,
 ) (final shardrpc.DecideResponse, err error) {
-	err = t.c.deliver(ctx, delivery{key: d.req.Primary, until: until, over: d.over,
+	err = c.deliver(ctx, delivery{key: d.req.Primary, until: until, over: d.over,
 		send: func(ctx context.Context, to shardrpc.Target) (shardrpc.Answer, error) {
 			req := d.req
 			req.Target = to
-			got, err := send(ctx, t.c, until,
+			got, err := send(ctx, c, until,
 				func(ctx context.Context) (*shardrpc.DecideResponse, error) {
-					return t.c.shards.Decide(ctx, &req)
+					return c.shards.Decide(ctx, &req)
 				})
 			if err == nil {
-				err = t.c.env.Point("coordinator.decide.after-propose")
+				err = c.env.Point("coordinator.decide.after-propose")
 			}
 			if err != nil {
 				return shardrpc.Retry, err
@@ -190,7 +193,7 @@ func (t *twoPhase) decide(
 // answers that keeps the transaction until it is decided.
 func (t *twoPhase) decideLater(d *deciding) {
 	t.c.inBackground("coordinator.decide-later", func(until time.Duration) {
-		got, err := t.decide(context.Background(), d, until)
+		got, err := t.c.move(context.Background(), d, until)
 		switch {
 		case stopped(err):
 		case err != nil: // given up: recovery may decide now
@@ -225,7 +228,7 @@ func (t *twoPhase) abandon(reply shardrpc.Reply) *refusal {
 		defer r.cleaned.Resolve()
 		d := deciding{t.abortRequest(), nil}
 		// Gone does not matter here: the refusal has proved the abort.
-		got, err := t.decide(context.Background(), &d, until)
+		got, err := t.c.move(context.Background(), &d, until)
 		if err == nil && got.Status != txn.Committed {
 			t.resolveAll(false, 0, until)
 		}

@@ -134,6 +134,7 @@ func (x *execution) evaluate(ctx context.Context) (*Result, *refusal, error) {
 	}
 	res := &Result{CommitTS: v.at, Succeeded: out.Succeeded, Results: out.Results}
 	if len(out.Writes) == 0 {
+		txn.Fill(out.Ops, out.Results, nil)
 		return res, nil, nil
 	}
 	done, refused, err := x.c.commit(ctx, &attempt{

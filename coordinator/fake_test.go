@@ -68,7 +68,7 @@ func (f *fake) receive(method string, to shardrpc.Target, same any, text string)
 	f.mu.Lock()
 	copyOf := fmt.Sprintf("%s %d %s", method, to.Shard, firstWord(text))
 	whole := fmt.Sprintf("%#v", same)
-	if method != "read" && method != "query" {
+	if method != "read" && strings.HasPrefix(text, "7.") {
 		if old, ok := f.first[copyOf]; ok && old != whole {
 			f.t.Errorf("copies of %s differ:\n%s\n%s", copyOf, old, whole)
 		}
@@ -142,6 +142,8 @@ func (r reply) status() txn.Status {
 		return txn.Aborted
 	case "pending":
 		return txn.Pending
+	case "staging":
+		return txn.Staging
 	}
 	return txn.Absent
 }
@@ -286,7 +288,11 @@ func (f *fake) Prewrite(_ context.Context, req *shardrpc.PrewriteRequest) (*shar
 	same.Target = shardrpc.Target{}
 	text := fmt.Sprintf("%v age=%d/%v base=%d max=%s primary=%s", req.Txn, req.Age.At, req.Age.ID,
 		req.BaseTS, tsText(req.MaxTS), req.Primary.User())
-	if req.Record {
+	switch req.Record {
+	case txn.Absent:
+	case txn.Staging:
+		text += " staging" + keyList(req.Keys)
+	default:
 		text += " record"
 	}
 	text += fmt.Sprintf(" reads=%s writes=%s", readsText(&req.Reads), writesText(req.Writes))
@@ -322,7 +328,7 @@ func (f *fake) Resolve(_ context.Context, req *shardrpc.ResolveRequest) (*shardr
 	same := *req
 	same.Target = shardrpc.Target{}
 	r, err := f.receive("resolve", req.Target, same, fmt.Sprintf("%v commit=%v at=%d %s", req.Txn, req.Commit,
-		req.CommitTS, keyList(req.Keys)))
+		req.CommitTS, keyList(req.Keys))+done(req.Done))
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +344,38 @@ func (f *fake) Query(_ context.Context, req *shardrpc.QueryRequest) (*shardrpc.Q
 	if r.word == "ok" {
 		resp.Status = txn.Aborted
 	}
+	for k := range strings.SplitSeq(r.args["keys"], ",") {
+		if resp.Status == txn.Staging {
+			resp.Keys = append(resp.Keys, key(k))
+		}
+	}
 	return resp, nil
+}
+
+func (f *fake) QueryIntents(
+	_ context.Context, req *shardrpc.QueryIntentsRequest,
+) (*shardrpc.QueryIntentsResponse, error) {
+	r, err := f.receive("query-intents", req.Target, req, fmt.Sprintf("%v %s", req.Txn, keyList(req.Keys)))
+	if err != nil {
+		return nil, err
+	}
+	resp := &shardrpc.QueryIntentsResponse{Answer: r.answer().Answer}
+	resp.Missing = r.word == "missing"
+	resp.MaxTS, resp.Bound = max(req.BaseTS, r.ts("max")), txn.Forever
+	if at := r.ts("bound"); at != 0 {
+		resp.Bound = at
+	}
+	if r.word == "committed" {
+		resp.CommitTS = r.ts("ts")
+	}
+	return resp, nil
+}
+
+func done(primary txn.Key) string {
+	if len(primary) == 0 {
+		return ""
+	}
+	return " done"
 }
 
 func tsText(ts txn.Timestamp) string {

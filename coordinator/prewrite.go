@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -31,15 +32,15 @@ type prewriting struct {
 	left    int
 	refused shardrpc.Reply
 	maxTS   txn.Timestamp // of the OKs
-	// bound is the last commit timestamp at which every shard's writes come
-	// to what it prepared: before anything expires that they replace.
+	// bound is the first moment at which something that the writes replace would
+	// have expired: from then on they would come to something else.
 	bound   txn.Timestamp
 	written [][]txn.Written
 }
 
 // prewrite sends all prewrites in parallel and returns at once.
 func (t *twoPhase) prewrite(ctx context.Context) *prewriting {
-	p := &prewriting{left: len(t.prewrites), bound: t.maxTS,
+	p := &prewriting{left: len(t.prewrites), bound: txn.Forever,
 		written: make([][]txn.Written, len(t.prewrites))}
 	for i := range t.prewrites {
 		t.c.env.Go("coordinator.prewrite", func() { t.prewriteShard(ctx, p, i) })
@@ -49,16 +50,22 @@ func (t *twoPhase) prewrite(ctx context.Context) *prewriting {
 
 // prewriteShard sends one prewrite until it is answered or nobody cares.
 func (t *twoPhase) prewriteShard(ctx context.Context, p *prewriting, i int) {
+	resp, err := t.deliverPrewrite(ctx, i, t.until, p.isOver)
+	p.answered(i, resp, err)
+}
+
+func (t *twoPhase) deliverPrewrite(
+	ctx context.Context, i int, until time.Duration, over func() bool,
+) (resp *shardrpc.PrewriteResponse, err error) {
 	req := t.prewrites[i]
-	var resp *shardrpc.PrewriteResponse
 	asked := t.c.env.Now() // another copy's answer may repeat the first one's timestamp
-	err := t.c.deliver(ctx, delivery{key: req.Writes[0].Key, until: t.until, over: p.isOver,
+	err = t.c.deliver(ctx, delivery{key: shardKey(req), until: until, over: over,
 		send: func(ctx context.Context, to shardrpc.Target) (shardrpc.Answer, error) {
 			r := *req
 			r.Target = to
 			// A copy that is under way when time is up may still be refused,
 			// and that would be a proof.
-			got, err := send(ctx, t.c, t.c.graceOver(t.until),
+			got, err := send(ctx, t.c, t.c.graceOver(until),
 				func(ctx context.Context) (*shardrpc.PrewriteResponse, error) {
 					return t.c.shards.Prewrite(ctx, &r)
 				})
@@ -74,7 +81,39 @@ func (t *twoPhase) prewriteShard(ctx context.Context, p *prewriting, i int) {
 			resp = got
 			return got.Answer, nil
 		}})
-	p.answered(i, resp, err)
+	return resp, err
+}
+
+// complete reports whether every shard's answer came in time to be heard.
+func (p *prewriting) complete() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left == 0
+}
+
+// completeWritten asks again those whose answers were not heard. What they
+// prewrote is committed by now, and they say so.
+func (t *twoPhase) completeWritten(ctx context.Context, p *prewriting) error {
+	until := t.c.graceOver(t.until)
+	return t.c.parallel("coordinator.prewrite", len(t.prewrites), func(i int) error {
+		p.mu.Lock()
+		had := p.written[i] != nil
+		p.mu.Unlock()
+		if had {
+			return nil
+		}
+		resp, err := t.deliverPrewrite(ctx, i, until, nil)
+		switch {
+		case err != nil:
+			return err
+		case resp.Answer != shardrpc.OK:
+			return errGone
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.written[i] = resp.Written
+		return nil
+	})
 }
 
 func (p *prewriting) answered(i int, resp *shardrpc.PrewriteResponse, err error) {
@@ -93,7 +132,7 @@ func (p *prewriting) answered(i int, resp *shardrpc.PrewriteResponse, err error)
 		p.written[i] = resp.Written
 		for j := range resp.Written {
 			if at := resp.Written[j].PrevExpiry; at != 0 {
-				p.bound = min(p.bound, at-1)
+				p.bound = min(p.bound, at)
 			}
 		}
 		if p.left--; p.left == 0 {
@@ -139,4 +178,12 @@ func (p *prewriting) refusal() shardrpc.Reply {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.refused
+}
+
+// shardKey is a key of the shard that a prewrite goes to.
+func shardKey(req *shardrpc.PrewriteRequest) txn.Key {
+	if req.Record != txn.Absent {
+		return req.Primary
+	}
+	return req.Writes[0].Key
 }

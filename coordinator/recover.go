@@ -59,6 +59,12 @@ func (c *Coordinator) unblock(
 				Txn: b.Txn, BaseTS: b.BaseTS, Commit: commit, CommitTS: got.CommitTS,
 			}, b.Key, until)
 		}
+		if got.Status == txn.Staging {
+			if err := c.recoverStaging(ctx, b, got, until); err != nil {
+				return err
+			}
+			continue
+		}
 		err = pause.sleep(ctx, until)
 		if errors.Is(err, env.ErrTimeout) {
 			return &txn.Error{Kind: txn.Deadline, Reason: shardrpc.ReasonIntent, Key: b.Key,

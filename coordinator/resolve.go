@@ -23,34 +23,56 @@ func (c *Coordinator) inBackground(name string, work func(until time.Duration)) 
 }
 
 // resolveAll tells every shard of the writes what was decided, the primary's
-// last, so that the record outlives the intents that point to it. (Records
-// are not collected yet; should a shard be out of reach, whoever meets an
-// intent there asks the record.)
+// last: then nobody meets an intent any more that sends him to the record, and
+// its shard hears that too.
 func (t *twoPhase) resolveAll(commit bool, at txn.Timestamp, until time.Duration) {
-	phase := "coordinator.abort."
-	if commit {
-		phase = "coordinator.resolve."
-	}
+	phase := phaseOf(commit)
 	if t.c.env.Point(phase+"before-first") != nil {
 		return
 	}
-	one := func(i int) error {
-		keys := make([]txn.Key, len(t.prewrites[i].Writes))
-		for k := range keys {
-			keys[k] = t.prewrites[i].Writes[k].Key
-		}
-		err := t.c.resolve(context.Background(), &shardrpc.ResolveRequest{
-			Txn: t.id, BaseTS: t.base, Commit: commit, CommitTS: at, Keys: keys,
-		}, keys[0], until)
-		if err != nil {
-			return err
-		}
-		return t.c.env.Point(phase + "after-k")
-	}
 	others := len(t.prewrites) - 1
-	err := t.c.parallel("coordinator.resolve", others, func(i int) error { return one(i + 1) })
-	if stopped(err) || stopped(one(0)) {
+	err := t.c.parallel("coordinator.resolve", others, func(i int) error {
+		return t.resolveShard(i+1, commit, at, until)
+	})
+	if err == nil {
+		err = t.resolvePrimary(commit, at, until)
+	} else if !stopped(err) {
+		err = t.resolveShard(0, commit, at, until)
+	}
+	if stopped(err) {
 		return
 	}
 	_ = t.c.env.Point(phase + "after-all") // nothing follows
+}
+
+func phaseOf(commit bool) string {
+	if commit {
+		return "coordinator.resolve."
+	}
+	return "coordinator.abort."
+}
+
+// resolvePrimary is resolveShard for the primary's, after all others: the
+// record may go when its time has come (C7).
+func (t *twoPhase) resolvePrimary(commit bool, at txn.Timestamp, until time.Duration) error {
+	return t.sendResolve(0, &shardrpc.ResolveRequest{
+		Txn: t.id, BaseTS: t.base, Commit: commit, CommitTS: at, Done: t.primary(),
+	}, until)
+}
+
+func (t *twoPhase) resolveShard(
+	i int, commit bool, at txn.Timestamp, until time.Duration,
+) error {
+	return t.sendResolve(i, &shardrpc.ResolveRequest{
+		Txn: t.id, BaseTS: t.base, Commit: commit, CommitTS: at,
+	}, until)
+}
+
+func (t *twoPhase) sendResolve(i int, r *shardrpc.ResolveRequest, until time.Duration) error {
+	r.Keys = keysOf(t.prewrites[i].Writes)
+	err := t.c.resolve(context.Background(), r, shardKey(t.prewrites[i]), until)
+	if err != nil {
+		return err
+	}
+	return t.c.env.Point(phaseOf(r.Commit) + "after-k")
 }

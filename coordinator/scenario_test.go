@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,14 @@ type story struct {
 	open *coordinator.Txn
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t *testing.T) *story { return newStoryOf(t, coordinator.TwoPhase) }
+
+func newStoryOf(t *testing.T, mode coordinator.CommitMode) *story {
 	e := newLockstep()
 	s := &story{t: t, env: e, fake: newFake(t, e)}
 	s.fake.routes = cuts(1, "m")
 	var err error
-	s.c, err = coordinator.New(coordinator.Options{Env: e, Shards: s.fake, Session: 7})
+	s.c, err = coordinator.New(coordinator.Options{Env: e, Shards: s.fake, Session: 7, Commit: mode})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +52,14 @@ func cuts(first shardrpc.ShardID, at ...string) []shardrpc.Route {
 }
 
 // Each file tells one story. Shard s2 holds everything before m, s3 the rest.
+// Those of testdata/parallel are told in parallel mode.
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := newStory(t)
+		mode := coordinator.TwoPhase
+		if filepath.Base(filepath.Dir(path)) == "parallel" {
+			mode = coordinator.Parallel
+		}
+		s := newStoryOf(t, mode)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			s.t, s.fake.t = t, t
 			return s.command(d)

@@ -11,24 +11,26 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// twoPhase is an attempt that several shards take part in (F5): its requests,
-// built once.
+// twoPhase is an attempt that several shards take part in (F4, F5): its
+// requests, built once.
 type twoPhase struct {
 	*attempt
 	c     *Coordinator
 	base  txn.Timestamp // C0: fresh, and no other transaction's
 	maxTS txn.Timestamp
-	// validates go to shards where it only reads, prewrites to the others, in
-	// key order: the first one holds the primary and the record.
+	mode  CommitMode
+	// validates go to shards where it only reads, prewrites to the others: the
+	// first one holds the primary and the record.
 	validates []*shardrpc.ValidateRequest
 	prewrites []*shardrpc.PrewriteRequest
 }
 
 func (t *twoPhase) primary() txn.Key { return t.writes[0].Key }
 
-// commitTwoPhase validates, prewrites, and decides at the record. Every check
-// that can fail comes before the first prewrite is sent (C10); after that the
-// attempt ends as committed, refused, proved aborted, or Unknown.
+// commitTwoPhase validates, prewrites, and decides: in parallel mode by what it
+// has prewritten, else at the record. Every check that can fail comes before
+// the first prewrite is sent (C10); after that the attempt ends as committed,
+// refused, proved aborted, or Unknown.
 func (c *Coordinator) commitTwoPhase(
 	ctx context.Context, a *attempt, rs routes,
 ) (*Committed, *refusal, error) {
@@ -36,7 +38,10 @@ func (c *Coordinator) commitTwoPhase(
 	if err != nil {
 		return nil, nil, err
 	}
-	t := &twoPhase{attempt: a, c: c, base: base}
+	t := &twoPhase{attempt: a, c: c, base: base, mode: c.opts.Commit}
+	if t.mode == Parallel && tooLarge(a.writes) {
+		t.mode = TwoPhase
+	}
 	if err := t.build(rs); err != nil {
 		return nil, nil, err
 	}
@@ -57,6 +62,9 @@ func (c *Coordinator) commitTwoPhase(
 	}
 	switch p.close() {
 	case allPrewritten:
+		if t.mode == Parallel {
+			return t.commitParallel(ctx, p)
+		}
 		return t.decideCommit(ctx, p)
 	case prewriteRefused:
 		return nil, t.abandon(p.refusal()), nil
@@ -102,6 +110,10 @@ func (t *twoPhase) build(rs routes) error {
 		t.maxTS = min(t.maxTS, t.base)
 	}
 	hash := keysHash(t.writes)
+	record, keys := txn.Pending, []txn.Key(nil)
+	if t.mode == Parallel {
+		record, keys = txn.Staging, keysOf(t.writes)
+	}
 	for r := range parts {
 		p := &parts[r]
 		p.reads.At, p.reads.MaxTS = t.reads.At, t.reads.MaxTS
@@ -109,8 +121,9 @@ func (t *twoPhase) build(rs routes) error {
 		case len(p.writes) > 0:
 			t.prewrites = append(t.prewrites, &shardrpc.PrewriteRequest{
 				Txn: t.id, Age: t.age, BaseTS: t.base, MaxTS: t.maxTS, Primary: t.primary(),
-				Hash: hash, Record: len(t.prewrites) == 0, Reads: p.reads, Writes: p.writes,
+				Hash: hash, Record: record, Keys: keys, Reads: p.reads, Writes: p.writes,
 			})
+			record, keys = txn.Absent, nil // one record, at the first of them
 		case !p.reads.Empty():
 			t.validates = append(t.validates, &shardrpc.ValidateRequest{
 				Txn: t.id, At: t.base, Reads: p.reads,
@@ -136,6 +149,29 @@ func (t *twoPhase) readsMore() bool {
 		}
 	}
 	return false
+}
+
+// Limits of a transaction that may commit in parallel mode: its record lists
+// its keys.
+const (
+	parallelKeysMax  = 256
+	parallelBytesMax = 16 << 10 // of keys
+)
+
+func tooLarge(writes []txn.Write) bool {
+	bytes := 0
+	for i := range writes {
+		bytes += len(writes[i].Key)
+	}
+	return len(writes) > parallelKeysMax || bytes > parallelBytesMax
+}
+
+func keysOf(writes []txn.Write) []txn.Key {
+	keys := make([]txn.Key, len(writes))
+	for i := range writes {
+		keys[i] = writes[i].Key
+	}
+	return keys
 }
 
 // keysHash names the exact list of keys that is written (C11).

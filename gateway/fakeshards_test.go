@@ -224,6 +224,12 @@ func (f *fakeShards) Resolve(context.Context, *shardrpc.ResolveRequest) (*shardr
 	return nil, errOneShard
 }
 
+func (f *fakeShards) QueryIntents(
+	context.Context, *shardrpc.QueryIntentsRequest,
+) (*shardrpc.QueryIntentsResponse, error) {
+	return nil, errOneShard
+}
+
 func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error) {
 	return nil, errOneShard
 }

@@ -89,7 +89,7 @@ func testIntent() Intent {
 	return Intent{
 		Key: k, Txn: txn.NewID(3, 17), BaseTS: 10, TS: 11, Hash: 0xfeed,
 		Age: txn.Age{At: 9, ID: txn.NewID(3, 16)}, Primary: txn.NewKey(1, []byte("p")),
-		Wrote: true, KeysDelta: -1, BytesDelta: -300,
+		Bound: 77, KeysDelta: -1, BytesDelta: -300,
 	}
 }
 
@@ -97,6 +97,8 @@ func TestGoldenIntent(t *testing.T) {
 	const fixed = "0000030000000011 000000000000000a 000000000000000b 000000000000feed" +
 		"0000000000000009 0000030000000010 01 d704"
 	i := testIntent()
+	checkGolden(t, "bound", AppendIntent(nil, &i), "0106"+fixed+"000000000000004d"+"0000000170")
+	i.Bound = 0
 	checkGolden(t, "secondary", AppendIntent(nil, &i), "0102"+fixed+"0000000170")
 	i.IsPrimary, i.Primary = true, i.Key
 	checkGolden(t, "primary", AppendIntent(nil, &i), "0103"+fixed)

@@ -11,8 +11,9 @@ const (
 	intentFormat = 1
 
 	intentPrimary = 1 << 0 // the intent's key is the primary key, which is left out
-	intentWrote   = 1 << 1
-	intentFlags   = 1<<2 - 1
+	intentWrote   = 1 << 1 // always: there is a version
+	intentBound   = 1 << 2
+	intentFlags   = 1<<3 - 1
 )
 
 // Intent is the mark of an undecided transaction on one key.
@@ -27,9 +28,10 @@ type Intent struct {
 	// is Key.
 	Primary   txn.Key
 	IsPrimary bool
-	// Wrote says that there is a version at TS. A delete or extend that found
-	// nothing leaves an intent without one, for recovery to find.
-	Wrote bool
+	// Bound is the first moment at which what the version replaces would have
+	// been gone, so that the write would have come to something else: no commit
+	// at or after it may come of this intent. 0: none.
+	Bound txn.Timestamp
 	// KeysDelta and BytesDelta are what a commit adds to the live keys and
 	// bytes of the shard.
 	KeysDelta, BytesDelta int64
@@ -48,12 +50,12 @@ func (i *Intent) Clone() *Intent {
 
 // AppendIntent encodes i without its key. With IsPrimary, Primary is left out too.
 func AppendIntent(dst []byte, i *Intent) []byte {
-	var flags byte
+	flags := byte(intentWrote)
 	if i.IsPrimary {
 		flags |= intentPrimary
 	}
-	if i.Wrote {
-		flags |= intentWrote
+	if i.Bound != 0 {
+		flags |= intentBound
 	}
 	dst = append(dst, intentFormat, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(i.Txn))
@@ -64,6 +66,9 @@ func AppendIntent(dst []byte, i *Intent) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(i.Age.ID))
 	dst = binary.AppendVarint(dst, i.KeysDelta)
 	dst = binary.AppendVarint(dst, i.BytesDelta)
+	if i.Bound != 0 {
+		dst = appendTimestamp(dst, i.Bound)
+	}
 	if !i.IsPrimary {
 		dst = append(dst, i.Primary...)
 	}
@@ -78,12 +83,15 @@ func DecodeIntent(key txn.Key, b []byte) (Intent, error) {
 		Key: key, Txn: txn.ID(d.U64()), BaseTS: d.TS(), TS: d.TS(), Hash: d.U64(),
 		Age:       txn.Age{At: d.TS(), ID: txn.ID(d.U64())},
 		KeysDelta: d.Varint(), BytesDelta: d.Varint(),
-		IsPrimary: flags&intentPrimary != 0, Wrote: flags&intentWrote != 0,
+		IsPrimary: flags&intentPrimary != 0,
+	}
+	if flags&intentBound != 0 {
+		i.Bound = d.TS()
 	}
 	switch {
 	case d.Bad:
 		return Intent{}, corrupt("an intent of %d bytes ends early", len(b))
-	case format != intentFormat || flags&^intentFlags != 0:
+	case format != intentFormat || flags&^intentFlags != 0 || flags&intentWrote == 0:
 		return Intent{}, corrupt(
 			"intent format %d flags %#x are unknown to this release", format, flags)
 	case i.IsPrimary && len(d.Rest) > 0:

@@ -9,6 +9,7 @@ import (
 
 const (
 	recordFormat = 1
+	recordDone   = 1 << 7 // beside the status
 	// recordKeyBytesMax is what the keys of one record may come to, spelled out.
 	recordKeyBytesMax = txn.WriteBytesMax + 4*txn.WriteKeysMax
 )
@@ -16,7 +17,11 @@ const (
 // AppendRecord encodes r without Txn and Primary, which are in the key. Each
 // key is cut by what it shares with the key before it.
 func AppendRecord(dst []byte, r *txn.Record) []byte {
-	dst = append(dst, recordFormat, byte(r.Status))
+	status := byte(r.Status)
+	if r.Done {
+		status |= recordDone
+	}
+	dst = append(dst, recordFormat, status)
 	dst = appendTimestamp(dst, r.BaseTS)
 	dst = appendTimestamp(dst, r.MaxTS)
 	dst = appendTimestamp(dst, r.CommitTS)
@@ -46,9 +51,11 @@ func sharedPrefix(a, b []byte) int {
 // shares primary and nothing of b.
 func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
 	d := fields.Reader{Rest: b}
-	format, status := d.U8(), txn.Status(d.U8())
+	format, first := d.U8(), d.U8()
+	status := txn.Status(first &^ recordDone)
 	r := txn.Record{
-		Txn: id, Primary: primary, Status: status,
+		Done: first&recordDone != 0,
+		Txn:  id, Primary: primary, Status: status,
 		BaseTS: d.TS(), MaxTS: d.TS(), CommitTS: d.TS(), Hash: d.U64(),
 	}
 	count := d.Uvarint()
@@ -56,7 +63,7 @@ func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
 	case d.Bad:
 	case format != recordFormat:
 		return txn.Record{}, corrupt("record format %d is unknown to this release", format)
-	case status == txn.Absent || status > txn.Aborted:
+	case status == txn.Absent || status > txn.Aborted, r.Done && !status.Final():
 		return txn.Record{}, corrupt("record %v has status %v", id, status)
 	case count > txn.WriteKeysMax || count > uint64(len(d.Rest)):
 		return txn.Record{}, corrupt("record %v has %d keys", id, count)

@@ -53,7 +53,7 @@ func (i *modelIntent) at(ts txn.Timestamp) txn.Version {
 // visible are the versions of k that count, oldest first.
 func (m *model) visible(k string) []txn.Version {
 	vs := slices.Clone(m.versions[k])
-	if i := m.intents[k]; i != nil && i.commit != 0 && i.Wrote {
+	if i := m.intents[k]; i != nil && i.commit != 0 {
 		vs = append(vs, i.at(i.commit))
 	}
 	return vs
@@ -120,9 +120,8 @@ func (m *model) changed(span txn.Span, after, upTo txn.Timestamp) map[string]boo
 func (m *model) hidden() []Hidden {
 	var out []Hidden
 	for _, k := range slices.Sorted(maps.Keys(m.intents)) {
-		if i := m.intents[k]; i.Wrote {
-			out = append(out, Hidden{Key: i.Key, TS: i.TS, CommitTS: i.commit})
-		}
+		i := m.intents[k]
+		out = append(out, Hidden{Key: i.Key, TS: i.TS, CommitTS: i.commit})
 	}
 	return out
 }
@@ -284,14 +283,18 @@ func (w *world) prewrite(k txn.Key, sync bool) {
 	if i.Primary = k; !i.IsPrimary {
 		i.Primary = w.key()
 	}
-	i.version, i.Wrote = wr.Version(&prev, i.TS, i.Txn)
+	var ok bool
+	if i.version, ok = wr.Version(&prev, i.TS, i.Txn); !ok {
+		return
+	}
+	if prev.Live(i.TS) {
+		i.Bound = prev.Expiry
+	}
 	i.KeysDelta, i.BytesDelta = LiveDelta(&prev, &i.version)
 	w.model.intents[string(k)] = i
 	w.commit(sync, func(_ Engine, b Batch) {
 		PutIntent(b, &i.Intent)
-		if i.Wrote {
-			PutVersion(b, k, &i.version)
-		}
+		PutVersion(b, k, &i.version)
 	})
 	w.mirror.Put(i.Intent.Clone())
 }
@@ -299,19 +302,17 @@ func (w *world) prewrite(k txn.Key, sync bool) {
 func (w *world) resolve(i *modelIntent, sync bool) {
 	k := string(i.Key)
 	delete(w.model.intents, k)
-	if i.commit != 0 && i.Wrote {
+	if i.commit != 0 {
 		w.model.versions[k] = append(w.model.versions[k], i.at(i.commit))
 	}
 	w.commit(sync, func(eng Engine, b Batch) {
 		DeleteIntent(b, i.Key)
-		switch {
-		case !i.Wrote:
-		case i.commit == 0:
+		if i.commit == 0 {
 			DeleteVersion(b, i.Key, i.TS)
-		default:
-			if err := MoveVersion(eng, b, i.Key, i.TS, i.commit); err != nil {
-				w.t.Fatal(err)
-			}
+			return
+		}
+		if err := MoveVersion(eng, b, i.Key, i.TS, i.commit); err != nil {
+			w.t.Fatal(err)
 		}
 	})
 	w.mirror.Delete(i.Key)

@@ -23,9 +23,11 @@ type write struct {
 	maxTS  txn.Timestamp
 	reads  *txn.ReadSet
 	latch  locks.Latch
+	keys   []txn.Key // what it may write
 
 	lead        *leadership // that admitted it
 	granted     bool
+	proposed    bool          // its command is in the log, or on the way there
 	c           txn.Timestamp // provisional commit timestamp; 0: unknown
 	asked       bool          // a timestamp is on its way
 	evaluations int
@@ -46,6 +48,8 @@ func (r *Replica) request(ev Request) {
 		r.resolve(ev.ID, m)
 	case *shardrpc.QueryRequest:
 		r.query(ev.ID, m)
+	case *shardrpc.QueryIntentsRequest:
+		r.queryIntents(ev.ID, m)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
@@ -139,6 +143,9 @@ func (r *Replica) evaluateGranted() {
 func (r *Replica) release(w *write) {
 	delete(w.lead.writes, w)
 	r.unlatch(w)
+	if w.proposed {
+		r.answerProbes(w.txn)
+	}
 }
 
 // unlatch lets w's latches go and wakes whoever waited for them.
@@ -242,7 +249,7 @@ func (r *Replica) place(w *write, rd *mvcc.Reader) (placed bool, err error) {
 		return false, nil
 	}
 	cache := r.cache.Load()
-	for _, k := range w.latch.Writes {
+	for _, k := range w.keys {
 		newest, err := rd.Newest(k)
 		if err != nil {
 			return false, err

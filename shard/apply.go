@@ -138,12 +138,6 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 	return err
 }
 
-func (a *applying) put(o *op, ts txn.Timestamp) {
-	if o.wrote {
-		mvcc.PutEncoded(a.batch, o.key, ts, o.value)
-	}
-}
-
 func (a *applying) count(keys, bytes int64) {
 	a.state.Keys += keys
 	a.state.Bytes += bytes
@@ -151,8 +145,9 @@ func (a *applying) count(keys, bytes int64) {
 
 func applyWrite(a *applying, c *command) {
 	for i := range c.ops {
-		a.put(&c.ops[i], c.ts)
-		a.count(c.ops[i].keys, c.ops[i].bytes)
+		o := &c.ops[i]
+		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
+		a.count(o.keys, o.bytes)
 	}
 }
 
@@ -168,15 +163,19 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 			return false, nil
 		}
 		rec.BaseTS, rec.MaxTS, rec.Hash = c.baseTS, c.maxTS, c.hash
-		rec.Move(txn.In(txn.Absent), txn.Pending, 0)
+		to := txn.Pending
+		if c.flags&flagStaging != 0 {
+			to, rec.Keys = txn.Staging, c.keys
+		}
+		rec.Move(txn.In(txn.Absent), to, 0)
 		a.putRecord(&rec)
 	}
 	for i := range c.ops {
 		o := &c.ops[i]
-		a.put(o, c.ts)
+		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
 		in := (&mvcc.Intent{Key: o.key, Txn: c.txn, BaseTS: c.baseTS, TS: c.ts, Hash: c.hash,
 			Age: c.age, Primary: c.primary, IsPrimary: o.key.Compare(c.primary) == 0,
-			Wrote: o.wrote, KeysDelta: o.keys, BytesDelta: o.bytes}).Clone()
+			Bound: o.bound, KeysDelta: o.keys, BytesDelta: o.bytes}).Clone()
 		mvcc.PutIntent(a.batch, in)
 		a.intents = append(a.intents, intentChange{put: in})
 		a.staged[string(o.key)] = staged{intent: in, value: o.value}
@@ -235,16 +234,27 @@ func (r *Replica) applyResolve(a *applying, c *command) error {
 			return err
 		}
 	}
-	return nil
+	return r.applyDone(a, c)
+}
+
+// applyDone marks the record of which nobody will ask any more who meets an
+// intent.
+func (r *Replica) applyDone(a *applying, c *command) error {
+	if c.flags&flagDone == 0 {
+		return nil
+	}
+	rec, err := r.record(a, c)
+	if err == nil && rec.Status.Final() {
+		rec.Done = true
+		a.putRecord(&rec)
+	}
+	return err
 }
 
 // resolveVersion deletes the provisional version or moves it to C. value is
 // that of a version which is still in this batch.
 func (r *Replica) resolveVersion(a *applying, in *mvcc.Intent, value []byte, c *command) error {
-	switch {
-	case !in.Wrote:
-		return nil
-	case c.flags&flagCommit == 0:
+	if c.flags&flagCommit == 0 {
 		mvcc.DeleteVersion(a.batch, in.Key, in.TS)
 		return nil
 	}

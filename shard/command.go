@@ -29,16 +29,19 @@ const commandBytesMin = 2 + 8 + 1 + 1 + 1
 
 // Flags of a command.
 const (
-	flagRecord = 1 << 0 // prewrite: the record too
-	flagCommit = 1 << 1 // resolve: commit, else abort
-	flagsKnown = flagRecord | flagCommit
+	flagRecord  = 1 << 0 // prewrite: the record too
+	flagCommit  = 1 << 1 // resolve: commit, else abort
+	flagStaging = 1 << 2 // prewrite: the record is staging and has keys
+	flagDone    = 1 << 3 // resolve: the record at primary is needed no more
+	flagsKnown  = flagRecord | flagCommit | flagStaging | flagDone
 )
 
 // op is what a command does to one key.
 type op struct {
 	key   txn.Key
-	wrote bool   // false: an intent without a version
 	value []byte // encoded version
+	// bound is that of the intent.
+	bound txn.Timestamp
 	// keys and bytes are what it adds to the live keys and bytes of the shard.
 	keys, bytes int64
 }
@@ -107,11 +110,15 @@ func (c *command) append(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(c.age.ID))
 		dst = binary.BigEndian.AppendUint64(dst, c.hash)
 		dst = fields.AppendBytes(dst, c.primary)
-		return appendOps(dst, c.ops)
+		dst = appendOps(dst, c.ops)
+		if c.flags&flagStaging != 0 {
+			dst = appendKeys(dst, c.keys)
+		}
+		return dst
 	case cmdResolve:
-		dst = binary.AppendUvarint(dst, uint64(len(c.keys)))
-		for _, k := range c.keys {
-			dst = fields.AppendBytes(dst, k)
+		dst = appendKeys(dst, c.keys)
+		if c.flags&flagDone != 0 {
+			dst = fields.AppendBytes(dst, c.primary)
 		}
 		return dst
 	default: // cmdDecide
@@ -121,14 +128,29 @@ func (c *command) append(dst []byte) []byte {
 	}
 }
 
+func appendKeys(dst []byte, keys []txn.Key) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(keys)))
+	for _, k := range keys {
+		dst = fields.AppendBytes(dst, k)
+	}
+	return dst
+}
+
+// Marks of an op.
+const (
+	opWrote = 1 << 0 // always: there is a version
+	opBound = 1 << 1
+)
+
 func appendOps(dst []byte, ops []op) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(ops)))
 	for i := range ops {
 		o := &ops[i]
 		dst = fields.AppendBytes(dst, o.key)
-		dst = append(dst, 0)
-		if o.wrote {
-			dst[len(dst)-1] = 1
+		if o.bound == 0 {
+			dst = append(dst, opWrote)
+		} else {
+			dst = binary.AppendUvarint(append(dst, opWrote|opBound), uint64(o.bound))
 		}
 		dst = binary.AppendVarint(dst, o.keys)
 		dst = binary.AppendVarint(dst, o.bytes)
@@ -175,10 +197,13 @@ func decodeCommand(d *fields.Reader, c *command) error {
 		c.age = txn.Age{At: d.UvarintTS(), ID: txn.ID(d.U64())}
 		c.hash, c.primary = d.U64(), d.Bytes()
 		c.ops = decodeOps(d)
+		if c.flags&flagStaging != 0 {
+			c.keys = decodeKeys(d)
+		}
 	case cmdResolve:
-		c.keys = make([]txn.Key, d.Count(1))
-		for i := range c.keys {
-			c.keys[i] = d.Bytes()
+		c.keys = decodeKeys(d)
+		if c.flags&flagDone != 0 {
+			c.primary = d.Bytes()
 		}
 	case cmdDecide:
 		c.baseTS = d.UvarintTS()
@@ -190,11 +215,26 @@ func decodeCommand(d *fields.Reader, c *command) error {
 	return nil
 }
 
+func decodeKeys(d *fields.Reader) []txn.Key {
+	keys := make([]txn.Key, d.Count(1))
+	for i := range keys {
+		keys[i] = d.Bytes()
+	}
+	return keys
+}
+
 func decodeOps(d *fields.Reader) []op {
 	ops := make([]op, d.Count(1))
 	for i := range ops {
 		o := &ops[i]
-		o.key, o.wrote = d.Bytes(), d.Bool()
+		o.key = d.Bytes()
+		switch d.U8() {
+		case opWrote:
+		case opWrote | opBound:
+			o.bound = d.UvarintTS()
+		default:
+			d.Bad = true
+		}
 		o.keys, o.bytes, o.value = d.Varint(), d.Varint(), d.Bytes()
 	}
 	return ops

@@ -15,10 +15,16 @@ import (
 func samples() []*command {
 	return []*command{
 		{kind: cmdWrite, proposal: 1, term: 2, epoch: 3, txn: 4, ts: 5, ops: []op{
-			{key: key("a"), wrote: true, value: []byte("v"), keys: 1, bytes: -300}}},
+			{key: key("a"), value: []byte("v"), keys: 1, bytes: -300}}},
 		{kind: cmdPrewrite, flags: flagRecord, proposal: 6, term: 2, epoch: 3, txn: 7, ts: 8, baseTS: 9,
 			maxTS: txn.Forever, age: txn.Age{At: 10, ID: 11}, hash: 12, primary: key("p"),
 			ops: []op{{key: key("b"), value: []byte{}}}},
+		{kind: cmdPrewrite, flags: flagRecord | flagStaging, proposal: 6, term: 2, epoch: 3, txn: 7,
+			ts: 8, baseTS: 9, maxTS: 10, age: txn.Age{At: 10, ID: 11}, hash: 12, primary: key("p"),
+			ops:  []op{{key: key("b"), value: []byte("v"), bound: 99}},
+			keys: []txn.Key{key("b"), key("c")}},
+		{kind: cmdResolve, flags: flagCommit | flagDone, proposal: 6, term: 2, epoch: 3, txn: 7, ts: 14,
+			keys: []txn.Key{key("b")}, primary: key("p")},
 		{kind: cmdResolve, flags: flagCommit, proposal: 13, term: 2, epoch: 3, txn: 7, ts: 14,
 			keys: []txn.Key{key("b"), key("c")}},
 		{kind: cmdDecide, proposal: 15, term: 2, epoch: 3, txn: 7, ts: 14, baseTS: 9,
@@ -29,10 +35,14 @@ func samples() []*command {
 
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
-	const want = "010005" +
+	const want = "010007" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
-		"000000000000000c" + "050000000170" + "01050000000162" + "00000000" +
+		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
+		"02050000000000000006" + "0203" + "000000000000000708" + "090a0a000000000000000b" +
+		"000000000000000c" + "050000000170" + "01050000000162" + "036300000176" +
+		"02" + "050000000162" + "050000000163" +
+		"030a0000000000000006" + "0203" + "00000000000000070e" + "01050000000162" + "050000000170" +
 		"0302000000000000000d0203" + "00000000000000070e" + "02050000000162050000000163" +
 		"0400000000000000000f0203" + "00000000000000070e" + "090203050000000170" +
 		"070000000000000000100201" + "046d657461"
@@ -62,7 +72,7 @@ func TestEntryRefused(t *testing.T) {
 		at   int
 		b    byte
 	}{
-		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 4}, {"wrote", 31, 2}, {"more commands", 2, 6},
+		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 16}, {"wrote", 31, 2}, {"more commands", 2, 6},
 	} {
 		b := bytes.Clone(valid)
 		b[c.at] = c.b

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -19,6 +18,7 @@ func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
 			}
 		}
 	}
+	w.keys = w.latch.Writes
 	m.Program.Keys(func(k txn.Key) { w.latch.Reads = append(w.latch.Reads, k) })
 	m.Program.Spans(func(s txn.Span) { w.latch.ReadSpans = append(w.latch.ReadSpans, s) })
 	w.latchReads()
@@ -58,6 +58,9 @@ func (w *write) grows() bool {
 // (C4 to C6, A1). It comes before everything that could refuse.
 func (r *Replica) alreadyDone(w *write) (bool, error) {
 	if w.prewrite != nil {
+		if len(w.prewrite.Writes) == 0 {
+			return r.recordPrewritten(w)
+		}
 		for i := range w.prewrite.Writes {
 			if in := r.mu.intents.Get(w.prewrite.Writes[i].Key); in != nil && in.Txn == w.txn {
 				return true, r.repeatPrewrite(w, in.TS)
@@ -68,8 +71,8 @@ func (r *Replica) alreadyDone(w *write) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, k := range w.latch.Writes {
-		ts, err := ownVersion(rd, k, w)
+	for _, k := range w.keys {
+		ts, err := ownVersion(rd, k, w.txn, w.baseTS)
 		if err != nil {
 			return false, err
 		}
@@ -84,12 +87,14 @@ func (r *Replica) alreadyDone(w *write) (bool, error) {
 	return false, nil
 }
 
-// ownVersion finds a version of w's own transaction on k; 0 if there is none.
-// It costs one seek where nothing has been written since base_ts.
-func ownVersion(rd *mvcc.Reader, k txn.Key, w *write) (txn.Timestamp, error) {
+// ownVersion finds a version of a transaction begun at base on k; 0 if there is
+// none. It costs one seek where nothing has been written since base.
+func ownVersion(
+	rd *mvcc.Reader, k txn.Key, id txn.ID, base txn.Timestamp,
+) (txn.Timestamp, error) {
 	v, err := rd.Newest(k)
-	for err == nil && v.TS >= w.baseTS {
-		if v.Txn == w.txn {
+	for err == nil && v.TS >= base { // at base, too: it is the usual c_i (A1)
+		if v.Txn == id {
 			return v.TS, nil
 		}
 		v, err = rd.Get(k, v.TS-1)
@@ -167,7 +172,6 @@ func (r *Replica) runProgram(w *write, rd *mvcc.Reader, c txn.Timestamp) (
 	if err != nil {
 		return nil, nil, err
 	}
-	ops = slices.DeleteFunc(ops, func(o op) bool { return !o.wrote })
 	txn.Fill(out.Ops, out.Results, written)
 	return &shardrpc.CommitResponse{
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, CommitTS: c,
@@ -176,10 +180,11 @@ func (r *Replica) runProgram(w *write, rd *mvcc.Reader, c txn.Timestamp) (
 }
 
 // makeOps turns writes into versions at c, on top of the newest ones below it.
+// A delete or extend of what is missing makes none.
 func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
 	[]op, []txn.Written, error,
 ) {
-	ops := make([]op, len(writes))
+	ops := make([]op, 0, len(writes))
 	written := make([]txn.Written, len(writes))
 	for i := range writes {
 		w := &writes[i]
@@ -193,14 +198,18 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
 		if err != nil {
 			return nil, nil, err
 		}
-		ops[i], written[i] = makeOp(w, &prev, c, id)
+		var o op
+		o, written[i] = makeOp(w, &prev, c, id)
+		if written[i].Wrote {
+			ops = append(ops, o)
+		}
 	}
 	return ops, written, nil
 }
 
 func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, id txn.ID) (op, txn.Written) {
 	v, wrote := w.Version(prev, c, id)
-	o := op{key: w.Key, wrote: wrote}
+	o := op{key: w.Key}
 	if wrote {
 		o.value = mvcc.AppendVersion(nil, &v)
 		o.keys, o.bytes = mvcc.LiveDelta(prev, &v)
@@ -212,6 +221,7 @@ func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, id txn.ID) (op, tx
 	made := txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
 	if prev.Live(c) {
 		made.PrevExpiry = prev.Expiry
+		o.bound = prev.Expiry
 	}
 	return o, made
 }

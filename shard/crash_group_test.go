@@ -75,7 +75,7 @@ func (g *crashGroup) data(term uint64) []byte {
 		for i := range value {
 			value[i] = byte(g.w.rng.Uint32())
 		}
-		c.ops = append(c.ops, op{key: k, wrote: true, value: value, keys: 1, bytes: int64(len(value))})
+		c.ops = append(c.ops, op{key: k, value: value, keys: 1, bytes: int64(len(value))})
 	}
 	return appendEntry(nil, []*command{c})
 }

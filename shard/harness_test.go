@@ -329,7 +329,13 @@ func answer(msg any) string {
 	case *shardrpc.DecideResponse:
 		return decision(m.Answer, m.Status, m.CommitTS)
 	case *shardrpc.QueryResponse:
-		return decision(m.Answer, m.Status, m.CommitTS)
+		s := decision(m.Answer, m.Status, m.CommitTS)
+		if len(m.Keys) > 0 {
+			s += fmt.Sprintf(" %v", m.Keys)
+		}
+		return s
+	case *shardrpc.QueryIntentsResponse:
+		return found(m)
 	case *shardrpc.ResolveResponse:
 		return m.Answer.String()
 	case *shardrpc.RenewResponse:
@@ -338,6 +344,22 @@ func answer(msg any) string {
 		return fmt.Sprintf("%v session %d", m.Answer, m.Session)
 	}
 	return fmt.Sprintf("%T", msg)
+}
+
+func found(m *shardrpc.QueryIntentsResponse) string {
+	switch {
+	case m.Answer != shardrpc.OK:
+		return m.Answer.String()
+	case m.CommitTS != 0:
+		return fmt.Sprintf("committed at %d", m.CommitTS)
+	case m.Missing:
+		return "missing"
+	}
+	s := fmt.Sprintf("found up to %d", m.MaxTS)
+	if m.Bound != txn.Forever {
+		s += fmt.Sprintf(", must commit before %d", m.Bound)
+	}
+	return s
 }
 
 func reply(r *shardrpc.Reply) string {

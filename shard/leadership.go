@@ -27,6 +27,7 @@ type leadership struct {
 	granted   []*write            // have their latches and are to be evaluated
 	stalled   []*write            // behind another's intent, without latches
 	queries   []*query
+	probes    []intentsQuery
 	oracle    []func(txn.Timestamp) // who wants a timestamp
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	round     round                 // of heartbeats, on its way
@@ -160,6 +161,9 @@ func (r *Replica) dropLeadership() {
 	}
 	for _, q := range l.queries {
 		r.reply(q.id, &shardrpc.QueryResponse{Answer: shardrpc.Retry})
+	}
+	for _, q := range l.probes {
+		r.reply(q.id, &shardrpc.QueryIntentsResponse{Answer: shardrpc.Retry})
 	}
 	r.mu.Lock()
 	r.mu.latches = locks.NewLatches()

@@ -22,7 +22,7 @@ func (r *Replica) inTheWay(w *write) obstacles {
 	if r.mu.intents.Len() == 0 {
 		return o
 	}
-	for _, k := range w.latch.Writes {
+	for _, k := range w.keys {
 		if i := r.mu.intents.Get(k); i != nil {
 			r.meet(w, i, &o, true)
 		}
@@ -57,9 +57,7 @@ func (r *Replica) meet(w *write, i *mvcc.Intent, o *obstacles, written bool) {
 		o.blocker = i
 		return
 	}
-	if i.Wrote {
-		o.hidden = append(o.hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
-	}
+	o.hidden = append(o.hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
 	if written {
 		o.resolves = append(o.resolves, r.resolution(i.Txn, status, commit, []txn.Key{i.Key}))
 	}

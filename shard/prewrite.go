@@ -16,16 +16,21 @@ func newPrewrite(id uint64, m *shardrpc.PrewriteRequest) *write {
 	for i := range m.Writes {
 		w.latch.Writes = append(w.latch.Writes, m.Writes[i].Key)
 	}
+	w.keys = w.latch.Writes
+	if m.Record != txn.Absent { // it may not be written
+		w.latch.Writes = append(w.latch.Writes, m.Primary)
+	}
 	w.latchReads()
 	return w
 }
 
-// evaluatePrewrite lays the intents at c. What is found to write nothing (a
-// delete of a key that has expired meanwhile) leaves an intent all the same:
-// recovery must find one on every key of the transaction.
+// evaluatePrewrite lays the intents at c. What would write nothing is refused:
+// recovery must find an intent or a version on every key of the transaction. It
+// is a delete or extend of what has expired since it was read, and max_ts stands
+// before that too.
 func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*command) {
 	m := w.prewrite
-	if m.Record {
+	if m.Record != txn.Absent {
 		if reason, err := r.recordAllows(m); err != nil || reason != "" {
 			if r.failIf(err); err == nil {
 				r.refuse(w, shardrpc.Reply{Reason: reason})
@@ -41,12 +46,19 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 	case err != nil:
 		r.fail(err)
 		return
+	case len(ops) < len(m.Writes):
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonConflict, Key: nothingToDo(written)})
+		return
 	}
 	r.pend(resolves...)
 	cmd := &command{kind: cmdPrewrite, txn: w.txn, baseTS: w.baseTS, ts: w.c, maxTS: w.maxTS,
 		age: m.Age, primary: m.Primary, hash: m.Hash, ops: ops}
-	if m.Record {
-		cmd.flags |= flagRecord
+	switch m.Record {
+	case txn.Absent:
+	case txn.Staging:
+		cmd.flags, cmd.keys = flagRecord|flagStaging, m.Keys
+	default:
+		cmd.flags = flagRecord
 	}
 	resp := &shardrpc.PrewriteResponse{
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, TS: w.c, Written: written}
@@ -80,4 +92,24 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, TS: ts, Written: written})
 	r.release(w)
 	return nil
+}
+
+// nothingToDo is the key of a write that comes to nothing.
+func nothingToDo(written []txn.Written) txn.Key {
+	for i := range written {
+		if !written[i].Wrote {
+			return written[i].Key
+		}
+	}
+	return nil
+}
+
+// recordPrewritten is alreadyDone for a prewrite of the record alone. What it
+// read was read at base_ts: nothing else is allowed to it.
+func (r *Replica) recordPrewritten(w *write) (bool, error) {
+	rec, err := mvcc.GetRecord(r.o.State, w.prewrite.Primary, w.txn)
+	if err != nil || rec.Status == txn.Absent || rec.Status == txn.Aborted {
+		return false, err
+	}
+	return true, r.repeatPrewrite(w, w.baseTS)
 }

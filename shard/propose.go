@@ -19,6 +19,7 @@ func (r *Replica) pend(commands ...*command) {
 // proposeFor queues w's command; done runs once it is applied. A rejected or
 // dropped one proves nothing to the coordinator.
 func (r *Replica) proposeFor(w *write, c *command, done func()) {
+	w.proposed = true
 	r.await(c, func(a applied) {
 		if !a.ok {
 			r.retry(w)

@@ -260,13 +260,12 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 		if i.Txn == v.self {
 			commit, known = 0, true // what it lays down itself it has not read
 		}
-		switch {
-		case !known:
+		if !known {
 			blocked = append(blocked, *blockerOf(i))
-		case i.Wrote:
-			// An aborted one has commit 0: nobody may see it.
-			hidden = append(hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
+			return
 		}
+		// An aborted one has commit 0: nobody may see it.
+		hidden = append(hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
 	}
 	for _, k := range v.keys {
 		if i := all.Get(k); i != nil && i.TS <= v.at {

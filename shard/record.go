@@ -96,7 +96,8 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 		r.fail(err)
 		return true
 	}
-	resp := shardrpc.QueryResponse{Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS}
+	resp := shardrpc.QueryResponse{Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS,
+		Hash: rec.Hash, Keys: rec.Keys}
 	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.mu.state.RecordFloor, owner)
 	switch v {
 	case txn.VerdictGone:
@@ -115,7 +116,7 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 		return false
 	case txn.VerdictWait:
 		return false
-	case txn.VerdictCommitted, txn.VerdictAborted:
+	case txn.VerdictCommitted, txn.VerdictAborted, txn.VerdictRecover:
 	}
 	r.reply(q.id, &resp)
 	return true

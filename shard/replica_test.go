@@ -115,7 +115,7 @@ func TestDroppedProposalDropsWhatFollows(t *testing.T) {
 	}
 	told := 0
 	for _, size := range []int{txn.ValueBytesMax, 1} {
-		c := &command{kind: cmdWrite, ops: []op{{key: key("a"), wrote: true, value: make([]byte, size)}}}
+		c := &command{kind: cmdWrite, ops: []op{{key: key("a"), value: make([]byte, size)}}}
 		w.r.await(c, func(a applied) {
 			if told++; a.ok {
 				t.Errorf("%d bytes are told they were applied", size)
@@ -134,7 +134,7 @@ func TestHugeTransactions(t *testing.T) {
 	w.commit(1, setTo("a", make([]byte, txn.ValueBytesMax)))
 	base := w.timestamp()
 	m := &shardrpc.PrewriteRequest{Target: shardrpc.Target{Shard: 2, Epoch: 1}, Txn: txn.NewID(1, 2),
-		BaseTS: base, MaxTS: txn.Forever, Primary: key("b0"), Record: true,
+		BaseTS: base, MaxTS: txn.Forever, Primary: key("b0"), Record: txn.Pending,
 		Reads: txn.ReadSet{MaxTS: txn.Forever}}
 	for i := range 4 {
 		m.Writes = append(m.Writes, txn.Write{Key: key(fmt.Sprint("b", i)),
@@ -259,7 +259,7 @@ func TestDecideToNothingFinal(t *testing.T) {
 	m := w.commitRequest(1, txn.Program{})
 	m.BaseTS = w.timestamp()
 	w.request("prewrite", &shardrpc.PrewriteRequest{Target: m.Target, Txn: m.Txn, BaseTS: m.BaseTS,
-		MaxTS: txn.Forever, Primary: key("a"), Record: true, Writes: []txn.Write{{Key: key("a")}}})
+		MaxTS: txn.Forever, Primary: key("a"), Record: txn.Pending, Writes: []txn.Write{{Key: key("a")}}})
 	w.flush()
 	for _, to := range []txn.Status{txn.Absent, txn.Pending, txn.Staging, 9} {
 		w.request("decide", &shardrpc.DecideRequest{Target: m.Target, Txn: m.Txn, BaseTS: m.BaseTS,

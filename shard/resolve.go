@@ -9,7 +9,11 @@ import (
 // known from the moment the request is in: readers and writers that wait go on
 // before the log has it.
 func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
-	if a, rejected := r.rejects(m.Target, m.Keys, nil); rejected {
+	a, rejected := r.rejects(m.Target, m.Keys, nil)
+	if !rejected && len(m.Done) > 0 && !r.o.Route.Span.Contains(m.Done) {
+		a, rejected = shardrpc.Moved, true
+	}
+	if rejected {
 		r.reply(id, &shardrpc.ResolveResponse{Answer: a})
 		return
 	}
@@ -22,10 +26,12 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 		r.reply(id, &shardrpc.ResolveResponse{Answer: shardrpc.Refused})
 		return
 	}
-	// A copy of its prewrite may still be travelling. If that wrote nothing,
-	// not even a commit leaves a version by which to know it again (C5).
-	r.lead.dead.Add(m.Txn, m.BaseTS)
+	r.lead.dead.Add(m.Txn, m.BaseTS) // a copy of its prewrite may still be travelling
 	c := r.resolution(m.Txn, status, commit, m.Keys)
+	if len(m.Done) > 0 {
+		c.flags |= flagDone
+		c.primary = m.Done
+	}
 	r.await(c, func(a applied) {
 		resp := &shardrpc.ResolveResponse{Answer: shardrpc.OK}
 		if !a.ok {

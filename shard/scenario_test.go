@@ -86,7 +86,7 @@ func (w *world) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "commit", "prewrite":
 		w.writes(d, name)
-	case "decide", "resolve", "query", "session", "renew":
+	case "decide", "resolve", "query", "query-intents", "session", "renew":
 		w.control(d, name)
 	case "read", "validate":
 		w.look(d, name)
@@ -195,13 +195,34 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		return
 	}
 	m := &shardrpc.PrewriteRequest{Target: w.target(d), Txn: id(arg(d, "txn")), Age: age, BaseTS: base,
-		MaxTS: maxTS, Primary: key(arg(d, "primary")), Record: d.HasArg("record"), Reads: reads}
+		MaxTS: maxTS, Primary: key(arg(d, "primary")), Reads: reads}
+	w.record(d, m)
 	for _, o := range p.Then {
 		kind := map[txn.OpKind]txn.Kind{
 			txn.OpSet: txn.KindSet, txn.OpDelete: txn.KindDelete, txn.OpExtend: txn.KindExtend}[o.Kind]
 		m.Writes = append(m.Writes, txn.Write{Key: o.Key, Kind: kind, Value: o.Value, TTL: o.TTL})
 	}
 	w.request(name, m)
+}
+
+// record is what prewrite says of it: record, or staging=KEYS.
+func (w *world) record(d *datadriven.TestData, m *shardrpc.PrewriteRequest) {
+	switch {
+	case d.HasArg("staging"):
+		m.Record, m.Keys = txn.Staging, keyList(arg(d, "staging"))
+	case d.HasArg("record"):
+		m.Record = txn.Pending
+	}
+}
+
+func keyList(s string) []txn.Key {
+	var keys []txn.Key
+	if s != "" {
+		for _, k := range strings.Split(s, ",") {
+			keys = append(keys, key(k))
+		}
+	}
+	return keys
 }
 
 func cond(f []string) txn.Cond {
@@ -248,9 +269,9 @@ func (w *world) control(d *datadriven.TestData, name string) {
 	switch d.Cmd {
 	case "decide":
 		m := &shardrpc.DecideRequest{Target: w.target(d), Txn: t, Primary: key(arg(d, "primary")),
-			BaseTS: base, From: txn.In(txn.Pending), To: txn.Committed}
+			BaseTS: base, From: txn.In(txn.Pending, txn.Staging), To: txn.Committed}
 		if d.HasArg("abort") {
-			m.From, m.To = txn.In(txn.Absent, txn.Pending), txn.Aborted
+			m.From, m.To = txn.In(txn.Absent, txn.Pending, txn.Staging), txn.Aborted
 		} else {
 			m.CommitTS = w.at(arg(d, "commit"))
 		}
@@ -260,12 +281,14 @@ func (w *world) control(d *datadriven.TestData, name string) {
 		if d.HasArg("commit") {
 			m.Commit, m.CommitTS = true, w.at(arg(d, "commit"))
 		}
-		if k := arg(d, "keys"); k != "" {
-			for _, k := range strings.Split(k, ",") {
-				m.Keys = append(m.Keys, key(k))
-			}
+		m.Keys = keyList(arg(d, "keys"))
+		if d.HasArg("done") {
+			m.Done = key(arg(d, "done"))
 		}
 		w.request(name, m)
+	case "query-intents":
+		w.request(name, &shardrpc.QueryIntentsRequest{Target: w.target(d), Txn: t, BaseTS: base,
+			Keys: keyList(arg(d, "keys"))})
 	case "query":
 		w.request(name, &shardrpc.QueryRequest{Target: w.target(d), Txn: t,
 			Primary: key(arg(d, "primary")), BaseTS: base})
@@ -326,11 +349,7 @@ func (w *world) readRequest(d *datadriven.TestData, at txn.Timestamp) *shardrpc.
 		from, to, _ := strings.Cut(s, ",")
 		m.Scan = &shardrpc.Scan{Span: txn.Span{Start: key(from), End: key(to)}}
 	}
-	if k := arg(d, "keys"); k != "" {
-		for _, k := range strings.Split(k, ",") {
-			m.Keys = append(m.Keys, key(k))
-		}
-	}
+	m.Keys = keyList(arg(d, "keys"))
 	return m
 }
 

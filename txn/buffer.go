@@ -15,7 +15,7 @@ type View interface {
 // operations as they would be with those writes in place. It folds all
 // operations on a key into one Write: a transaction makes one version a key.
 // (So a delete and a set of the same key in one transaction replace the value
-// and keep create_ts.)
+// and keep create_ts, and a delete of what it has made itself leaves nothing.)
 type Buffer struct {
 	writes []Write // by key
 	bytes  int
@@ -64,11 +64,13 @@ func Fill(ops []Op, results []Result, written []Written) {
 		at, ok := slices.BinarySearchFunc(written, ops[i].Key, func(w Written, k Key) int {
 			return w.Key.Compare(k)
 		})
-		if !ok {
+		r := &results[i]
+		if !ok { // what it did to the key was undone
+			r.Entry.Version = Version{Revision: NoRevision}
+			r.PrevRevision = NoRevision
 			continue
 		}
 		w := &written[at]
-		r := &results[i]
 		// A set that a later delete of the same transaction undid was done.
 		r.OK = w.Wrote || ops[i].Kind == OpSet
 		r.Entry = Entry{Key: w.Key, Version: w.Version}
@@ -148,7 +150,21 @@ func (b *Buffer) write(op *Op, v View, at Timestamp) (Result, error) {
 			return res, nil
 		}
 	}
+	if op.Kind == OpDelete {
+		if base, err := v.Get(op.Key); err != nil || !base.Live(at) {
+			b.drop(op.Key) // it was this transaction that made it
+			return res, err
+		}
+	}
 	return res, b.put(op)
+}
+
+// drop takes back the write of k.
+func (b *Buffer) drop(k Key) {
+	if at, had := b.find(k); had {
+		b.bytes -= b.writes[at].Size()
+		b.writes = slices.Delete(b.writes, at, at+1)
+	}
 }
 
 // put folds op into the write that its key already has.

@@ -51,6 +51,8 @@ type Record struct {
 	CommitTS Timestamp // of a Committed record
 	Hash     uint64    // of the key list
 	Keys     []Key     // of an undecided parallel commit
+	// Done: no intent is left that could send anybody here.
+	Done bool
 }
 
 // CanMove is invariant I5: the only moves a record makes.
@@ -100,6 +102,7 @@ const (
 	VerdictWait      Verdict = iota // young: its coordinator is at work
 	VerdictAsk                      // old: ask the owner whether it still works on it
 	VerdictAbort                    // move the record to Aborted, then say so
+	VerdictRecover                  // old and staging: its intents decide, see Settle
 	VerdictCommitted                // decided
 	VerdictAborted                  // decided
 	VerdictGone                     // nothing is left that could tell
@@ -131,10 +134,44 @@ func Recover(r *Record, base, now, floor Timestamp, owner Owner) Verdict {
 	}
 	switch {
 	case owner == OwnerGone, now-base > ForsakenAfter:
+		if r.Status == Staging {
+			return VerdictRecover
+		}
 		return VerdictAbort
 	case now-base <= RecoverAfter, owner == OwnerWorking:
 		return VerdictWait
 	default:
 		return VerdictAsk
 	}
+}
+
+// Found is what is left of a staging transaction on some of its keys.
+type Found struct {
+	// Missing: on one of them there is nothing, and never will be.
+	Missing bool
+	// CommitTS is where one of them has been committed already; 0: none has.
+	CommitTS Timestamp
+	// MaxTS is the highest provisional timestamp of the intents, and Bound the
+	// first moment at which something that they replace would have been gone:
+	// at or after it they would have come to something else. Forever: never.
+	MaxTS, Bound Timestamp
+}
+
+// Settle is how a staging transaction begun at base ends, by all that is left
+// of it: what its coordinator and everyone who recovers it conclude alike,
+// since none of what they look at changes before the record does.
+func Settle(base Timestamp, all []Found) (Status, Timestamp) {
+	commit, bound, missing := base, Forever, false
+	for i := range all {
+		f := &all[i]
+		if f.CommitTS != 0 {
+			return Committed, f.CommitTS
+		}
+		missing = missing || f.Missing
+		commit, bound = max(commit, f.MaxTS), min(bound, f.Bound)
+	}
+	if missing || commit >= bound {
+		return Aborted, 0
+	}
+	return Committed, commit
 }

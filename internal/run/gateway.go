@@ -32,6 +32,7 @@ type Gateway struct {
 	Splits   []string // keys that cut keyspace default at the first start
 	Hosts    []string
 	CacheMiB int64
+	Commit   string // parallel or 2pc
 	PProf    bool
 	LogJSON  bool
 	Stdout   io.Writer
@@ -60,6 +61,8 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&g.Hosts, "host", nil,
 		"names besides loopback under which clients may reach this gateway")
 	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB")
+	f.StringVar(&g.Commit, "commit", "2pc", "how transactions over several shards commit: "+
+		"parallel takes one consensus round before the answer, 2pc takes two")
 	f.BoolVar(&g.PProf, "pprof", false, "serve /debug/pprof/")
 	f.BoolVar(&g.LogJSON, "log-json", false, "log in JSON instead of text")
 }
@@ -83,7 +86,23 @@ func newLogger(w io.Writer, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
+// commitMode is what --commit says.
+func commitMode(s string) (coordinator.CommitMode, error) {
+	switch s {
+	case "2pc", "":
+		return coordinator.TwoPhase, nil
+	case "parallel":
+		return coordinator.Parallel, nil
+	default:
+		return 0, txn.Errorf(txn.Invalid, "commit", "--commit is parallel or 2pc, not %q", s)
+	}
+}
+
 func (g *Gateway) open(ctx context.Context) (err error) {
+	mode, err := commitMode(g.Commit)
+	if err != nil {
+		return err
+	}
 	if g.lis, err = listen(g.Listen); err != nil {
 		return err
 	}
@@ -97,7 +116,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 		return err
 	}
 	c, err := coordinator.New(coordinator.Options{
-		Env: g.env, Shards: g.back.shards, Session: g.back.session})
+		Env: g.env, Shards: g.back.shards, Session: g.back.session, Commit: mode})
 	if err != nil {
 		return err
 	}

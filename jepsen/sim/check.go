@@ -221,6 +221,8 @@ func fill(ops []txn.Op, results []txn.Result, made []txn.Written) {
 		if k := ops[i].Kind; k == txn.OpGet || k == txn.OpRange || !results[i].OK {
 			continue
 		}
+		results[i].Entry.Version = txn.Version{Revision: txn.NoRevision}
+		results[i].PrevRevision = txn.NoRevision
 		for _, w := range made {
 			if w.Key.Compare(ops[i].Key) == 0 {
 				w.Version.Value.Data = nil

@@ -52,6 +52,7 @@ func (w *world) serveSession(g *gateway, session uint32) {
 	w.say("%s has session %d", g.p.name, int(session))
 	c, err := coordinator.New(coordinator.Options{
 		Env: g.p, Shards: &shards{g.p}, Session: session, BackgroundMax: w.plan.backgroundMax,
+		Commit: w.plan.commit,
 	})
 	if err != nil {
 		w.violate("%s: %w", g.p.name, err)
@@ -171,6 +172,13 @@ func (s *shards) Query(ctx context.Context, m *shardrpc.QueryRequest) (
 ) {
 	s.p.w.saw("query")
 	return ask[*shardrpc.QueryResponse](ctx, s, m.Shard, m)
+}
+
+func (s *shards) QueryIntents(ctx context.Context, m *shardrpc.QueryIntentsRequest) (
+	*shardrpc.QueryIntentsResponse, error,
+) {
+	s.p.w.saw("query intents")
+	return ask[*shardrpc.QueryIntentsResponse](ctx, s, m.Shard, m)
 }
 
 var _ coordinator.Shards = (*shards)(nil)

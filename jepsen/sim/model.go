@@ -259,11 +259,14 @@ func (o *overlay) pend(op *txn.Op) {
 	o.own[k] = w
 }
 
-// made is what all pending writes come to, by key.
+// made is what all pending writes come to, by key. A delete of what the
+// transaction made itself comes to nothing.
 func (o *overlay) made() []txn.Written {
 	var out []txn.Written
 	for _, k := range sortedKeys(o.own) {
-		out = append(out, o.writtenAt(txn.Key(k), o.now))
+		if w := o.writtenAt(txn.Key(k), o.now); w.Wrote {
+			out = append(out, w)
+		}
 	}
 	return out
 }

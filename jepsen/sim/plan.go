@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cairnkv/cairn/coordinator"
 )
 
 // plan is what a seed chose before anything runs: machines, keys, workloads
@@ -34,6 +36,7 @@ type plan struct {
 	truncate      int64 // how much a log grows before it is truncated; 0: the default
 	keep          int64 // of it for replicas that lag
 	backgroundMax int
+	commit        coordinator.CommitMode
 	faults        faults
 }
 
@@ -73,6 +76,9 @@ func newPlan(seed uint64) *plan {
 	}
 	if p.grouped {
 		p.planGroupFaults(c)
+	}
+	if c.oneIn(2) {
+		p.commit = coordinator.Parallel
 	}
 	return p
 }
@@ -211,7 +217,9 @@ func (p *plan) String() string {
 			mix = append(mix, w.name)
 		}
 	}
-	return fmt.Sprintf("%s: %d members, %d gateways, %d keys cut at %q, %d clients for %v: %s; %+v",
-		p.shape, p.members(), p.gateways(), len(p.keys), p.cuts, p.clients, p.active,
+	mode := [...]string{coordinator.TwoPhase: "2pc", coordinator.Parallel: "parallel"}[p.commit]
+	return fmt.Sprintf("%s: commit by %s, %d members, %d gateways, %d keys cut at %q, "+
+		"%d clients for %v: %s; %+v",
+		p.shape, mode, p.members(), p.gateways(), len(p.keys), p.cuts, p.clients, p.active,
 		strings.Join(mix, ", "), p.faults)
 }

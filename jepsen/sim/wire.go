@@ -38,6 +38,8 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.QueryRequest:
 		return recoded(m)
+	case *shardrpc.QueryIntentsRequest:
+		return recoded(m)
 	case *shardrpc.SessionRequest:
 		return recoded(m)
 	case *shardrpc.ReplaceRequest:
@@ -67,6 +69,8 @@ func carriedBack(v any) any {
 	case *shardrpc.ResolveResponse:
 		return recoded(m)
 	case *shardrpc.QueryResponse:
+		return recoded(m)
+	case *shardrpc.QueryIntentsResponse:
 		return recoded(m)
 	case *shardrpc.SessionResponse:
 		return recoded(m)

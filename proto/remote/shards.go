@@ -66,3 +66,11 @@ func (c *Client) Query(
 ) (*shardrpc.QueryResponse, error) {
 	return call[shardrpc.QueryResponse](ctx, c, request{req, shardrpc.MethodQuery, req.Shard})
 }
+
+// QueryIntents implements coordinator.Shards.
+func (c *Client) QueryIntents(
+	ctx context.Context, req *shardrpc.QueryIntentsRequest,
+) (*shardrpc.QueryIntentsResponse, error) {
+	return call[shardrpc.QueryIntentsResponse](ctx, c,
+		request{req, shardrpc.MethodQueryIntents, req.Shard})
+}

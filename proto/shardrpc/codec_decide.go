@@ -6,23 +6,23 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-const prewriteRecord = 1 << 0
-
 // Append implements Message.
 func (m *PrewriteRequest) Append(dst []byte) []byte {
-	dst = append(appendTarget(dst, m.Target), flag(m.Record, prewriteRecord))
+	dst = append(appendTarget(dst, m.Target), byte(m.Record))
 	dst = appendAge(appendID(dst, m.Txn), m.Age)
 	dst = appendBytes(appendTS(appendTS(dst, m.BaseTS), m.MaxTS), m.Primary)
 	dst = binary.BigEndian.AppendUint64(dst, m.Hash)
+	dst = appendList(dst, m.Keys, appendKey)
 	return appendList(appendReadSet(dst, &m.Reads), m.Writes, appendWrite)
 }
 
 func (m *PrewriteRequest) decode(d *decoder) {
 	d.target(&m.Target)
-	m.Record = d.flags(prewriteRecord) != 0
+	m.Record = enum(d, txn.Aborted)
 	m.Txn, m.Age, m.BaseTS, m.MaxTS = d.id(), d.age(), d.ts(), d.ts()
 	d.key(&m.Primary)
 	m.Hash = d.u64()
+	m.Keys = list(d, 1, (*decoder).key)
 	d.readSet(&m.Reads)
 	m.Writes = list(d, writeBytesMin, (*decoder).write)
 }
@@ -71,7 +71,7 @@ const resolveCommit = 1 << 0
 func (m *ResolveRequest) Append(dst []byte) []byte {
 	dst = append(appendTarget(dst, m.Target), flag(m.Commit, resolveCommit))
 	dst = appendTS(appendTS(appendID(dst, m.Txn), m.BaseTS), m.CommitTS)
-	return appendList(dst, m.Keys, appendKey)
+	return appendBytes(appendList(dst, m.Keys, appendKey), m.Done)
 }
 
 func (m *ResolveRequest) decode(d *decoder) {
@@ -79,6 +79,7 @@ func (m *ResolveRequest) decode(d *decoder) {
 	m.Commit = d.flags(resolveCommit) != 0
 	m.Txn, m.BaseTS, m.CommitTS = d.id(), d.ts(), d.ts()
 	m.Keys = list(d, 1, (*decoder).key)
+	d.key(&m.Done)
 }
 
 // Append implements Message.
@@ -101,9 +102,38 @@ func (m *QueryRequest) decode(d *decoder) {
 
 // Append implements Message.
 func (m *QueryResponse) Append(dst []byte) []byte {
-	return appendTS(append(dst, byte(m.Answer), byte(m.Status)), m.CommitTS)
+	dst = appendTS(append(dst, byte(m.Answer), byte(m.Status)), m.CommitTS)
+	return appendList(binary.BigEndian.AppendUint64(dst, m.Hash), m.Keys, appendKey)
 }
 
 func (m *QueryResponse) decode(d *decoder) {
 	m.Answer, m.Status, m.CommitTS = enum(d, Gone), enum(d, txn.Aborted), d.ts()
+	m.Hash = d.u64()
+	m.Keys = list(d, 1, (*decoder).key)
+}
+
+// Append implements Message.
+func (m *QueryIntentsRequest) Append(dst []byte) []byte {
+	dst = appendTS(appendID(appendTarget(dst, m.Target), m.Txn), m.BaseTS)
+	return appendList(binary.BigEndian.AppendUint64(dst, m.Hash), m.Keys, appendKey)
+}
+
+func (m *QueryIntentsRequest) decode(d *decoder) {
+	d.target(&m.Target)
+	m.Txn, m.BaseTS, m.Hash = d.id(), d.ts(), d.u64()
+	m.Keys = list(d, 1, (*decoder).key)
+}
+
+const foundMissing = 1 << 0
+
+// Append implements Message.
+func (m *QueryIntentsResponse) Append(dst []byte) []byte {
+	dst = append(dst, byte(m.Answer), flag(m.Missing, foundMissing))
+	return appendTS(appendTS(appendTS(dst, m.CommitTS), m.MaxTS), m.Bound)
+}
+
+func (m *QueryIntentsResponse) decode(d *decoder) {
+	m.Answer = enum(d, Gone)
+	m.Missing = d.flags(foundMissing) != 0
+	m.CommitTS, m.MaxTS, m.Bound = d.ts(), d.ts(), d.ts()
 }

@@ -3,6 +3,8 @@ package shardrpc
 import (
 	"reflect"
 	"testing"
+
+	"github.com/cairnkv/cairn/txn"
 )
 
 // Each target decodes anything without a panic, and what decodes survives another round.
@@ -28,7 +30,7 @@ func FuzzCommit(f *testing.F) {
 }
 
 func FuzzDecide(f *testing.F) {
-	f.Add(Encode(&PrewriteRequest{Record: true}))
+	f.Add(Encode(&PrewriteRequest{Record: txn.Staging}))
 	f.Add(Encode(&DecideRequest{From: masksAll}))
 	f.Add(Encode(&ResolveRequest{Commit: true}))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -40,6 +42,8 @@ func FuzzDecide(f *testing.F) {
 		again[ResolveResponse](t, b)
 		again[QueryRequest](t, b)
 		again[QueryResponse](t, b)
+		again[QueryIntentsRequest](t, b)
+		again[QueryIntentsResponse](t, b)
 	})
 }
 

@@ -92,10 +92,14 @@ type PrewriteRequest struct {
 	BaseTS  txn.Timestamp // C0
 	MaxTS   txn.Timestamp
 	Primary txn.Key
-	Hash    uint64      // of the whole transaction's key list
-	Record  bool        // Primary is in this shard: write the record too
-	Reads   txn.ReadSet // of this shard: keys written and keys only read
-	Writes  []txn.Write // by key
+	Hash    uint64 // of the whole transaction's key list
+	// Record is the status of the record to write too, if Primary is in this
+	// shard: Pending, or Staging with Keys, which are all that the transaction
+	// writes, in order. Absent: another shard has the record.
+	Record txn.Status
+	Keys   []txn.Key
+	Reads  txn.ReadSet // of this shard: keys written and keys only read
+	Writes []txn.Write // by key; none if the shard has nothing but the record
 }
 
 // PrewriteResponse says, with OK, that the intents are durable at TS.
@@ -135,6 +139,9 @@ type ResolveRequest struct {
 	Commit   bool
 	CommitTS txn.Timestamp
 	Keys     []txn.Key // within the shard; empty: every intent of Txn there
+	// Done is the primary of a transaction of which no other shard has an intent
+	// any more: its record is needed by nobody who meets one. Nil: not so.
+	Done txn.Key
 }
 
 // ResolveResponse is OK when no intent of the request is left.
@@ -150,12 +157,32 @@ type QueryRequest struct {
 	BaseTS  txn.Timestamp
 }
 
-// QueryResponse tells, with OK, the Status: Committed or Aborted for ever, or
-// Pending (ask again); with Gone, that nothing is left that could tell.
+// QueryResponse tells, with OK, the Status: Committed or Aborted for ever,
+// Pending (ask again), or Staging: nobody works on it any more and its intents
+// on Keys decide (QueryIntents). With Gone, nothing is left that could tell.
 type QueryResponse struct {
 	Answer   Answer
 	Status   txn.Status
 	CommitTS txn.Timestamp
+	Hash     uint64    // of Keys
+	Keys     []txn.Key // of Staging
+}
+
+// QueryIntentsRequest asks what is left of a transaction on some keys of one
+// shard, and keeps what is not there yet from ever coming (C1).
+type QueryIntentsRequest struct {
+	Target
+	Txn    txn.ID
+	BaseTS txn.Timestamp
+	Hash   uint64
+	Keys   []txn.Key
+}
+
+// QueryIntentsResponse tells it with OK. Refused: an intent there belongs to
+// another key list, which cannot be.
+type QueryIntentsResponse struct {
+	Answer Answer
+	txn.Found
 }
 
 // SessionRequest opens a session for a gateway at the meta group.

@@ -7,29 +7,31 @@ type Method uint8
 
 // The methods, with their request and their answer.
 const (
-	MethodTimestamp Method = iota + 1 // TimestampRequest, TimestampResponse
-	MethodRoutes                      // RoutesRequest, RoutesResponse
-	MethodRead                        // ReadRequest, ReadResponse
-	MethodCommit                      // CommitRequest, CommitResponse
-	MethodValidate                    // ValidateRequest, Reply
-	MethodPrewrite                    // PrewriteRequest, PrewriteResponse
-	MethodDecide                      // DecideRequest, DecideResponse
-	MethodResolve                     // ResolveRequest, ResolveResponse
-	MethodQuery                       // QueryRequest, QueryResponse
-	MethodSession                     // SessionRequest, SessionResponse
-	MethodStatus                      // StatusRequest, StatusResponse
-	MethodRenew                       // RenewRequest, RenewResponse
-	MethodRaft                        // raft messages, posted; package shard/raftwire
-	MethodSnapshot                    // SnapshotRequest, SnapshotResponse
-	MethodTransfer                    // TransferRequest, TransferResponse
-	MethodFound                       // FoundRequest, FoundResponse
-	MethodReplace                     // ReplaceRequest, ReplaceResponse
+	MethodTimestamp    Method = iota + 1 // TimestampRequest, TimestampResponse
+	MethodRoutes                         // RoutesRequest, RoutesResponse
+	MethodRead                           // ReadRequest, ReadResponse
+	MethodCommit                         // CommitRequest, CommitResponse
+	MethodValidate                       // ValidateRequest, Reply
+	MethodPrewrite                       // PrewriteRequest, PrewriteResponse
+	MethodDecide                         // DecideRequest, DecideResponse
+	MethodResolve                        // ResolveRequest, ResolveResponse
+	MethodQuery                          // QueryRequest, QueryResponse
+	MethodSession                        // SessionRequest, SessionResponse
+	MethodStatus                         // StatusRequest, StatusResponse
+	MethodRenew                          // RenewRequest, RenewResponse
+	MethodRaft                           // raft messages, posted; package shard/raftwire
+	MethodSnapshot                       // SnapshotRequest, SnapshotResponse
+	MethodTransfer                       // TransferRequest, TransferResponse
+	MethodFound                          // FoundRequest, FoundResponse
+	MethodReplace                        // ReplaceRequest, ReplaceResponse
+	MethodQueryIntents                   // QueryIntentsRequest, QueryIntentsResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
+	"query-intents",
 }
 
 // Valid reports whether this release knows m.

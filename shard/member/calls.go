@@ -102,6 +102,13 @@ func (m *Member) Query(
 	return call[shardrpc.QueryResponse](ctx, m, req.Shard, req)
 }
 
+// QueryIntents implements coordinator.Shards.
+func (m *Member) QueryIntents(
+	ctx context.Context, req *shardrpc.QueryIntentsRequest,
+) (*shardrpc.QueryIntentsResponse, error) {
+	return call[shardrpc.QueryIntentsResponse](ctx, m, req.Shard, req)
+}
+
 // Transfer begins to hand the leadership of a shard to another member.
 func (m *Member) Transfer(
 	ctx context.Context, req *shardrpc.TransferRequest,

@@ -154,11 +154,8 @@ func checkReadSet(r *txn.ReadSet) error {
 	return nil
 }
 
-// checkWrites wants at least one, in the order of their keys, no two of a key.
+// checkWrites wants them in the order of their keys, no two of a key.
 func checkWrites(writes []txn.Write) error {
-	if len(writes) == 0 {
-		return invalid("a prewrite of nothing")
-	}
 	for i := range writes {
 		w := &writes[i]
 		if i > 0 && writes[i-1].Key.Compare(w.Key) >= 0 {
@@ -171,18 +168,18 @@ func checkWrites(writes []txn.Write) error {
 	return nil
 }
 
-// checkPrimary wants the primary among the writes of the shard that gets the
-// record: their latch is the record's (A2).
-func checkPrimary(m *shardrpc.PrewriteRequest) error {
-	if !m.Record {
-		return checkKey(m.Primary)
+// checkRecord wants a record that begins, or at least one write, and keys only
+// with a staging one.
+func checkRecord(m *shardrpc.PrewriteRequest) error {
+	switch {
+	case m.Record > txn.Staging:
+		return invalid("a prewrite of a record that is %v", m.Record)
+	case m.Record == txn.Absent && len(m.Writes) == 0:
+		return invalid("a prewrite of nothing")
+	case m.Record != txn.Staging && len(m.Keys) > 0:
+		return invalid("a list of keys for a record that is %v", m.Record)
 	}
-	for i := range m.Writes {
-		if m.Writes[i].Key.Compare(m.Primary) == 0 {
-			return nil
-		}
-	}
-	return invalid("the record's key is not among the writes")
+	return firstOf(checkKey(m.Primary), checkKeys(m.Keys))
 }
 
 // checkMove allows the moves of I5 that a coordinator may ask for.
@@ -238,7 +235,7 @@ func (newest issued) checkValidate(m *shardrpc.ValidateRequest) error {
 
 func (newest issued) checkPrewrite(m *shardrpc.PrewriteRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
-		checkReadSet(&m.Reads), checkWrites(m.Writes), checkPrimary(m))
+		checkReadSet(&m.Reads), checkWrites(m.Writes), checkRecord(m))
 }
 
 func (newest issued) checkDecide(m *shardrpc.DecideRequest) error {
@@ -252,6 +249,9 @@ func (newest issued) checkDecide(m *shardrpc.DecideRequest) error {
 
 func (newest issued) checkResolve(m *shardrpc.ResolveRequest) error {
 	err := firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkKeys(m.Keys))
+	if err == nil && len(m.Done) > 0 {
+		err = checkKey(m.Done)
+	}
 	if err == nil {
 		err = newest.checkOutcome(m.Commit, m.CommitTS)
 	}
@@ -260,6 +260,10 @@ func (newest issued) checkResolve(m *shardrpc.ResolveRequest) error {
 
 func (newest issued) checkQuery(m *shardrpc.QueryRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), checkKey(m.Primary), newest.times(m.BaseTS))
+}
+
+func (newest issued) checkQueryIntents(m *shardrpc.QueryIntentsRequest) error {
+	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkKeys(m.Keys))
 }
 
 // checkSession: the session of another process ends with it, and ends no

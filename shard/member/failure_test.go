@@ -312,7 +312,7 @@ func TestUnknownOwner(t *testing.T) {
 	id := txn.NewID(1, ids.Add(1)) // session 1 is alive and nobody was named to ask
 	k := key("k")
 	resp, err := m.Prewrite(t.Context(), &shardrpc.PrewriteRequest{Target: target(m, k), Txn: id,
-		BaseTS: base, MaxTS: txn.Forever, Primary: k, Record: true,
+		BaseTS: base, MaxTS: txn.Forever, Primary: k, Record: txn.Pending,
 		Writes: []txn.Write{{Key: k, Value: txn.StringValue("v")}}})
 	if err != nil || resp.Answer != shardrpc.OK {
 		t.Fatal(resp, err)

@@ -45,6 +45,8 @@ func (m *Member) serve(
 		return answer(ctx, b, newest.checkResolve, leads(m, m.Resolve))
 	case shardrpc.MethodQuery:
 		return answer(ctx, b, newest.checkQuery, leads(m, m.Query))
+	case shardrpc.MethodQueryIntents:
+		return answer(ctx, b, newest.checkQueryIntents, leads(m, m.QueryIntents))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodRenew:

@@ -32,13 +32,15 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 			MaxTS: txn.Forever, Reads: reads, Program: program},
 		shardrpc.MethodValidate: &shardrpc.ValidateRequest{Target: to, Txn: id, At: base, Reads: reads},
 		shardrpc.MethodPrewrite: &shardrpc.PrewriteRequest{Target: to, Txn: id, Age: age, BaseTS: base,
-			MaxTS: txn.Forever, Primary: key("d"), Record: true, Reads: reads, Writes: []txn.Write{
+			MaxTS: txn.Forever, Primary: key("d"), Record: txn.Pending, Reads: reads, Writes: []txn.Write{
 				{Key: key("d"), Value: txn.IntValue(4)}, {Key: key("e"), Kind: txn.KindDelete}}},
 		shardrpc.MethodDecide: &shardrpc.DecideRequest{Target: to, Txn: id, Primary: key("d"),
 			BaseTS: base, From: txn.In(txn.Absent, txn.Pending), To: txn.Aborted},
 		shardrpc.MethodResolve: &shardrpc.ResolveRequest{Target: to, Txn: id, BaseTS: base,
 			Keys: []txn.Key{key("d")}},
-		shardrpc.MethodQuery:    &shardrpc.QueryRequest{Target: to, Txn: id, Primary: key("d"), BaseTS: base},
+		shardrpc.MethodQuery: &shardrpc.QueryRequest{Target: to, Txn: id, Primary: key("d"), BaseTS: base},
+		shardrpc.MethodQueryIntents: &shardrpc.QueryIntentsRequest{Target: to, Txn: id, BaseTS: base,
+			Keys: []txn.Key{key("d")}},
 		shardrpc.MethodSession:  &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:    &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodTransfer: &shardrpc.TransferRequest{Target: to, To: 9},
@@ -168,9 +170,13 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"nothing", "nothing", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
 			r.(*shardrpc.PrewriteRequest).Writes = nil
+			r.(*shardrpc.PrewriteRequest).Record = txn.Absent
 		}},
-		{"primary", "among the writes", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
-			r.(*shardrpc.PrewriteRequest).Primary = key("q")
+		{"decided record", "committed", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Record = txn.Committed
+		}},
+		{"keys of a pending record", "a list of keys", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Keys = []txn.Key{key("q")}
 		}},
 		{"commit of nothing", "without a record", shardrpc.MethodDecide, func(r shardrpc.Message) {
 			r.(*shardrpc.DecideRequest).To = txn.Committed

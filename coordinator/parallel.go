@@ -1,0 +1,71 @@
+package coordinator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// commitParallel is for an attempt of which every shard has prewritten its part
+// beside a staging record. That is the commit (F4): whoever recovers it comes
+// to the same timestamp by the same rule, txn.Settle. The caller is answered
+// now, and the record follows.
+func (t *twoPhase) commitParallel(
+	ctx context.Context, p *prewriting,
+) (*Committed, *refusal, error) {
+	status, commit := txn.Settle(t.base, []txn.Found{{MaxTS: p.maxTS, Bound: p.bound}})
+	switch {
+	case status != txn.Committed:
+		return t.decideAbort(ctx, p, ending{refused: locallyPushed(t.id)})
+	case commit > t.maxTS:
+		return t.decideAbort(ctx, p, ending{err: txn.Errorf(txn.Internal, "commit_ts",
+			"provisional timestamp %d is not within %d and %d", commit, t.base, t.maxTS)})
+	}
+	err := t.c.env.Point("coordinator.prewrite.after-all")
+	if stopped(err) {
+		return nil, nil, err
+	}
+	t.finishCommitted(commit)
+	if err == nil {
+		err = t.c.env.Point("coordinator.ack.before")
+	}
+	switch {
+	case stopped(err):
+		return nil, nil, err
+	case err != nil:
+		return nil, nil, unknown(t.id, t.primary(), err)
+	}
+	return &Committed{commit, settled(slices.Concat(p.written...), commit)}, nil, nil
+}
+
+// finishCommitted makes the record say what the prewrites have decided, and
+// versions of all intents. Both at once: a resolved intent counts as found (C8).
+func (t *twoPhase) finishCommitted(commit txn.Timestamp) {
+	t.c.inBackground("coordinator.finish", func(until time.Duration) {
+		defer t.c.disown(t.id)
+		if t.c.env.Point("coordinator.resolve.before-first") != nil {
+			return
+		}
+		d := deciding{shardrpc.DecideRequest{
+			Txn: t.id, Primary: t.primary(), BaseTS: t.base,
+			From: txn.In(txn.Staging), To: txn.Committed, CommitTS: commit,
+		}, nil}
+		err := t.c.parallel("coordinator.finish", len(t.prewrites), func(i int) error {
+			if i > 0 {
+				return t.resolveShard(i, true, commit, until)
+			}
+			_, err := t.c.move(context.Background(), &d, until)
+			return err
+		})
+		switch {
+		case stopped(err):
+		case err != nil: // what is left is up to whoever meets an intent (F7)
+			_ = t.resolveShard(0, true, commit, until)
+		case !stopped(t.resolvePrimary(true, commit, until)):
+			_ = t.c.env.Point("coordinator.resolve.after-all") // nothing follows
+		}
+	})
+}
