@@ -371,6 +371,18 @@ func (f *fake) QueryIntents(
 	return resp, nil
 }
 
+func (f *fake) Stale(_ context.Context, req *shardrpc.StaleRequest) (*shardrpc.StaleResponse, error) {
+	r, err := f.receive("stale", req.Target, req, "")
+	if err != nil {
+		return nil, err
+	}
+	resp := &shardrpc.StaleResponse{Answer: r.answer().Answer}
+	if r.args["txn"] != "" {
+		resp.Stale = []shardrpc.Blocker{r.blocker()}
+	}
+	return resp, nil
+}
+
 func done(primary txn.Key) string {
 	if len(primary) == 0 {
 		return ""

@@ -39,39 +39,50 @@ func (c *Coordinator) unblockAll(
 	return nil
 }
 
-// unblock is the asker's side of F7. The primary's shard answers when it
-// knows, or has aborted what nobody works on any more.
+// unblock is the asker's side of F7.
 func (c *Coordinator) unblock(
 	ctx context.Context, b *shardrpc.Blocker, until time.Duration,
 ) error {
+	got, err := c.decided(ctx, b, until)
+	if err != nil {
+		return err
+	}
+	// Gone tells clients nothing. But an intent outlives neither the commit of
+	// its transaction nor the record of that: one that is still there may go
+	// (A13), and Resolve touches no other.
+	commit := got.Answer == shardrpc.OK && got.Status == txn.Committed
+	return c.resolve(ctx, &shardrpc.ResolveRequest{
+		Txn: b.Txn, BaseTS: b.BaseTS, Commit: commit, CommitTS: got.CommitTS,
+	}, b.Key, until)
+}
+
+// decided asks until a transaction is decided, or nobody can tell any more
+// (Gone). The primary's shard answers when it knows, or has aborted what nobody
+// works on; what is staging is recovered here.
+func (c *Coordinator) decided(
+	ctx context.Context, b *shardrpc.Blocker, until time.Duration,
+) (*shardrpc.QueryResponse, error) {
 	pause := backoff{c: c}
 	for {
 		got, err := c.query(ctx, b, until)
-		if err != nil {
-			return err
-		}
-		if got.Answer == shardrpc.Gone || got.Status.Final() {
-			// Gone tells clients nothing. But an intent outlives neither the
-			// commit of its transaction nor the record of that: one that is
-			// still there may go (A13), and Resolve touches no other.
-			commit := got.Answer == shardrpc.OK && got.Status == txn.Committed
-			return c.resolve(ctx, &shardrpc.ResolveRequest{
-				Txn: b.Txn, BaseTS: b.BaseTS, Commit: commit, CommitTS: got.CommitTS,
-			}, b.Key, until)
-		}
-		if got.Status == txn.Staging {
+		switch {
+		case err != nil:
+			return nil, err
+		case got.Answer == shardrpc.Gone || got.Status.Final():
+			return got, nil
+		case got.Status == txn.Staging:
 			if err := c.recoverStaging(ctx, b, got, until); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		err = pause.sleep(ctx, until)
 		if errors.Is(err, env.ErrTimeout) {
-			return &txn.Error{Kind: txn.Deadline, Reason: shardrpc.ReasonIntent, Key: b.Key,
+			return nil, &txn.Error{Kind: txn.Deadline, Reason: shardrpc.ReasonIntent, Key: b.Key,
 				Err: errors.New("another transaction holds the key and is undecided")}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -148,6 +148,12 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 			return s.failure(err)
 		}
 		return fmt.Sprintf("commit=%d succeeded=%v attempts=%d", res.CommitTS, res.Succeeded, res.Attempts)
+	case "sweep":
+		n, err := s.c.Sweep(ctx, deadline)
+		if err != nil {
+			return s.failure(err)
+		}
+		return fmt.Sprintf("%d cleared away", n)
 	case "begin":
 		var err error
 		s.open, err = s.c.Begin(ctx, coordinator.BeginOptions{Deadline: deadline, ReadOnly: d.HasArg("read-only")})

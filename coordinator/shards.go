@@ -32,4 +32,5 @@ type Shards interface {
 	QueryIntents(
 		context.Context, *shardrpc.QueryIntentsRequest,
 	) (*shardrpc.QueryIntentsResponse, error)
+	Stale(context.Context, *shardrpc.StaleRequest) (*shardrpc.StaleResponse, error)
 }

@@ -230,6 +230,10 @@ func (f *fakeShards) QueryIntents(
 	return nil, errOneShard
 }
 
+func (f *fakeShards) Stale(context.Context, *shardrpc.StaleRequest) (*shardrpc.StaleResponse, error) {
+	return nil, errOneShard
+}
+
 func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error) {
 	return nil, errOneShard
 }

@@ -21,6 +21,9 @@ const (
 	IdleMax = 60 * time.Second
 	// sweepEvery is how often abandoned transactions are looked for.
 	sweepEvery = time.Second
+	// clearEvery is how often transactions are looked for that a gateway which is gone has
+	// left behind in the shards.
+	clearEvery = 30 * time.Second
 
 	handleVersion = 1
 )

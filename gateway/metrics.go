@@ -25,6 +25,7 @@ type metrics struct {
 	requests *prometheus.CounterVec // by method, code
 	txns     *prometheus.CounterVec // by outcome
 	retries  prometheus.Counter
+	cleared  prometheus.Counter
 	// By method, looked up once.
 	ok        [methodEnd]prometheus.Counter
 	seconds   [methodEnd]prometheus.Observer
@@ -50,6 +51,10 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cairn_txn_retries_total", Help: "Times a one-shot transaction ran again.",
 		}),
+		cleared: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cairn_txn_cleared_total",
+			Help: "Transactions that a gateway had left behind, and this one finished.",
+		}),
 	}
 	for i := range m.ok {
 		name := method(i).String()
@@ -58,7 +63,7 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 	}
 	m.committed = m.txns.WithLabelValues(outcomeCommitted)
 	var errs []error
-	for _, c := range []prometheus.Collector{info, seconds, m.requests, m.txns, m.retries} {
+	for _, c := range []prometheus.Collector{info, seconds, m.requests, m.txns, m.retries, m.cleared} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

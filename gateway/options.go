@@ -80,10 +80,11 @@ type Gateway struct {
 
 	closing context.Context // done once Close has begun
 	close   context.CancelFunc
-	swept   env.Future // the sweeper has ended
+	swept   env.Future // the sweeper of transactions that are open here has ended
+	cleared env.Future // and that of those that were left behind anywhere
 }
 
-// New makes a Gateway and starts its sweeper of abandoned transactions.
+// New makes a Gateway and starts its sweepers of abandoned transactions.
 func New(o Options) (*Gateway, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("gateway options: %w", err)
@@ -101,15 +102,18 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.mount()
 	o.Env.Go("gateway.sweep", g.sweep)
+	o.Env.Go("gateway.clear", g.clear)
 	return g, nil
 }
 
 // Close ends the streams of clients as soon as their open calls are answered, rolls back all
-// transactions that clients left open, and waits for the sweeper. Call it before the HTTP server
+// transactions that clients left open, and waits for the sweepers. Call it before the HTTP server
 // is shut down, which waits for the streams.
 func (g *Gateway) Close() {
 	g.close()
-	_ = g.Env.Wait(context.Background(), &g.swept, 0) // an Env that has stopped has no sweeper
+	// An Env that has stopped has no sweepers.
+	_ = g.Env.Wait(context.Background(), &g.swept, 0)
+	_ = g.Env.Wait(context.Background(), &g.cleared, 0)
 	g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.closeAll()))
 }
 
@@ -118,5 +122,18 @@ func (g *Gateway) sweep() {
 	defer g.swept.Resolve()
 	for g.Env.Sleep(g.closing, sweepEvery) == nil {
 		g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.sweep()))
+	}
+}
+
+// clear sees to what any gateway has left behind in the shards, until the
+// Gateway closes.
+func (g *Gateway) clear() {
+	defer g.cleared.Resolve()
+	for g.Env.Sleep(g.closing, clearEvery) == nil {
+		n, err := g.Coordinator.Sweep(g.closing, g.Env.Now()+clearEvery)
+		if err != nil && g.closing.Err() == nil {
+			g.Log.Warn("old transactions could not be cleared away", "err", err)
+		}
+		g.metrics.cleared.Add(float64(n))
 	}
 }

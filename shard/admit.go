@@ -50,6 +50,8 @@ func (r *Replica) request(ev Request) {
 		r.query(ev.ID, m)
 	case *shardrpc.QueryIntentsRequest:
 		r.queryIntents(ev.ID, m)
+	case *shardrpc.StaleRequest:
+		r.stale(ev.ID, m)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:

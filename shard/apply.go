@@ -128,6 +128,8 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 		err = r.applyResolve(a, c)
 	case c.kind == cmdDecide:
 		res, err = r.applyDecide(a, c)
+	case c.kind == cmdCollect:
+		r.applyCollect(a, c)
 	case c.kind == cmdMeta:
 		err = r.o.Meta.Apply(a.batch, c.body)
 		res.session = r.o.Meta.LastSession()

@@ -19,13 +19,17 @@ const (
 	cmdPrewrite commandKind = 2
 	cmdResolve  commandKind = 3
 	cmdDecide   commandKind = 4
-	// 5 and 6 are kept for GCThreshold and Split.
+	cmdCollect  commandKind = 5
+	// 6 is kept for Split.
 	cmdMeta commandKind = 7 // the rest is for the meta group's state machine
 )
 
 // commandBytesMin is what the smallest command takes: kind, flags, proposal,
 // term, epoch and an empty body.
 const commandBytesMin = 2 + 8 + 1 + 1 + 1
+
+// recordNameBytesMin is what the shortest one takes.
+const recordNameBytesMin = 1 + 8
 
 // Flags of a command.
 const (
@@ -65,7 +69,14 @@ type command struct {
 	to      txn.Status
 	ops     []op
 	keys    []txn.Key
-	body    []byte // meta
+	records []recordName // collect
+	body    []byte       // meta
+}
+
+// recordName is where a record lies.
+type recordName struct {
+	primary txn.Key
+	txn     txn.ID
 }
 
 // size is about what c takes in an entry.
@@ -76,6 +87,9 @@ func (c *command) size() int {
 	}
 	for _, k := range c.keys {
 		n += len(k)
+	}
+	for i := range c.records {
+		n += len(c.records[i].primary)
 	}
 	return n
 }
@@ -119,6 +133,13 @@ func (c *command) append(dst []byte) []byte {
 		dst = appendKeys(dst, c.keys)
 		if c.flags&flagDone != 0 {
 			dst = fields.AppendBytes(dst, c.primary)
+		}
+		return dst
+	case cmdCollect:
+		dst = binary.AppendUvarint(dst, uint64(len(c.records)))
+		for i := range c.records {
+			dst = fields.AppendBytes(dst, c.records[i].primary)
+			dst = binary.BigEndian.AppendUint64(dst, uint64(c.records[i].txn))
 		}
 		return dst
 	default: // cmdDecide
@@ -204,6 +225,11 @@ func decodeCommand(d *fields.Reader, c *command) error {
 		c.keys = decodeKeys(d)
 		if c.flags&flagDone != 0 {
 			c.primary = d.Bytes()
+		}
+	case cmdCollect:
+		c.records = make([]recordName, d.Count(recordNameBytesMin))
+		for i := range c.records {
+			c.records[i] = recordName{d.Bytes(), txn.ID(d.U64())}
 		}
 	case cmdDecide:
 		c.baseTS = d.UvarintTS()

@@ -29,13 +29,14 @@ func samples() []*command {
 			keys: []txn.Key{key("b"), key("c")}},
 		{kind: cmdDecide, proposal: 15, term: 2, epoch: 3, txn: 7, ts: 14, baseTS: 9,
 			from: txn.In(txn.Pending), to: txn.Committed, primary: key("p")},
+		{kind: cmdCollect, proposal: 7, term: 2, epoch: 3, ts: 9, records: []recordName{{key("p"), 7}}},
 		{kind: cmdMeta, proposal: 16, term: 2, epoch: 1, body: []byte("meta")},
 	}
 }
 
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
-	const want = "010007" +
+	const want = "010008" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
@@ -45,6 +46,8 @@ func TestEntryGolden(t *testing.T) {
 		"030a0000000000000006" + "0203" + "00000000000000070e" + "01050000000162" + "050000000170" +
 		"0302000000000000000d0203" + "00000000000000070e" + "02050000000162050000000163" +
 		"0400000000000000000f0203" + "00000000000000070e" + "090203050000000170" +
+		"05000000000000000007" + "0203" + "0000000000000000" + "09" + "01" + "050000000170" +
+		"0000000000000007" +
 		"070000000000000000100201" + "046d657461"
 	if got := hex.EncodeToString(appendEntry(nil, samples())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

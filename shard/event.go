@@ -13,7 +13,7 @@ type Event any
 
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
-	// ResolveRequest, QueryRequest, QueryIntentsRequest, SessionRequest, RenewRequest,
+	// ResolveRequest, QueryRequest, QueryIntentsRequest, StaleRequest, SessionRequest, RenewRequest,
 	// TransferRequest or ReplaceRequest. Its answer
 	// is a Reply of the same ID; one that proves nothing if the leadership ends first.
 	Request struct {

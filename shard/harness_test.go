@@ -334,6 +334,12 @@ func answer(msg any) string {
 			s += fmt.Sprintf(" %v", m.Keys)
 		}
 		return s
+	case *shardrpc.StaleResponse:
+		s := m.Answer.String()
+		for i := range m.Stale {
+			s += " " + blocked(&m.Stale[i])
+		}
+		return s
 	case *shardrpc.QueryIntentsResponse:
 		return found(m)
 	case *shardrpc.ResolveResponse:

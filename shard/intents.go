@@ -26,13 +26,21 @@ func (r *Replica) queryIntents(id uint64, m *shardrpc.QueryIntentsRequest) {
 	}
 	r.o.Newest.Raise(m.BaseTS)
 	q := intentsQuery{id, m}
-	for w := range r.lead.writes { // order: one is enough
-		if w.txn == m.Txn && w.proposed {
-			r.lead.probes = append(r.lead.probes, q)
-			return
-		}
+	if r.inLog(m.Txn) {
+		r.lead.probes = append(r.lead.probes, q)
+		return
 	}
 	r.answerIntents(q)
+}
+
+// inLog reports whether a write of id has been proposed and is not applied.
+func (r *Replica) inLog(id txn.ID) bool {
+	for w := range r.lead.writes { // order: one is enough
+		if w.txn == id && w.proposed {
+			return true
+		}
+	}
+	return false
 }
 
 // answerProbes goes on with those who waited for id.

@@ -28,6 +28,7 @@ type leadership struct {
 	stalled   []*write            // behind another's intent, without latches
 	queries   []*query
 	probes    []intentsQuery
+	collector collector
 	oracle    []func(txn.Timestamp) // who wants a timestamp
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	round     round                 // of heartbeats, on its way

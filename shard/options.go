@@ -84,6 +84,8 @@ type Options struct {
 	// Wanted are the members that should have a replica, in ascending order; the
 	// leader works towards it. nil: those that do. Any goroutine may call it.
 	Wanted func() []uint64
+	// Retention is how long decided records are kept. RetentionDefault
+	Retention time.Duration
 	// TruncateBytes and KeepBytes stand in for TruncateBytesMin and
 	// KeepBytesMax, for tests. 0: those.
 	TruncateBytes, KeepBytes int64
@@ -101,6 +103,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.TruncateBytes == 0 {
 		o.TruncateBytes = TruncateBytesMin
+	}
+	if o.Retention == 0 {
+		o.Retention = RetentionDefault
 	}
 	if o.KeepBytes == 0 {
 		o.KeepBytes = KeepBytesMax

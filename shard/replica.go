@@ -37,6 +37,7 @@ type Replica struct {
 	cut       *truncation // to go with the next append
 	size      logSize
 	logBytes  atomic.Int64 // what size says
+	collected atomic.Int64 // records, since it began
 	pending   []*command
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
@@ -357,6 +358,7 @@ func (r *Replica) tick() {
 	r.openGate()
 	if l := r.lead; l != nil {
 		l.dead.Advance(r.o.Newest.Load())
+		r.collect()
 		r.tickStalled()
 		r.tickQueries()
 		r.watchLeases()
@@ -448,6 +450,7 @@ func (r *Replica) Status() shardrpc.ShardStatus {
 		AppliedIndex: r.mu.state.AppliedIndex, FirstIndex: r.log.firstIndex.Load(),
 		LastIndex: r.log.lastIndex.Load(),
 		Intents:   r.mu.intents.Len(), Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
+		Collected: r.collected.Load(),
 	}
 }
 

@@ -27,6 +27,11 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 		return
 	}
 	r.lead.dead.Add(m.Txn, m.BaseTS) // a copy of its prewrite may still be travelling
+	if len(m.Keys)+len(m.Done) == 0 && r.nothingOf(m.Txn) {
+		r.assert(id, &shardrpc.ResolveResponse{Answer: shardrpc.OK},
+			&shardrpc.ResolveResponse{Answer: shardrpc.Retry})
+		return
+	}
 	c := r.resolution(m.Txn, status, commit, m.Keys)
 	if len(m.Done) > 0 {
 		c.flags |= flagDone
@@ -52,4 +57,9 @@ func (r *Replica) resolution(
 		c.flags, c.ts = flagCommit, commit
 	}
 	return c
+}
+
+// nothingOf reports whether id has no intent here, nor one on its way.
+func (r *Replica) nothingOf(id txn.ID) bool {
+	return len(r.mu.intents.OfTxn(id)) == 0 && !r.inLog(id)
 }

@@ -86,7 +86,7 @@ func (w *world) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "commit", "prewrite":
 		w.writes(d, name)
-	case "decide", "resolve", "query", "query-intents", "session", "renew":
+	case "decide", "resolve", "query", "query-intents", "stale", "session", "renew":
 		w.control(d, name)
 	case "read", "validate":
 		w.look(d, name)
@@ -97,6 +97,9 @@ func (w *world) command(d *datadriven.TestData) {
 	case "status":
 		s := w.r.Status()
 		w.say("serving=%v term=%d intents=%d keys=%d bytes=%d", s.Serving, s.Term, s.Intents, s.Keys, s.Bytes)
+		if s.Collected > 0 {
+			w.say("records collected: %d", s.Collected)
+		}
 	default:
 		w.fate(d)
 	}
@@ -292,6 +295,8 @@ func (w *world) control(d *datadriven.TestData, name string) {
 	case "query":
 		w.request(name, &shardrpc.QueryRequest{Target: w.target(d), Txn: t,
 			Primary: key(arg(d, "primary")), BaseTS: base})
+	case "stale":
+		w.request(name, &shardrpc.StaleRequest{Target: w.target(d)})
 	case "session":
 		w.requestTo(w.metaR, name, &shardrpc.SessionRequest{Address: "test", Sole: d.HasArg("sole"),
 			Leased: d.HasArg("leased"),

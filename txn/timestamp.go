@@ -27,6 +27,9 @@ func (t Timestamp) Millis() int64 { return int64(t) / 1000 }
 // Add moves t by d, which is cut to microseconds.
 func (t Timestamp) Add(d time.Duration) Timestamp { return t + Timestamp(d.Microseconds()) }
 
+// Duration is t as a length of time.
+func (t Timestamp) Duration() time.Duration { return time.Duration(t) * time.Microsecond }
+
 // Sub is the time from u to t.
 func (t Timestamp) Sub(u Timestamp) time.Duration {
 	return time.Duration(t-u) * time.Microsecond

@@ -42,4 +42,8 @@ const (
 	R13 Name = "R13"
 	// R14 truncates the log up to what is applied, not to what is durable.
 	R14 Name = "R14"
+	// A7 removes records without raising the floor below which none is made.
+	A7 Name = "A7"
+	// C7 removes records of which intents may be left.
+	C7 Name = "C7"
 )

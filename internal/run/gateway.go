@@ -17,6 +17,7 @@ import (
 	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -33,10 +34,12 @@ type Gateway struct {
 	Hosts    []string
 	CacheMiB int64
 	Commit   string // parallel or 2pc
-	PProf    bool
-	LogJSON  bool
-	Stdout   io.Writer
-	Stderr   io.Writer
+	// Retention is how long the outcome of a transaction can be asked for. 15min
+	Retention time.Duration
+	PProf     bool
+	LogJSON   bool
+	Stdout    io.Writer
+	Stderr    io.Writer
 
 	// Serving, if set, is called with the address once /readyz answers 200.
 	Serving func(address string)
@@ -63,6 +66,8 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB")
 	f.StringVar(&g.Commit, "commit", "2pc", "how transactions over several shards commit: "+
 		"parallel takes one consensus round before the answer, 2pc takes two")
+	f.DurationVar(&g.Retention, "request-retention", shard.RetentionDefault,
+		"how long the outcome of a transaction can be asked for (with --shards the members say)")
 	f.BoolVar(&g.PProf, "pprof", false, "serve /debug/pprof/")
 	f.BoolVar(&g.LogJSON, "log-json", false, "log in JSON instead of text")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/transport"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/shard/member"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -35,6 +36,7 @@ type Shard struct {
 	Reads     string   // lease (default) or quorum
 	Tick      time.Duration
 	CacheMiB  int64
+	Retention time.Duration // of the outcomes of transactions; 15min
 	PProf     bool
 	LogJSON   bool
 	Stdout    io.Writer
@@ -72,6 +74,8 @@ func (s *Shard) Flags(f *pflag.FlagSet) {
 		"lease: trust clocks to run at the same rate within 2 %; quorum: ask a quorum each time")
 	f.DurationVar(&s.Tick, "tick", 40*time.Millisecond,
 		"a leader that is silent for ten of these is replaced; the same for all members")
+	f.DurationVar(&s.Retention, "request-retention", shard.RetentionDefault,
+		"how long the outcome of a transaction can be asked for; the same for all members")
 	f.Int64Var(&s.CacheMiB, "cache", 128, "block cache in MiB")
 	f.BoolVar(&s.PProf, "pprof", false, "serve /debug/pprof/")
 	f.BoolVar(&s.LogJSON, "log-json", false, "log in JSON instead of text")
@@ -93,7 +97,8 @@ func (s *Shard) Run(ctx context.Context) error {
 
 func (s *Shard) options() (member.Options, error) {
 	o := member.Options{ID: s.ID, Dir: s.Data, Env: s.env, CacheBytes: s.CacheMiB << 20, Log: s.log,
-		TickInterval: s.Tick, Replace: s.Replace, Address: s.Advertise}
+		TickInterval: s.Tick, Replace: s.Replace, Address: s.Advertise,
+		Retention: s.Retention}
 	if o.Address == "" {
 		o.Address = s.Listen
 	}

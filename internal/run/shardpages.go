@@ -54,7 +54,7 @@ func newShardPages(s *Shard) (http.Handler, error) {
 type memberMetrics struct {
 	member                                              *member.Member
 	serving, keys, bytes, intents, applied, first, free *prometheus.Desc
-	sent, received                                      *prometheus.Desc
+	sent, received, collected                           *prometheus.Desc
 }
 
 func newMemberMetrics(m *member.Member) *memberMetrics {
@@ -69,7 +69,9 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 		intents: perShard("intents", "Intents of undecided or unresolved transactions."),
 		applied: perShard("applied_index", "Index of the last raft entry applied."),
 		first:   perShard("first_index", "Index of the oldest raft entry that is kept."),
-		free:    prometheus.NewDesc("cairn_disk_free_bytes", "Room on the data disk.", nil, nil),
+		collected: perShard("records_collected_total",
+			"Records of decided transactions removed by this member."),
+		free: prometheus.NewDesc("cairn_disk_free_bytes", "Room on the data disk.", nil, nil),
 		sent: prometheus.NewDesc("cairn_raft_snapshots_sent_total",
 			"Snapshots that other members took whole.", nil, nil),
 		received: prometheus.NewDesc("cairn_raft_snapshots_received_total",
@@ -81,6 +83,7 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.serving, m.keys, m.bytes, m.intents, m.applied, m.first, m.free, m.sent, m.received,
+		m.collected,
 	} {
 		to <- d
 	}
@@ -116,6 +119,8 @@ func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
 			gauge(m.intents, float64(s.Intents), id)
 			gauge(m.applied, float64(s.AppliedIndex), id)
 			gauge(m.first, float64(s.FirstIndex), id)
+			to <- prometheus.MustNewConstMetric(m.collected, prometheus.CounterValue,
+				float64(s.Collected), id)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -59,6 +61,24 @@ func (w *world) serveSession(g *gateway, session uint32) {
 		return
 	}
 	g.coordinator = c
+	g.p.start("gateway.clear", nil, g.clear)
+}
+
+// clear sees to what gateways have left behind, as the product's does.
+func (g *gateway) clear() {
+	for {
+		pause := g.p.w.between(time.Second, 3*time.Second)
+		if g.p.Sleep(context.Background(), pause) != nil {
+			return
+		}
+		n, err := g.coordinator.Sweep(context.Background(), g.p.Now()+time.Second)
+		if errors.Is(err, env.ErrStopped) {
+			return
+		}
+		for range n {
+			g.p.w.saw("left behind, cleared away")
+		}
+	}
 }
 
 // lost tells the clients of a gateway that has died.
@@ -179,6 +199,12 @@ func (s *shards) QueryIntents(ctx context.Context, m *shardrpc.QueryIntentsReque
 ) {
 	s.p.w.saw("query intents")
 	return ask[*shardrpc.QueryIntentsResponse](ctx, s, m.Shard, m)
+}
+
+func (s *shards) Stale(ctx context.Context, m *shardrpc.StaleRequest) (
+	*shardrpc.StaleResponse, error,
+) {
+	return ask[*shardrpc.StaleResponse](ctx, s, m.Shard, m)
 }
 
 var _ coordinator.Shards = (*shards)(nil)

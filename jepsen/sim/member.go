@@ -59,6 +59,7 @@ func startMember(p *process) error {
 		o := shard.Options{Member: n.member, Route: g.route, State: m.state, Log: n.log,
 			Points: points, Newest: newest, Env: p, Full: &m.full,
 			Wake: rep.wake, Quorum: p.w.plan.quorum,
+			Retention:     p.w.plan.retention,
 			TruncateBytes: p.w.plan.truncate, KeepBytes: p.w.plan.keep}
 		if p.w.plan.grouped {
 			o.Wanted = m.wanted

@@ -37,6 +37,7 @@ type plan struct {
 	keep          int64 // of it for replicas that lag
 	backgroundMax int
 	commit        coordinator.CommitMode
+	retention     time.Duration // of decided records; 0: the default
 	faults        faults
 }
 
@@ -79,6 +80,9 @@ func newPlan(seed uint64) *plan {
 	}
 	if c.oneIn(2) {
 		p.commit = coordinator.Parallel
+	}
+	if c.oneIn(2) {
+		p.retention = pick(c, []time.Duration{time.Microsecond, 200 * time.Millisecond, 2 * time.Second})
 	}
 	return p
 }

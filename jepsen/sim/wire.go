@@ -40,6 +40,8 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.QueryIntentsRequest:
 		return recoded(m)
+	case *shardrpc.StaleRequest:
+		return recoded(m)
 	case *shardrpc.SessionRequest:
 		return recoded(m)
 	case *shardrpc.ReplaceRequest:
@@ -71,6 +73,8 @@ func carriedBack(v any) any {
 	case *shardrpc.QueryResponse:
 		return recoded(m)
 	case *shardrpc.QueryIntentsResponse:
+		return recoded(m)
+	case *shardrpc.StaleResponse:
 		return recoded(m)
 	case *shardrpc.SessionResponse:
 		return recoded(m)

@@ -74,3 +74,10 @@ func (c *Client) QueryIntents(
 	return call[shardrpc.QueryIntentsResponse](ctx, c,
 		request{req, shardrpc.MethodQueryIntents, req.Shard})
 }
+
+// Stale implements coordinator.Shards.
+func (c *Client) Stale(
+	ctx context.Context, req *shardrpc.StaleRequest,
+) (*shardrpc.StaleResponse, error) {
+	return call[shardrpc.StaleResponse](ctx, c, request{req, shardrpc.MethodStale, req.Shard})
+}

@@ -148,6 +148,7 @@ func appendShard(dst []byte, s *ShardStatus) []byte {
 	dst = binary.AppendUvarint(dst, s.FirstIndex)
 	dst = binary.AppendVarint(dst, s.Keys)
 	dst = binary.AppendVarint(dst, s.Bytes)
+	dst = binary.AppendVarint(dst, s.Collected)
 	return binary.AppendVarint(dst, int64(s.Intents))
 }
 
@@ -159,7 +160,7 @@ func (d *decoder) shard(s *ShardStatus) {
 	s.Voters, s.Learners = list(d, 1, (*decoder).number), list(d, 1, (*decoder).number)
 	s.Term, s.AppliedIndex = d.uvarint(), d.uvarint()
 	s.LastIndex, s.FirstIndex = d.uvarint(), d.uvarint()
-	s.Keys, s.Bytes, s.Intents = d.varint(), d.varint(), d.int()
+	s.Keys, s.Bytes, s.Collected, s.Intents = d.varint(), d.varint(), d.varint(), d.int()
 }
 
 func appendNumber(dst []byte, n *uint64) []byte { return binary.AppendUvarint(dst, *n) }

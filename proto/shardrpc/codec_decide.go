@@ -137,3 +137,18 @@ func (m *QueryIntentsResponse) decode(d *decoder) {
 	m.Missing = d.flags(foundMissing) != 0
 	m.CommitTS, m.MaxTS, m.Bound = d.ts(), d.ts(), d.ts()
 }
+
+// Append implements Message.
+func (m *StaleRequest) Append(dst []byte) []byte { return appendTarget(dst, m.Target) }
+
+func (m *StaleRequest) decode(d *decoder) { d.target(&m.Target) }
+
+// Append implements Message.
+func (m *StaleResponse) Append(dst []byte) []byte {
+	return appendList(append(dst, byte(m.Answer)), m.Stale, appendBlocker)
+}
+
+func (m *StaleResponse) decode(d *decoder) {
+	m.Answer = enum(d, Gone)
+	m.Stale = list(d, blockerBytesMin, (*decoder).blocker)
+}

@@ -44,6 +44,8 @@ func FuzzDecide(f *testing.F) {
 		again[QueryResponse](t, b)
 		again[QueryIntentsRequest](t, b)
 		again[QueryIntentsResponse](t, b)
+		again[StaleRequest](t, b)
+		again[StaleResponse](t, b)
 	})
 }
 

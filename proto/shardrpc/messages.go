@@ -185,6 +185,19 @@ type QueryIntentsResponse struct {
 	txn.Found
 }
 
+// StaleRequest asks the leader of a shard for transactions with a record there
+// that should have been done with long ago.
+type StaleRequest struct {
+	Target
+}
+
+// StaleResponse names some of them, with OK: undecided, or decided and perhaps
+// with intents left somewhere. Who has resolved them says so by ResolveRequest.Done.
+type StaleResponse struct {
+	Answer Answer
+	Stale  []Blocker
+}
+
 // SessionRequest opens a session for a gateway at the meta group.
 type SessionRequest struct {
 	Target

@@ -25,13 +25,14 @@ const (
 	MethodFound                          // FoundRequest, FoundResponse
 	MethodReplace                        // ReplaceRequest, ReplaceResponse
 	MethodQueryIntents                   // QueryIntentsRequest, QueryIntentsResponse
+	MethodStale                          // StaleRequest, StaleResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
-	"query-intents",
+	"query-intents", "stale",
 }
 
 // Valid reports whether this release knows m.

@@ -28,5 +28,6 @@ type ShardStatus struct {
 	FirstIndex   uint64 // oldest entry still in the log
 	Keys         int64  // stored live keys; expired ones count until swept
 	Bytes        int64  // of their keys and values
+	Collected    int64  // records of transactions removed since the member started
 	Intents      int    // of undecided or unresolved transactions
 }

@@ -109,6 +109,13 @@ func (m *Member) QueryIntents(
 	return call[shardrpc.QueryIntentsResponse](ctx, m, req.Shard, req)
 }
 
+// Stale implements coordinator.Shards.
+func (m *Member) Stale(
+	ctx context.Context, req *shardrpc.StaleRequest,
+) (*shardrpc.StaleResponse, error) {
+	return call[shardrpc.StaleResponse](ctx, m, req.Shard, req)
+}
+
 // Transfer begins to hand the leadership of a shard to another member.
 func (m *Member) Transfer(
 	ctx context.Context, req *shardrpc.TransferRequest,

@@ -266,6 +266,8 @@ func (newest issued) checkQueryIntents(m *shardrpc.QueryIntentsRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkKeys(m.Keys))
 }
 
+func checkStale(m *shardrpc.StaleRequest) error { return checkData(m.Target) }
+
 // checkSession: the session of another process ends with it, and ends no
 // other's.
 func checkSession(m *shardrpc.SessionRequest) error {

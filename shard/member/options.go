@@ -54,6 +54,8 @@ type Options struct {
 	// run at the same rate within 2 %.
 	QuorumReads bool
 	Workers     int // 1 to 64; default as many as there are processors
+	// Retention is how long the outcome of a transaction can be asked for. 15min
+	Retention time.Duration
 	// TruncateBytes and KeepBytes are those of shard.Options, for tests.
 	TruncateBytes, KeepBytes int64
 	// DiskSpace measures the file system of a directory, in bytes. Tests fake it.
@@ -99,6 +101,9 @@ func (o Options) validate() error {
 	}
 	if o.Workers < 1 || o.Workers > 64 {
 		errs = append(errs, fmt.Errorf("Workers %d is not between 1 and 64", o.Workers))
+	}
+	if o.Retention < 0 {
+		errs = append(errs, fmt.Errorf("Retention %v is negative", o.Retention))
 	}
 	if o.TickInterval < tickMin {
 		errs = append(errs, fmt.Errorf("TickInterval %v is less than %v", o.TickInterval, tickMin))

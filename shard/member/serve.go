@@ -47,6 +47,8 @@ func (m *Member) serve(
 		return answer(ctx, b, newest.checkQuery, leads(m, m.Query))
 	case shardrpc.MethodQueryIntents:
 		return answer(ctx, b, newest.checkQueryIntents, leads(m, m.QueryIntents))
+	case shardrpc.MethodStale:
+		return answer(ctx, b, checkStale, leads(m, m.Stale))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodRenew:

@@ -41,6 +41,7 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 		shardrpc.MethodQuery: &shardrpc.QueryRequest{Target: to, Txn: id, Primary: key("d"), BaseTS: base},
 		shardrpc.MethodQueryIntents: &shardrpc.QueryIntentsRequest{Target: to, Txn: id, BaseTS: base,
 			Keys: []txn.Key{key("d")}},
+		shardrpc.MethodStale:    &shardrpc.StaleRequest{Target: to},
 		shardrpc.MethodSession:  &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:    &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodTransfer: &shardrpc.TransferRequest{Target: to, To: 9},
