@@ -408,7 +408,7 @@ func readsText(r *txn.ReadSet) string {
 		parts = append(parts, fmt.Sprintf("%s@%d", s.Key.User(), s.TS))
 	}
 	for _, s := range r.Spans {
-		parts = append(parts, spanText(s))
+		parts = append(parts, fmt.Sprintf("%s@%d", spanText(s.Span), s.At))
 	}
 	return "[" + strings.Join(parts, " ") + "]"
 }

@@ -98,10 +98,11 @@ func (t *twoPhase) build(rs routes) error {
 		}
 		parts[r].reads.Keys = append(parts[r].reads.Keys, seen)
 	}
-	for _, span := range t.reads.Spans {
+	for _, seen := range t.reads.Spans {
 		for r := range rs {
-			if some := span.Intersect(rs[r].Span); !some.Empty() {
-				parts[r].reads.Spans = append(parts[r].reads.Spans, some)
+			if some := seen.Intersect(rs[r].Span); !some.Empty() {
+				parts[r].reads.Spans = append(parts[r].reads.Spans,
+					txn.SeenSpan{Span: some, At: seen.At})
 			}
 		}
 	}
@@ -116,7 +117,7 @@ func (t *twoPhase) build(rs routes) error {
 	}
 	for r := range parts {
 		p := &parts[r]
-		p.reads.At, p.reads.MaxTS = t.reads.At, t.reads.MaxTS
+		p.reads.MaxTS = t.reads.MaxTS
 		switch {
 		case len(p.writes) > 0:
 			t.prewrites = append(t.prewrites, &shardrpc.PrewriteRequest{

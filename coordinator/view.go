@@ -35,7 +35,7 @@ func newView(ctx context.Context, s snapshot) *view {
 		ctx:      ctx,
 		cache:    make(map[string]txn.Version),
 		seen:     make(map[string]struct{}),
-		reads:    txn.ReadSet{At: s.at, MaxTS: txn.Forever},
+		reads:    txn.ReadSet{MaxTS: txn.Forever},
 	}
 }
 
@@ -132,8 +132,8 @@ func upTo(span txn.Span, last txn.Key, reverse bool) txn.Span {
 }
 
 func (v *view) observed(span txn.Span) {
-	v.reads.Spans = append(v.reads.Spans, txn.Span{
-		Start: span.Start.Clone(), End: span.End.Clone(),
+	v.reads.Spans = append(v.reads.Spans, txn.SeenSpan{
+		Span: txn.Span{Start: span.Start.Clone(), End: span.End.Clone()}, At: v.at,
 	})
 }
 
@@ -149,7 +149,9 @@ func (v *view) readSet() txn.ReadSet {
 	r := v.reads
 	r.Keys, r.Spans = slices.Clone(r.Keys), slices.Clone(r.Spans)
 	slices.SortFunc(r.Keys, func(a, b txn.Seen) int { return a.Key.Compare(b.Key) })
-	slices.SortStableFunc(r.Spans, func(a, b txn.Span) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(r.Spans, func(a, b txn.SeenSpan) int {
+		return a.Start.Compare(b.Start)
+	})
 	return r
 }
 

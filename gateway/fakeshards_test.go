@@ -184,7 +184,7 @@ func (f *fakeShards) changed(r *txn.ReadSet) (txn.Key, bool) {
 	}
 	for _, span := range r.Spans {
 		for k, vs := range f.versions {
-			if span.Contains(txn.Key(k)) && vs[len(vs)-1].TS > r.At {
+			if span.Contains(txn.Key(k)) && vs[len(vs)-1].TS > span.At {
 				return txn.Key(k), true
 			}
 		}

@@ -291,7 +291,7 @@ func changedSince(
 		}
 	}
 	for _, s := range reads.Spans {
-		k, changed, err := rd.Changed(s, reads.At, at)
+		k, changed, err := rd.Changed(s.Span, s.At, at)
 		if err != nil || changed {
 			return k, true, err
 		}

@@ -148,8 +148,10 @@ func checkReadSet(r *txn.ReadSet) error {
 			return err
 		}
 	}
-	if r.At < 0 {
-		return invalid("what was read is of %d, which is no timestamp", r.At)
+	for i := range r.Spans {
+		if at := r.Spans[i].At; at < 0 {
+			return invalid("a range was read at %d, which is no timestamp", at)
+		}
 	}
 	return nil
 }

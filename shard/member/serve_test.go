@@ -17,7 +17,7 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 	a, id := key("a"), txn.NewID(9, 9)
 	to := target(m, a)
 	age := txn.Age{At: base, ID: id}
-	reads := txn.ReadSet{At: base, MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
+	reads := txn.ReadSet{MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
 	program := set("a", "x")
 	program.If = txn.Test{Kind: txn.TestNot, Of: []txn.Test{{Key: a, Cond: txn.Cond{Present: true}}}}
 	program.Then = append(program.Then, txn.Op{Kind: txn.OpRange, Span: txn.Span{Start: a, End: key("c")}})
