@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
@@ -137,8 +138,13 @@ func (t *twoPhase) build(rs routes) error {
 // readsMore reports whether something was read that is not written: nothing
 // protects that from changing after C0. Both lists are in key order.
 func (t *twoPhase) readsMore() bool {
-	if len(t.reads.Spans) > 0 {
-		return true
+	for _, s := range t.reads.Spans {
+		at, ok := slices.BinarySearchFunc(t.writes, s.Start, func(w txn.Write, k txn.Key) int {
+			return w.Key.Compare(k)
+		})
+		if !ok || t.writes[at].Key.Next().Compare(s.End) != 0 {
+			return true
+		}
 	}
 	w := 0
 	for i := range t.reads.Keys {
