@@ -233,3 +233,12 @@ func (f *fakeShards) QueryIntents(
 func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error) {
 	return nil, errOneShard
 }
+
+// Lock grants everything: its callers run one transaction at a time.
+func (f *fakeShards) Lock(context.Context, *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+	return &shardrpc.LockResponse{Reply: shardrpc.Reply{Answer: shardrpc.OK}, Term: 1}, nil
+}
+
+func (f *fakeShards) Unlock(context.Context, *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
+	return &shardrpc.UnlockResponse{Answer: shardrpc.OK}, nil
+}

@@ -50,6 +50,12 @@ func (r *Replica) request(ev Request) {
 		r.query(ev.ID, m)
 	case *shardrpc.QueryIntentsRequest:
 		r.queryIntents(ev.ID, m)
+	case *shardrpc.LockRequest:
+		r.reply(ev.ID, &shardrpc.LockResponse{}) // until there is a table
+	case *shardrpc.UnlockRequest:
+		r.reply(ev.ID, &shardrpc.UnlockResponse{})
+	case *shardrpc.LocksRequest:
+		r.reply(ev.ID, &shardrpc.LocksResponse{})
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:

@@ -40,6 +40,10 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.QueryIntentsRequest:
 		return recoded(m)
+	case *shardrpc.LockRequest:
+		return recoded(m)
+	case *shardrpc.UnlockRequest:
+		return recoded(m)
 	case *shardrpc.SessionRequest:
 		return recoded(m)
 	case *shardrpc.ReplaceRequest:
@@ -71,6 +75,10 @@ func carriedBack(v any) any {
 	case *shardrpc.QueryResponse:
 		return recoded(m)
 	case *shardrpc.QueryIntentsResponse:
+		return recoded(m)
+	case *shardrpc.LockResponse:
+		return recoded(m)
+	case *shardrpc.UnlockResponse:
 		return recoded(m)
 	case *shardrpc.SessionResponse:
 		return recoded(m)

@@ -25,13 +25,16 @@ const (
 	MethodFound                          // FoundRequest, FoundResponse
 	MethodReplace                        // ReplaceRequest, ReplaceResponse
 	MethodQueryIntents                   // QueryIntentsRequest, QueryIntentsResponse
+	MethodLock                           // LockRequest, LockResponse
+	MethodUnlock                         // UnlockRequest, UnlockResponse
+	MethodLocks                          // LocksRequest, LocksResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
-	"query-intents",
+	"query-intents", "lock", "unlock", "locks",
 }
 
 // Valid reports whether this release knows m.

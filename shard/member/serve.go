@@ -47,6 +47,12 @@ func (m *Member) serve(
 		return answer(ctx, b, newest.checkQuery, leads(m, m.Query))
 	case shardrpc.MethodQueryIntents:
 		return answer(ctx, b, newest.checkQueryIntents, leads(m, m.QueryIntents))
+	case shardrpc.MethodLock:
+		return answer(ctx, b, newest.checkLock, leads(m, m.Lock))
+	case shardrpc.MethodUnlock:
+		return answer(ctx, b, newest.checkUnlock, leads(m, m.Unlock))
+	case shardrpc.MethodLocks:
+		return answer(ctx, b, nil, leads(m, m.Locks))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodRenew:
