@@ -21,7 +21,7 @@ type attempt struct {
 
 // footprint is everything that the attempt touches.
 func (a *attempt) footprint() *footprint {
-	f := &footprint{spans: a.reads.Spans}
+	f := &footprint{spans: a.reads.Ranges()}
 	for i := range a.writes {
 		f.keys = append(f.keys, a.writes[i].Key)
 	}

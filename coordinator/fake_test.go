@@ -383,11 +383,47 @@ func (f *fake) Stale(_ context.Context, req *shardrpc.StaleRequest) (*shardrpc.S
 	return resp, nil
 }
 
+func (f *fake) Lock(_ context.Context, req *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+	same := *req
+	same.Target = shardrpc.Target{}
+	r, err := f.receive("lock", req.Target, same, fmt.Sprintf("%v age=%d/%v %v %s %s wait=%d", req.Txn, req.Age.At,
+		req.Age.ID, req.Mode, keyList(req.Keys), spansText(req.Spans), req.Wait))
+	if err != nil {
+		return nil, err
+	}
+	resp := &shardrpc.LockResponse{Reply: r.answer(), Term: 1}
+	if resp.Answer == shardrpc.Refused {
+		resp.Blocker = nil
+		if r.args["txn"] != "" {
+			resp.Holder = &shardrpc.LockOwner{Txn: r.id(), Age: txn.Age{At: 50, ID: r.id()}}
+		}
+	}
+	return resp, nil
+}
+
 func done(primary txn.Key) string {
 	if len(primary) == 0 {
 		return ""
 	}
 	return " done"
+}
+
+func (f *fake) Unlock(_ context.Context, req *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
+	same := *req
+	same.Target = shardrpc.Target{}
+	r, err := f.receive("unlock", req.Target, same, fmt.Sprintf("%v age=%d/%v", req.Txn, req.Age.At, req.Age.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &shardrpc.UnlockResponse{Answer: r.answer().Answer}, nil
+}
+
+func spansText(spans []txn.Span) string {
+	var parts []string
+	for _, s := range spans {
+		parts = append(parts, spanText(s))
+	}
+	return "[" + strings.Join(parts, " ") + "]"
 }
 
 func tsText(ts txn.Timestamp) string {
@@ -420,7 +456,7 @@ func readsText(r *txn.ReadSet) string {
 		parts = append(parts, fmt.Sprintf("%s@%d", s.Key.User(), s.TS))
 	}
 	for _, s := range r.Spans {
-		parts = append(parts, spanText(s))
+		parts = append(parts, fmt.Sprintf("%s@%d", spanText(s.Span), s.At))
 	}
 	return "[" + strings.Join(parts, " ") + "]"
 }

@@ -14,9 +14,23 @@ import (
 // read still holds.
 const recommitMax = 8
 
+// Isolation is what a transaction may miss of others.
+type Isolation uint8
+
+// The isolation levels.
+const (
+	// Serializable: everything that was read still holds at the commit.
+	Serializable Isolation = iota
+	// Snapshot: what is written has not changed since the snapshot (the first
+	// committer wins), and what was only read may have. So it allows write skew,
+	// and no lost update.
+	Snapshot
+)
+
 // BeginOptions choose what kind of transaction begins.
 type BeginOptions struct {
-	ReadOnly bool
+	Isolation Isolation
+	ReadOnly  bool
 	// At reads the past: everything as of that timestamp, read-only.
 	At txn.Timestamp
 	// Deadline of Begin itself, by Env.Now; 0: CommitTimeout from now.
@@ -28,13 +42,14 @@ type BeginOptions struct {
 // Txn is an open interactive transaction: reads at one snapshot and buffered
 // writes, nothing of which any shard knows before Commit. It has one owner.
 type Txn struct {
-	c        *Coordinator
-	id       txn.ID
-	age      txn.Age
-	view     *view
-	buffer   txn.Buffer
-	readOnly bool
-	finished bool
+	c         *Coordinator
+	id        txn.ID
+	age       txn.Age
+	isolation Isolation
+	view      *view
+	buffer    txn.Buffer
+	readOnly  bool
+	finished  bool
 	// broken is why it cannot commit any more.
 	broken error
 }
@@ -59,8 +74,9 @@ func (c *Coordinator) Begin(ctx context.Context, o BeginOptions) (*Txn, error) {
 	if err != nil {
 		return nil, failed("coordinator.Begin", id, err)
 	}
-	t := &Txn{c: c, id: id, readOnly: o.ReadOnly || o.At != 0}
+	t := &Txn{c: c, id: id, isolation: o.Isolation, readOnly: o.ReadOnly || o.At != 0}
 	t.view = newView(ctx, snapshot{c: c, at: at, until: until})
+	t.view.watch = o.Isolation != Snapshot
 	if o.Age != nil {
 		t.age = *o.Age
 	} else {
@@ -83,13 +99,29 @@ func (t *Txn) Age() txn.Age { return t.age }
 // Env.Now; 0: CommitTimeout from now. A Do that failed wrote nothing, except
 // that a transaction over its limits cannot commit any more.
 func (t *Txn) Do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.Result, error) {
+	return t.do(ctx, op, deadline)
+}
+
+// DoForUpdate is Do for a read that a write depends on: it must still hold at
+// the commit, whatever the isolation.
+func (t *Txn) DoForUpdate(
+	ctx context.Context, op *txn.Op, deadline time.Duration,
+) (txn.Result, error) {
+	if t.readOnly {
+		return txn.Result{}, failed("coordinator.Do", t.id, errReadOnly())
+	}
+	t.view.watch = true
+	defer func() { t.view.watch = t.isolation != Snapshot }()
+	return t.do(ctx, op, deadline)
+}
+
+func (t *Txn) do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.Result, error) {
 	const name = "coordinator.Do"
 	if t.finished {
 		return txn.Result{}, failed(name, t.id, errFinished())
 	}
 	if t.readOnly && op.Kind != txn.OpGet && op.Kind != txn.OpRange {
-		return txn.Result{}, failed(name, t.id,
-			txn.Errorf(txn.Invalid, "read_only", "a read-only transaction cannot write"))
+		return txn.Result{}, failed(name, t.id, errReadOnly())
 	}
 	t.view.during(ctx, t.c.until(deadline))
 	if op.Kind == txn.OpRange {
@@ -103,6 +135,10 @@ func (t *Txn) Do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.R
 		t.broken = err
 	}
 	return res, failed(name, t.id, err)
+}
+
+func errReadOnly() error {
+	return txn.Errorf(txn.Invalid, "read_only", "a read-only transaction cannot write")
 }
 
 func errFinished() error {
@@ -127,7 +163,7 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 		return &Committed{CommitTS: t.view.at}, nil
 	}
 	a := attempt{id: t.id, age: t.age, until: until,
-		reads: t.view.readSet(), writes: t.buffer.Writes()}
+		reads: t.readSet(), writes: t.buffer.Writes()}
 	pause := backoff{c: t.c}
 	for n := 1; ; n++ {
 		this := a // requests under way keep pointing to it
@@ -149,6 +185,16 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 		}
 		t.id, a.retry = a.id, true
 	}
+}
+
+// readSet is what must still hold at the commit.
+func (t *Txn) readSet() txn.ReadSet {
+	if t.isolation == Snapshot {
+		for i := range t.buffer.Writes() {
+			t.view.unchanged(t.buffer.Writes()[i].Key)
+		}
+	}
+	return t.view.readSet()
 }
 
 // again reports whether another id might commit the same reads and writes.

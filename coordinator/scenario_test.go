@@ -156,7 +156,11 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 		return fmt.Sprintf("%d cleared away", n)
 	case "begin":
 		var err error
-		s.open, err = s.c.Begin(ctx, coordinator.BeginOptions{Deadline: deadline, ReadOnly: d.HasArg("read-only")})
+		o := coordinator.BeginOptions{Deadline: deadline, ReadOnly: d.HasArg("read-only")}
+		if d.HasArg("snapshot") {
+			o.Isolation = coordinator.Snapshot
+		}
+		s.open, err = s.c.Begin(ctx, o)
 		if err != nil {
 			return s.failure(err)
 		}
@@ -165,7 +169,11 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 		p := program(d.Input)
 		var got []string
 		for i := range p.Then {
-			res, err := s.open.Do(ctx, &p.Then[i], deadline)
+			do := s.open.Do
+			if d.HasArg("for-update") {
+				do = s.open.DoForUpdate
+			}
+			res, err := do(ctx, &p.Then[i], deadline)
 			if err != nil {
 				return s.failure(err)
 			}

@@ -33,4 +33,9 @@ type Shards interface {
 		context.Context, *shardrpc.QueryIntentsRequest,
 	) (*shardrpc.QueryIntentsResponse, error)
 	Stale(context.Context, *shardrpc.StaleRequest) (*shardrpc.StaleResponse, error)
+	// Lock answers when all is locked or the request's Wait is over. Whoever
+	// sent one ends it: by Unlock, or by Resolve, at every shard that it was sent
+	// to, answered or not. A commit on one shard ends it itself when it is OK.
+	Lock(context.Context, *shardrpc.LockRequest) (*shardrpc.LockResponse, error)
+	Unlock(context.Context, *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error)
 }

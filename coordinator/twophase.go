@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
@@ -98,10 +99,11 @@ func (t *twoPhase) build(rs routes) error {
 		}
 		parts[r].reads.Keys = append(parts[r].reads.Keys, seen)
 	}
-	for _, span := range t.reads.Spans {
+	for _, seen := range t.reads.Spans {
 		for r := range rs {
-			if some := span.Intersect(rs[r].Span); !some.Empty() {
-				parts[r].reads.Spans = append(parts[r].reads.Spans, some)
+			if some := seen.Intersect(rs[r].Span); !some.Empty() {
+				parts[r].reads.Spans = append(parts[r].reads.Spans,
+					txn.SeenSpan{Span: some, At: seen.At})
 			}
 		}
 	}
@@ -116,7 +118,7 @@ func (t *twoPhase) build(rs routes) error {
 	}
 	for r := range parts {
 		p := &parts[r]
-		p.reads.At, p.reads.MaxTS = t.reads.At, t.reads.MaxTS
+		p.reads.MaxTS = t.reads.MaxTS
 		switch {
 		case len(p.writes) > 0:
 			t.prewrites = append(t.prewrites, &shardrpc.PrewriteRequest{
@@ -136,8 +138,13 @@ func (t *twoPhase) build(rs routes) error {
 // readsMore reports whether something was read that is not written: nothing
 // protects that from changing after C0. Both lists are in key order.
 func (t *twoPhase) readsMore() bool {
-	if len(t.reads.Spans) > 0 {
-		return true
+	for _, s := range t.reads.Spans {
+		at, ok := slices.BinarySearchFunc(t.writes, s.Start, func(w txn.Write, k txn.Key) int {
+			return w.Key.Compare(k)
+		})
+		if !ok || t.writes[at].Key.Next().Compare(s.End) != 0 {
+			return true
+		}
 	}
 	w := 0
 	for i := range t.reads.Keys {

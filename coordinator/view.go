@@ -16,13 +16,14 @@ const (
 )
 
 // view is the committed state that one transaction sees. It remembers what
-// was observed, and that is the transaction's read set.
+// was observed while watch is set, and that is the transaction's read set.
 type view struct {
 	snapshot
 	ctx context.Context // of the call under way
 	// pageLimit and keysOnly say what the next scan needs; a hint.
 	pageLimit int
 	keysOnly  bool
+	watch     bool
 
 	cache map[string]txn.Version // by key
 	seen  map[string]struct{}    // keys in reads
@@ -33,9 +34,10 @@ func newView(ctx context.Context, s snapshot) *view {
 	return &view{
 		snapshot: s,
 		ctx:      ctx,
+		watch:    true,
 		cache:    make(map[string]txn.Version),
 		seen:     make(map[string]struct{}),
-		reads:    txn.ReadSet{At: s.at, MaxTS: txn.Forever},
+		reads:    txn.ReadSet{MaxTS: txn.Forever},
 	}
 }
 
@@ -67,6 +69,9 @@ func (v *view) prefetch(keys []txn.Key) error {
 func (v *view) Get(key txn.Key) (txn.Version, error) {
 	ver, ok := v.cache[string(key)]
 	if !ok {
+		if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
+			return txn.Version{}, tooManyReads()
+		}
 		versions, err := v.get(v.ctx, []txn.Key{key}, nil)
 		if err != nil {
 			return txn.Version{}, err
@@ -74,15 +79,33 @@ func (v *view) Get(key txn.Key) (txn.Version, error) {
 		ver = versions[0]
 		v.cache[string(key)] = ver
 	}
-	if _, ok := v.seen[string(key)]; !ok {
-		if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
-			return txn.Version{}, tooManyReads()
-		}
-		v.seen[string(key)] = struct{}{}
-		v.reads.Keys = append(v.reads.Keys, txn.Seen{Key: key.Clone(), TS: ver.TS})
+	if v.watch && v.see(key, ver.TS) {
 		v.expires(&ver)
 	}
 	return ver, nil
+}
+
+// see puts a key into the read set, unless it is there.
+func (v *view) see(key txn.Key, ts txn.Timestamp) bool {
+	if _, ok := v.seen[string(key)]; ok {
+		return false
+	}
+	v.seen[string(key)] = struct{}{}
+	v.reads.Keys = append(v.reads.Keys, txn.Seen{Key: key.Clone(), TS: ts})
+	return true
+}
+
+// unchanged puts into the read set that a key is as it was at the snapshot,
+// whether or not anybody looked. Its expiry is no change.
+func (v *view) unchanged(key txn.Key) {
+	if _, ok := v.seen[string(key)]; ok {
+		return
+	}
+	if ver, ok := v.cache[string(key)]; ok {
+		v.see(key, ver.TS)
+		return
+	}
+	v.reads.Spans = append(v.reads.Spans, txn.SeenSpan{Span: txn.KeySpan(key), At: v.at})
 }
 
 // Scan implements txn.View. What emit was shown counts as observed, and the
@@ -91,7 +114,7 @@ func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) erro
 	if span.Empty() {
 		return nil
 	}
-	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+	if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
 		return tooManyReads()
 	}
 	want := Scan{Span: span, Reverse: reverse, KeysOnly: v.keysOnly, Limit: v.pageLimit}
@@ -132,14 +155,17 @@ func upTo(span txn.Span, last txn.Key, reverse bool) txn.Span {
 }
 
 func (v *view) observed(span txn.Span) {
-	v.reads.Spans = append(v.reads.Spans, txn.Span{
-		Start: span.Start.Clone(), End: span.End.Clone(),
+	if !v.watch {
+		return
+	}
+	v.reads.Spans = append(v.reads.Spans, txn.SeenSpan{
+		Span: txn.Span{Start: span.Start.Clone(), End: span.End.Clone()}, At: v.at,
 	})
 }
 
 // expires bounds the transaction by the end of a value that it saw (V6).
 func (v *view) expires(ver *txn.Version) {
-	if ver.Expiry != 0 && ver.Live(v.at) {
+	if v.watch && ver.Expiry != 0 && ver.Live(v.at) {
 		v.reads.MaxTS = min(v.reads.MaxTS, ver.Expiry-1)
 	}
 }
@@ -149,7 +175,9 @@ func (v *view) readSet() txn.ReadSet {
 	r := v.reads
 	r.Keys, r.Spans = slices.Clone(r.Keys), slices.Clone(r.Spans)
 	slices.SortFunc(r.Keys, func(a, b txn.Seen) int { return a.Key.Compare(b.Key) })
-	slices.SortStableFunc(r.Spans, func(a, b txn.Span) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(r.Spans, func(a, b txn.SeenSpan) int {
+		return a.Start.Compare(b.Start)
+	})
 	return r
 }
 

@@ -184,7 +184,7 @@ func (f *fakeShards) changed(r *txn.ReadSet) (txn.Key, bool) {
 	}
 	for _, span := range r.Spans {
 		for k, vs := range f.versions {
-			if span.Contains(txn.Key(k)) && vs[len(vs)-1].TS > r.At {
+			if span.Contains(txn.Key(k)) && vs[len(vs)-1].TS > span.At {
 				return txn.Key(k), true
 			}
 		}
@@ -236,4 +236,13 @@ func (f *fakeShards) Stale(context.Context, *shardrpc.StaleRequest) (*shardrpc.S
 
 func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error) {
 	return nil, errOneShard
+}
+
+// Lock grants everything: its callers run one transaction at a time.
+func (f *fakeShards) Lock(context.Context, *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+	return &shardrpc.LockResponse{Reply: shardrpc.Reply{Answer: shardrpc.OK}, Term: 1}, nil
+}
+
+func (f *fakeShards) Unlock(context.Context, *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
+	return &shardrpc.UnlockResponse{Answer: shardrpc.OK}, nil
 }

@@ -52,6 +52,12 @@ func (r *Replica) request(ev Request) {
 		r.queryIntents(ev.ID, m)
 	case *shardrpc.StaleRequest:
 		r.stale(ev.ID, m)
+	case *shardrpc.LockRequest:
+		r.reply(ev.ID, &shardrpc.LockResponse{}) // until there is a table
+	case *shardrpc.UnlockRequest:
+		r.reply(ev.ID, &shardrpc.UnlockResponse{})
+	case *shardrpc.LocksRequest:
+		r.reply(ev.ID, &shardrpc.LocksResponse{})
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
@@ -293,7 +299,7 @@ func changedSince(
 		}
 	}
 	for _, s := range reads.Spans {
-		k, changed, err := rd.Changed(s, reads.At, at)
+		k, changed, err := rd.Changed(s.Span, s.At, at)
 		if err != nil || changed {
 			return k, true, err
 		}

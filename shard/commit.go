@@ -30,7 +30,7 @@ func (w *write) latchReads() {
 	for i := range w.reads.Keys {
 		w.latch.Reads = append(w.latch.Reads, w.reads.Keys[i].Key)
 	}
-	w.latch.ReadSpans = append(w.latch.ReadSpans, w.reads.Spans...)
+	w.latch.ReadSpans = append(w.latch.ReadSpans, w.reads.Ranges()...)
 }
 
 // grows reports whether w can need disk space; deletes and decisions go on

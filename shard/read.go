@@ -81,21 +81,21 @@ func (r *Replica) Validate(
 	ctx context.Context, m *shardrpc.ValidateRequest,
 ) (*shardrpc.Reply, error) {
 	term := r.serving.Load()
-	keys := make([]txn.Key, len(m.Reads.Keys))
+	keys, spans := make([]txn.Key, len(m.Reads.Keys)), m.Reads.Ranges()
 	for i := range m.Reads.Keys {
 		keys[i] = m.Reads.Keys[i].Key
 	}
 	switch {
 	case term == noTerm:
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
-	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, keys, m.Reads.Spans):
+	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, keys, spans):
 		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
 	case r.future(m.At) != nil:
 		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid,
 			Err: r.future(m.At)}, nil
 	}
 	r.o.Newest.Raise(m.At)
-	v := &view{r: r, at: m.At, keys: keys, spans: m.Reads.Spans, self: m.Txn}
+	v := &view{r: r, at: m.At, keys: keys, spans: spans, self: m.Txn}
 	blocked, err := v.open(ctx, m.At)
 	if errors.Is(err, env.ErrTimeout) {
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil

@@ -167,8 +167,9 @@ func (w *world) fate(d *datadriven.TestData) {
 func (w *world) writes(d *datadriven.TestData, name string) {
 	base := w.atOr(arg(d, "base"), w.timestamp)
 	reads := txn.ReadSet{MaxTS: txn.Forever}
+	readAt := txn.Timestamp(0)
 	if d.HasArg("read-at") {
-		reads.At = w.at(arg(d, "read-at"))
+		readAt = w.at(arg(d, "read-at"))
 	}
 	age := txn.Age{At: base, ID: id(arg(d, "txn"))}
 	if d.HasArg("age") {
@@ -182,7 +183,7 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		case "seen":
 			reads.Keys = append(reads.Keys, txn.Seen{Key: key(f[1]), TS: w.at(f[2])})
 		case "span":
-			reads.Spans = append(reads.Spans, txn.Span{Start: key(f[1]), End: key(f[2])})
+			reads.Spans = append(reads.Spans, seenSpan(f, readAt))
 		case "if":
 			p.If = txn.Test{Key: key(f[1]), Cond: cond(f[2:])}
 		case "else":
@@ -308,18 +309,23 @@ func (w *world) control(d *datadriven.TestData, name string) {
 	}
 }
 
+// seenSpan is a line "span START END".
+func seenSpan(f []string, at txn.Timestamp) txn.SeenSpan {
+	return txn.SeenSpan{Span: txn.Span{Start: key(f[1]), End: key(f[2])}, At: at}
+}
+
 // look runs a read or a validation; it may wait, and then says so.
 func (w *world) look(d *datadriven.TestData, name string) {
 	at := w.atOr(arg(d, "at"), w.timestamp)
 	ended := false
 	if d.Cmd == "validate" {
 		m := &shardrpc.ValidateRequest{Target: w.target(d), Txn: id(arg(d, "txn")), At: at}
-		m.Reads.At = w.at(arg(d, "read-at"))
+		readAt := w.at(arg(d, "read-at"))
 		for line := range strings.Lines(d.Input) {
 			if f := strings.Fields(line); f[0] == "seen" {
 				m.Reads.Keys = append(m.Reads.Keys, txn.Seen{Key: key(f[1]), TS: w.at(f[2])})
 			} else {
-				m.Reads.Spans = append(m.Reads.Spans, txn.Span{Start: key(f[1]), End: key(f[2])})
+				m.Reads.Spans = append(m.Reads.Spans, seenSpan(f, readAt))
 			}
 		}
 		w.env.run(func() {

@@ -69,3 +69,7 @@ func (a Age) Older(b Age) bool {
 	}
 	return a.ID < b.ID
 }
+
+// SessionID stands for a session as a whole where somebody is asked whether
+// there is still an owner: counters begin at 1.
+func SessionID(session uint32) ID { return NewID(session, 0) }

@@ -122,14 +122,29 @@ type Seen struct {
 	TS  Timestamp
 }
 
-// ReadSet is what a transaction observed at its read timestamp At.
+// SeenSpan is one range read of a transaction, as far as it was observed (rule
+// V5): all that lay in Span at time At.
+type SeenSpan struct {
+	Span
+	At Timestamp
+}
+
+// ReadSet is what a transaction observed, each read at a timestamp of its own.
 type ReadSet struct {
-	At    Timestamp
 	Keys  []Seen
-	Spans []Span // as far as they were observed (rule V5)
+	Spans []SeenSpan
 	// MaxTS is the last moment at which what was read can still be true: the
 	// earliest expiry of a value read, less one (rule V6). Forever if none.
 	MaxTS Timestamp
+}
+
+// Ranges is the spans without their timestamps.
+func (r *ReadSet) Ranges() []Span {
+	spans := make([]Span, len(r.Spans))
+	for i := range spans {
+		spans[i] = r.Spans[i].Span
+	}
+	return spans
 }
 
 // Empty reports whether nothing was read.

@@ -207,4 +207,17 @@ func (s *shards) Stale(ctx context.Context, m *shardrpc.StaleRequest) (
 	return ask[*shardrpc.StaleResponse](ctx, s, m.Shard, m)
 }
 
+func (s *shards) Lock(ctx context.Context, m *shardrpc.LockRequest) (
+	*shardrpc.LockResponse, error,
+) {
+	s.p.w.saw("lock")
+	return ask[*shardrpc.LockResponse](ctx, s, m.Shard, m)
+}
+
+func (s *shards) Unlock(ctx context.Context, m *shardrpc.UnlockRequest) (
+	*shardrpc.UnlockResponse, error,
+) {
+	return ask[*shardrpc.UnlockResponse](ctx, s, m.Shard, m)
+}
+
 var _ coordinator.Shards = (*shards)(nil)

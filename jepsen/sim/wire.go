@@ -42,6 +42,10 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.StaleRequest:
 		return recoded(m)
+	case *shardrpc.LockRequest:
+		return recoded(m)
+	case *shardrpc.UnlockRequest:
+		return recoded(m)
 	case *shardrpc.SessionRequest:
 		return recoded(m)
 	case *shardrpc.ReplaceRequest:
@@ -75,6 +79,10 @@ func carriedBack(v any) any {
 	case *shardrpc.QueryIntentsResponse:
 		return recoded(m)
 	case *shardrpc.StaleResponse:
+		return recoded(m)
+	case *shardrpc.LockResponse:
+		return recoded(m)
+	case *shardrpc.UnlockResponse:
 		return recoded(m)
 	case *shardrpc.SessionResponse:
 		return recoded(m)

@@ -81,3 +81,24 @@ func (c *Client) Stale(
 ) (*shardrpc.StaleResponse, error) {
 	return call[shardrpc.StaleResponse](ctx, c, request{req, shardrpc.MethodStale, req.Shard})
 }
+
+// Lock implements coordinator.Shards.
+func (c *Client) Lock(
+	ctx context.Context, req *shardrpc.LockRequest,
+) (*shardrpc.LockResponse, error) {
+	return call[shardrpc.LockResponse](ctx, c, request{req, shardrpc.MethodLock, req.Shard})
+}
+
+// Unlock implements coordinator.Shards.
+func (c *Client) Unlock(
+	ctx context.Context, req *shardrpc.UnlockRequest,
+) (*shardrpc.UnlockResponse, error) {
+	return call[shardrpc.UnlockResponse](ctx, c, request{req, shardrpc.MethodUnlock, req.Shard})
+}
+
+// Locks is the lock table of a shard, for operators.
+func (c *Client) Locks(
+	ctx context.Context, req *shardrpc.LocksRequest,
+) (*shardrpc.LocksResponse, error) {
+	return call[shardrpc.LocksResponse](ctx, c, request{req, shardrpc.MethodLocks, req.Shard})
+}

@@ -45,6 +45,10 @@ const (
 	ReasonDead     = "dead"       // refused or prevented before
 	ReasonIntent   = "intent"     // another undecided transaction is in the way
 	ReasonInvalid  = "invalid"    // the request itself cannot be served
+	ReasonLocked   = "locked"     // an older transaction has locked a key to be written
+	// Of lock requests only.
+	ReasonWounded     = "wounded"      // an older transaction took its locks
+	ReasonLockTimeout = "lock_timeout" // others held what it wants all the while
 )
 
 // Blocker is an undecided transaction that stands in the way.
@@ -59,8 +63,10 @@ type Blocker struct {
 type Reply struct {
 	Answer  Answer
 	Reason  string   // of a refusal
-	Key     txn.Key  // of a conflict
+	Key     txn.Key  // of a conflict; where Holder has a lock
 	Blocker *Blocker // of ReasonIntent
+	// Holder is who has or took the lock: ReasonLocked, ReasonWounded, ReasonLockTimeout.
+	Holder *LockOwner
 	// Err explains a refusal with ReasonInvalid (a limit, a type).
 	Err *txn.Error
 }

@@ -90,6 +90,7 @@ const (
 	replyRefusal = 1 << iota // Reason, Key
 	replyBlocker
 	replyError
+	replyHolder
 	replyFlags = 1<<iota - 1
 )
 
@@ -97,7 +98,8 @@ const (
 func (m *Reply) Append(dst []byte) []byte {
 	refusal := m.Reason != "" || len(m.Key) > 0
 	dst = append(dst, byte(m.Answer), flag(refusal, replyRefusal)|
-		flag(m.Blocker != nil, replyBlocker)|flag(m.Err != nil, replyError))
+		flag(m.Blocker != nil, replyBlocker)|flag(m.Err != nil, replyError)|
+		flag(m.Holder != nil, replyHolder))
 	if refusal {
 		dst = appendBytes(appendBytes(dst, m.Reason), m.Key)
 	}
@@ -106,6 +108,9 @@ func (m *Reply) Append(dst []byte) []byte {
 	}
 	if m.Err != nil {
 		dst = appendError(dst, m.Err)
+	}
+	if m.Holder != nil {
+		dst = appendLockOwner(dst, m.Holder)
 	}
 	return dst
 }
@@ -124,5 +129,9 @@ func (m *Reply) decode(d *decoder) {
 	if f&replyError != 0 {
 		m.Err = new(txn.Error)
 		d.error(m.Err)
+	}
+	if f&replyHolder != 0 {
+		m.Holder = new(LockOwner)
+		d.lockOwner(m.Holder)
 	}
 }

@@ -7,15 +7,14 @@ import (
 )
 
 func appendReadSet(dst []byte, r *txn.ReadSet) []byte {
-	dst = appendTS(appendTS(dst, r.At), r.MaxTS)
-	dst = appendList(dst, r.Keys, appendSeen)
-	return appendList(dst, r.Spans, appendSpan)
+	dst = appendList(appendTS(dst, r.MaxTS), r.Keys, appendSeen)
+	return appendList(dst, r.Spans, appendSeenSpan)
 }
 
 func (d *decoder) readSet(r *txn.ReadSet) {
-	r.At, r.MaxTS = d.ts(), d.ts()
+	r.MaxTS = d.ts()
 	r.Keys = list(d, seenBytesMin, (*decoder).seen)
-	r.Spans = list(d, spanBytesMin, (*decoder).span)
+	r.Spans = list(d, seenSpanBytesMin, (*decoder).seenSpan)
 }
 
 const seenBytesMin = 9
@@ -25,6 +24,17 @@ func appendSeen(dst []byte, s *txn.Seen) []byte { return appendTS(appendBytes(ds
 func (d *decoder) seen(s *txn.Seen) {
 	d.key(&s.Key)
 	s.TS = d.ts()
+}
+
+const seenSpanBytesMin = spanBytesMin + 8
+
+func appendSeenSpan(dst []byte, s *txn.SeenSpan) []byte {
+	return appendTS(appendSpan(dst, &s.Span), s.At)
+}
+
+func (d *decoder) seenSpan(s *txn.SeenSpan) {
+	d.span(&s.Span)
+	s.At = d.ts()
 }
 
 const (

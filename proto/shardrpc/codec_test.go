@@ -46,6 +46,12 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[FoundResponse](t)
 	roundTrip[ReplaceRequest](t)
 	roundTrip[ReplaceResponse](t)
+	roundTrip[LockRequest](t)
+	roundTrip[LockResponse](t)
+	roundTrip[UnlockRequest](t)
+	roundTrip[UnlockResponse](t)
+	roundTrip[LocksRequest](t)
+	roundTrip[LocksResponse](t)
 	roundTrip[SnapshotRequest](t)
 	roundTrip[SnapshotResponse](t)
 	roundTrip[Failure](t)
@@ -110,6 +116,12 @@ func TestGolden(t *testing.T) {
 		}, "02 01 0000000000000007 01 70 03 03 0000000000000008 0000000000000009"},
 		{"session", &SessionRequest{Target: Target{Shard: 1, Epoch: 1}, Address: "a", Leased: true}, "01 01 02 01 61"},
 		{"renew", &RenewRequest{Target: Target{Shard: 1, Epoch: 1}, Session: 7}, "01 01 00000007"},
+		{"lock", &LockRequest{
+			Target: Target{Shard: 2, Epoch: 1}, Txn: 7, Age: txn.Age{At: 8, ID: 6}, BaseTS: 9, Mode: txn.LockUpdate,
+			Keys: []txn.Key{txn.Key("k")}, Spans: []txn.Span{{Start: txn.Key("a")}}, Wait: 5,
+		}, "02 01 0000000000000007 0000000000000008 0000000000000006 0000000000000009 01 0a 01 01 6b 01 01 61 00"},
+		{"wounded", &Reply{Answer: Refused, Reason: ReasonWounded, Holder: &LockOwner{Txn: 1, Age: txn.Age{At: 2, ID: 3}}},
+			"03 09 07 776f756e646564 00 0000000000000001 0000000000000002 0000000000000003"},
 		{"failure", &Failure{Err: txn.Error{Kind: txn.Moved, Reason: "r", Err: errors.New("x")}},
 			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 01 78"},
 	} {
@@ -139,7 +151,7 @@ func TestRefuses(t *testing.T) {
 		err        error
 	}{
 		{"answer", "shardrpc.Answer 5 is unknown", second(Decode[ResolveResponse]([]byte{5}))},
-		{"flags", "flags 0xf8 are unknown", second(Decode[Reply]([]byte{2, 0xff}))},
+		{"flags", "flags 0xf0 are unknown", second(Decode[Reply]([]byte{2, 0xff}))},
 		{"left over", "left over", second(Decode[ResolveResponse]([]byte{2, 0}))},
 		{"short", "too early", second(Decode[ResolveResponse](nil))},
 		{"count", "too early", second(Decode[RoutesResponse](huge))},

@@ -72,6 +72,20 @@ func FuzzCluster(f *testing.F) {
 	})
 }
 
+func FuzzLock(f *testing.F) {
+	f.Add(Encode(&LockRequest{Mode: txn.LockExclusive, Keys: []txn.Key{txn.Key("k")}}))
+	f.Add(Encode(&LockResponse{Reply: Reply{Answer: Refused, Reason: ReasonWounded, Holder: &LockOwner{Txn: 1}}}))
+	f.Add(Encode(&LocksResponse{Locks: []LockInfo{{Waits: true, Behind: []LockOwner{{Txn: 1}}}}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[LockRequest](t, b)
+		again[LockResponse](t, b)
+		again[UnlockRequest](t, b)
+		again[UnlockResponse](t, b)
+		again[LocksRequest](t, b)
+		again[LocksResponse](t, b)
+	})
+}
+
 func again[T any, P pointer[T]](t *testing.T, b []byte) {
 	t.Helper()
 	m, err := Decode[T, P](b)

@@ -75,7 +75,7 @@ type CommitResponse struct {
 	Written   []txn.Written
 }
 
-// ValidateRequest asks whether what was read at Reads.At still holds at At,
+// ValidateRequest asks whether what was read still holds at At,
 // on a shard where the transaction writes nothing.
 type ValidateRequest struct {
 	Target

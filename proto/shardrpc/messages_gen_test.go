@@ -31,6 +31,7 @@ var enums = map[reflect.Type]uint8{
 	reflect.TypeFor[txn.Status]():    uint8(txn.Aborted),
 	reflect.TypeFor[txn.Mask]():      uint8(masksAll),
 	reflect.TypeFor[txn.Type]():      uint8(txn.Null),
+	reflect.TypeFor[txn.LockMode]():  uint8(txn.LockExclusive),
 	reflect.TypeFor[txn.Kind]():      uint8(txn.KindExtend),
 	reflect.TypeFor[txn.TestKind]():  uint8(txn.TestNot),
 	reflect.TypeFor[txn.OpKind]():    uint8(txn.OpRange),

@@ -26,13 +26,16 @@ const (
 	MethodReplace                        // ReplaceRequest, ReplaceResponse
 	MethodQueryIntents                   // QueryIntentsRequest, QueryIntentsResponse
 	MethodStale                          // StaleRequest, StaleResponse
+	MethodLock                           // LockRequest, LockResponse
+	MethodUnlock                         // UnlockRequest, UnlockResponse
+	MethodLocks                          // LocksRequest, LocksResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
-	"query-intents", "stale",
+	"query-intents", "stale", "lock", "unlock", "locks",
 }
 
 // Valid reports whether this release knows m.

@@ -116,6 +116,27 @@ func (m *Member) Stale(
 	return call[shardrpc.StaleResponse](ctx, m, req.Shard, req)
 }
 
+// Lock implements coordinator.Shards.
+func (m *Member) Lock(
+	ctx context.Context, req *shardrpc.LockRequest,
+) (*shardrpc.LockResponse, error) {
+	return call[shardrpc.LockResponse](ctx, m, req.Shard, req)
+}
+
+// Unlock implements coordinator.Shards.
+func (m *Member) Unlock(
+	ctx context.Context, req *shardrpc.UnlockRequest,
+) (*shardrpc.UnlockResponse, error) {
+	return call[shardrpc.UnlockResponse](ctx, m, req.Shard, req)
+}
+
+// Locks is the lock table of a shard that this member leads, for operators.
+func (m *Member) Locks(
+	ctx context.Context, req *shardrpc.LocksRequest,
+) (*shardrpc.LocksResponse, error) {
+	return call[shardrpc.LocksResponse](ctx, m, req.Shard, req)
+}
+
 // Transfer begins to hand the leadership of a shard to another member.
 func (m *Member) Transfer(
 	ctx context.Context, req *shardrpc.TransferRequest,

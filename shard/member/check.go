@@ -148,8 +148,10 @@ func checkReadSet(r *txn.ReadSet) error {
 			return err
 		}
 	}
-	if r.At < 0 {
-		return invalid("what was read is of %d, which is no timestamp", r.At)
+	for i := range r.Spans {
+		if at := r.Spans[i].At; at < 0 {
+			return invalid("a range was read at %d, which is no timestamp", at)
+		}
 	}
 	return nil
 }
@@ -267,6 +269,34 @@ func (newest issued) checkQueryIntents(m *shardrpc.QueryIntentsRequest) error {
 }
 
 func checkStale(m *shardrpc.StaleRequest) error { return checkData(m.Target) }
+
+// checkOwner is about who locks.
+func (newest issued) checkOwner(id txn.ID, age txn.Age, base txn.Timestamp) error {
+	return firstOf(checkID(id), checkID(age.ID), newest.times(age.At, base))
+}
+
+// checkLock wants something to lock, and not more than a transaction may write.
+func (newest issued) checkLock(m *shardrpc.LockRequest) error {
+	switch n := len(m.Keys) + len(m.Spans); {
+	case n == 0:
+		return invalid("a lock of nothing")
+	case n > txn.WriteKeysMax:
+		return invalid("%d keys and spans to lock, the limit is %d", n, txn.WriteKeysMax)
+	case m.Wait < 0:
+		return invalid("a wait of %d ms", m.Wait)
+	}
+	for _, s := range m.Spans {
+		if s.Empty() {
+			return invalid("a lock of the empty span from %v to %v", s.Start, s.End)
+		}
+	}
+	return firstOf(checkData(m.Target), newest.checkOwner(m.Txn, m.Age, m.BaseTS),
+		checkKeys(m.Keys))
+}
+
+func (newest issued) checkUnlock(m *shardrpc.UnlockRequest) error {
+	return firstOf(checkData(m.Target), newest.checkOwner(m.Txn, m.Age, m.BaseTS))
+}
 
 // checkSession: the session of another process ends with it, and ends no
 // other's.

@@ -49,6 +49,12 @@ func (m *Member) serve(
 		return answer(ctx, b, newest.checkQueryIntents, leads(m, m.QueryIntents))
 	case shardrpc.MethodStale:
 		return answer(ctx, b, checkStale, leads(m, m.Stale))
+	case shardrpc.MethodLock:
+		return answer(ctx, b, newest.checkLock, leads(m, m.Lock))
+	case shardrpc.MethodUnlock:
+		return answer(ctx, b, newest.checkUnlock, leads(m, m.Unlock))
+	case shardrpc.MethodLocks:
+		return answer(ctx, b, nil, leads(m, m.Locks))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodRenew:

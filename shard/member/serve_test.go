@@ -17,7 +17,7 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 	a, id := key("a"), txn.NewID(9, 9)
 	to := target(m, a)
 	age := txn.Age{At: base, ID: id}
-	reads := txn.ReadSet{At: base, MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
+	reads := txn.ReadSet{MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
 	program := set("a", "x")
 	program.If = txn.Test{Kind: txn.TestNot, Of: []txn.Test{{Key: a, Cond: txn.Cond{Present: true}}}}
 	program.Then = append(program.Then, txn.Op{Kind: txn.OpRange, Span: txn.Span{Start: a, End: key("c")}})
@@ -41,7 +41,12 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 		shardrpc.MethodQuery: &shardrpc.QueryRequest{Target: to, Txn: id, Primary: key("d"), BaseTS: base},
 		shardrpc.MethodQueryIntents: &shardrpc.QueryIntentsRequest{Target: to, Txn: id, BaseTS: base,
 			Keys: []txn.Key{key("d")}},
-		shardrpc.MethodStale:    &shardrpc.StaleRequest{Target: to},
+		shardrpc.MethodStale: &shardrpc.StaleRequest{Target: to},
+		shardrpc.MethodLock: &shardrpc.LockRequest{Target: to, Txn: txn.NewID(9, 10),
+			Age: txn.Age{At: base, ID: txn.NewID(9, 10)}, BaseTS: base, Mode: txn.LockUpdate,
+			Keys: []txn.Key{key("f")}, Spans: []txn.Span{{Start: key("g"), End: key("h")}}, Wait: 10},
+		shardrpc.MethodUnlock:   &shardrpc.UnlockRequest{Target: to, Txn: id, Age: age, BaseTS: base},
+		shardrpc.MethodLocks:    &shardrpc.LocksRequest{Target: to},
 		shardrpc.MethodSession:  &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:    &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodTransfer: &shardrpc.TransferRequest{Target: to, To: 9},
@@ -197,6 +202,30 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"primary of a query", "a key of 3 bytes", shardrpc.MethodQuery, func(r shardrpc.Message) {
 			r.(*shardrpc.QueryRequest).Primary = short
+		}},
+		{"a lock of nothing", "a lock of nothing", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Keys, r.(*shardrpc.LockRequest).Spans = nil, nil
+		}},
+		{"too many locks", "the limit is 10000", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Spans = make([]txn.Span, txn.WriteKeysMax)
+		}},
+		{"key of a lock", "a key of 3 bytes", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Keys = []txn.Key{short}
+		}},
+		{"empty span of a lock", "the empty span", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Spans = []txn.Span{{Start: key("b"), End: key("a")}}
+		}},
+		{"wait of a lock", "a wait of -1 ms", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Wait = -1
+		}},
+		{"age of a lock", "no timestamp", shardrpc.MethodLock, func(r shardrpc.Message) {
+			r.(*shardrpc.LockRequest).Age.At = txn.MaxTimestamp
+		}},
+		{"locks of the meta group", "meta group", shardrpc.MethodUnlock, func(r shardrpc.Message) {
+			r.(*shardrpc.UnlockRequest).Shard = shardrpc.MetaShard
+		}},
+		{"owner of a lock", "of no session", shardrpc.MethodUnlock, func(r shardrpc.Message) {
+			r.(*shardrpc.UnlockRequest).Txn = 1
 		}},
 		{"sole", "leased", shardrpc.MethodSession, func(r shardrpc.Message) {
 			r.(*shardrpc.SessionRequest).Sole = true
