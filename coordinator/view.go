@@ -20,9 +20,6 @@ const (
 type view struct {
 	snapshot
 	ctx context.Context // of the call under way
-	// pageLimit and keysOnly say what the next scan needs; a hint.
-	pageLimit int
-	keysOnly  bool
 
 	cache map[string]txn.Version // by key
 	seen  map[string]struct{}    // keys in reads
@@ -42,7 +39,6 @@ func newView(ctx context.Context, s snapshot) *view {
 // during binds the view to the call under way.
 func (v *view) during(ctx context.Context, until time.Duration) {
 	v.ctx, v.until = ctx, until
-	v.pageLimit, v.keysOnly = 0, false
 }
 
 // prefetch reads keys that will be looked at, in one round. Looking is what
@@ -87,14 +83,14 @@ func (v *view) Get(key txn.Key) (txn.Version, error) {
 
 // Scan implements txn.View. What emit was shown counts as observed, and the
 // whole span if that was all there is (V5).
-func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
-	if span.Empty() {
+func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	if s.Span.Empty() {
 		return nil
 	}
 	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
 		return tooManyReads()
 	}
-	want := Scan{Span: span, Reverse: reverse, KeysOnly: v.keysOnly, Limit: v.pageLimit}
+	want := Scan{Span: s.Span, Reverse: s.Reverse, KeysOnly: s.KeysOnly, Limit: s.Limit}
 	if want.Limit == 0 {
 		want.Limit = scanFirst
 	}
@@ -107,15 +103,15 @@ func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) erro
 			e := page.Entries[i]
 			v.expires(&e.Version)
 			if !emit(e) {
-				v.observed(upTo(span, e.Key, reverse))
+				v.observed(upTo(s.Span, e.Key, s.Reverse))
 				return nil
 			}
 		}
 		if !page.More {
-			v.observed(span)
+			v.observed(s.Span)
 			return nil
 		}
-		if want.Limit = 0; reverse {
+		if want.Limit = 0; s.Reverse {
 			want.Span.End = page.Next
 		} else {
 			want.Span.Start = page.Next

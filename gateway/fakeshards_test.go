@@ -127,8 +127,8 @@ type fakeView struct {
 
 func (v fakeView) Get(key txn.Key) (txn.Version, error) { return v.f.at(key, v.at), nil }
 
-func (v fakeView) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
-	v.f.scanAt(span, reverse, v.at, emit)
+func (v fakeView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	v.f.scanAt(s.Span, s.Reverse, v.at, emit)
 	return nil
 }
 

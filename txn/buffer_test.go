@@ -14,15 +14,15 @@ type shelf map[string]Version
 
 func (s shelf) Get(k Key) (Version, error) { return s[string(k)], nil }
 
-func (s shelf) Scan(span Span, reverse bool, emit func(Entry) bool) error {
+func (s shelf) Scan(o Scan, emit func(Entry) bool) error {
 	var keys []string
 	for k := range s { // order: sorted below
-		if span.Contains(Key(k)) {
+		if o.Span.Contains(Key(k)) {
 			keys = append(keys, k)
 		}
 	}
 	slices.Sort(keys)
-	if reverse {
+	if o.Reverse {
 		slices.Reverse(keys)
 	}
 	for _, k := range keys {

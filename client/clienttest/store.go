@@ -92,7 +92,8 @@ func (v *snapshot) Get(key txn.Key) (txn.Version, error) {
 	return v.newest(key, v.at), nil
 }
 
-func (v *snapshot) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
+func (v *snapshot) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	span := s.Span
 	v.spans = append(v.spans, span)
 	i, _ := slices.BinarySearchFunc(v.keys, span.Start, txn.Key.Compare)
 	j := len(v.keys)
@@ -103,7 +104,7 @@ func (v *snapshot) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) 
 		return nil
 	}
 	keys := slices.Clone(v.keys[i:j])
-	if reverse {
+	if s.Reverse {
 		slices.Reverse(keys)
 	}
 	for _, key := range keys {
