@@ -227,6 +227,8 @@ func (oneState) Get(txn.Key) (txn.Version, error) {
 
 func (oneState) Scan(txn.Scan, func(txn.Entry) bool) error { return nil }
 
+func (oneState) Changed(txn.Span, txn.Timestamp) (bool, error) { return false, nil }
+
 // The same, with tasks that really run side by side (for -race).
 func TestSideBySide(t *testing.T) {
 	e := env.NewReal()

@@ -119,6 +119,26 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	}
 }
 
+// Changed implements txn.View. What has not changed counts as observed, all of
+// it; what has changed stays so, whatever else happens.
+func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	if span.Empty() {
+		return false, nil
+	}
+	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+		return false, tooManyReads()
+	}
+	changed, expiry, err := v.changed(v.ctx, span, since)
+	if err != nil || changed {
+		return changed, err
+	}
+	v.observed(span)
+	if expiry != 0 { // then it will have changed (V6)
+		v.reads.MaxTS = min(v.reads.MaxTS, expiry-1)
+	}
+	return false, nil
+}
+
 // upTo is the part of span that a scan has seen when it showed last.
 func upTo(span txn.Span, last txn.Key, reverse bool) txn.Span {
 	if reverse {

@@ -115,6 +115,11 @@ func (v atView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	return v.rd.Scan(o, func(e txn.Entry) bool { return !e.Live(v.c) || emit(e) })
 }
 
+func (v atView) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	changed, _, err := v.rd.ChangedSince(span, since, v.c-1, v.c)
+	return changed, err
+}
+
 var _ txn.View = atView{}
 
 // evaluateCommit runs the program at c. One that writes nothing has taken

@@ -9,6 +9,9 @@ type View interface {
 	Get(key Key) (Version, error)
 	// Scan emits the live entries of a span in order until emit returns false.
 	Scan(s Scan, emit func(Entry) bool) error
+	// Changed reports whether span has a version, of any kind, that was committed
+	// after since, or a value that was there at since and has expired.
+	Changed(span Span, since Timestamp) (bool, error)
 }
 
 // Scan says what to scan. All but Span and Reverse are hints: a View may emit
@@ -84,28 +87,6 @@ func Fill(ops []Op, results []Result, written []Written) {
 		r.OK = w.Wrote || ops[i].Kind == OpSet
 		r.Entry = Entry{Key: w.Key, Version: w.Version}
 		r.PrevRevision = w.PrevRevision
-	}
-}
-
-func (t *Test) holds(v View, at Timestamp) (bool, error) {
-	switch t.Kind {
-	case TestAll, TestAny:
-		for i := range t.Of {
-			ok, err := t.Of[i].holds(v, at)
-			if err != nil || ok == (t.Kind == TestAny) {
-				return ok, err
-			}
-		}
-		return t.Kind == TestAll, nil
-	case TestNot:
-		ok, err := t.Of[0].holds(v, at)
-		return !ok, err
-	default:
-		if t.Cond.Empty() {
-			return true, nil
-		}
-		ver, err := v.Get(t.Key)
-		return err == nil && t.Cond.Holds(&ver, at), err
 	}
 }
 

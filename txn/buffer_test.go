@@ -14,14 +14,26 @@ type shelf map[string]Version
 
 func (s shelf) Get(k Key) (Version, error) { return s[string(k)], nil }
 
-func (s shelf) Scan(o Scan, emit func(Entry) bool) error {
+func (s shelf) within(span Span) []string {
 	var keys []string
 	for k := range s { // order: sorted below
-		if o.Span.Contains(Key(k)) {
+		if span.Contains(Key(k)) {
 			keys = append(keys, k)
 		}
 	}
 	slices.Sort(keys)
+	return keys
+}
+
+func (s shelf) Changed(span Span, since Timestamp) (bool, error) {
+	return slices.ContainsFunc(s.within(span), func(k string) bool {
+		v := s[k]
+		return v.TS > since || v.Live(since) && !v.Live(now)
+	}), nil
+}
+
+func (s shelf) Scan(o Scan, emit func(Entry) bool) error {
+	keys := s.within(o.Span)
 	if o.Reverse {
 		slices.Reverse(keys)
 	}

@@ -116,6 +116,15 @@ func (v *snapshot) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	return nil
 }
 
+// Changed implements txn.View.
+func (v *snapshot) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	v.spans = append(v.spans, span)
+	return slices.ContainsFunc(v.keys, func(key txn.Key) bool {
+		then, now := v.newest(key, since), v.newest(key, v.at)
+		return span.Contains(key) && (then.TS != now.TS || then.Live(since) && !now.Live(v.at))
+	}), nil
+}
+
 // changed reports whether anything that v read has another version now.
 func (v *snapshot) changed() bool {
 	for key := range v.read {
