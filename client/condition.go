@@ -1,6 +1,8 @@
 package client
 
 import (
+	"errors"
+
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 )
 
@@ -13,7 +15,8 @@ type Condition struct {
 // Is says how the key's side must relate to the other side.
 type Is cairnv1.CompareOp
 
-// The comparisons.
+// The comparisons. What has no order, such as values of different types, is
+// neither less nor greater, and not equal.
 const (
 	Equal          = Is(cairnv1.CompareOp_COMPARE_OP_EQUAL)
 	NotEqual       = Is(cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL)
@@ -44,7 +47,10 @@ func KeyExists(key string) Condition {
 // KeyMissing holds if the key does not exist.
 func KeyMissing(key string) Condition { return Not(KeyExists(key)) }
 
-// ValueIs compares the key's value. Of a missing key only NotEqual holds.
+// ValueIs compares the key's value: numbers by what they are, ints with floats
+// too; bytes and strings by their bytes; false before true. JSON and null know
+// Equal and NotEqual only. NaN equals nothing. Of a missing key only NotEqual
+// holds.
 func ValueIs(key string, is Is, v Value) Condition {
 	return compare(key, is, func(c *cairnv1.Compare) error {
 		value, err := valueToWire(v)
@@ -75,6 +81,38 @@ func CreateTSIs(key string, is Is, at Timestamp) Condition {
 		c.Target = &cairnv1.Compare_CreateTs{CreateTs: int64(at)}
 		return nil
 	})
+}
+
+// CountIs compares how many keys r selects with n, which is at most 10,000. No
+// more of them are looked at than it takes to know the answer. Of r nothing
+// matters but what it selects, and that cannot be a bucket.
+func CountIs(r Range, is Is, n int64) Condition {
+	return ranged(r, func(keyspace string) *cairnv1.Condition {
+		return &cairnv1.Condition{Test: &cairnv1.Condition_Count{Count: &cairnv1.CompareCount{
+			Keyspace: keyspace, Select: r.selected, Op: cairnv1.CompareOp(is), N: n,
+		}}}
+	})
+}
+
+// UnchangedSince holds if what r selects is as it was at a time of the past,
+// such as CommitTS of an answer: nothing of it was set, deleted or extended
+// later, and nothing has expired. It looks at all that r selects, which cannot
+// be a bucket.
+func UnchangedSince(r Range, at Timestamp) Condition {
+	return ranged(r, func(keyspace string) *cairnv1.Condition {
+		return &cairnv1.Condition{Test: &cairnv1.Condition_Unchanged{Unchanged: &cairnv1.Unchanged{
+			Keyspace: keyspace, Select: r.selected, Since: int64(at),
+		}}}
+	})
+}
+
+func ranged(r Range, wire func(keyspace string) *cairnv1.Condition) Condition {
+	return Condition{wire: func(keyspace string) (*cairnv1.Condition, error) {
+		if r.AsOf != 0 {
+			return nil, invalid("past_in_transaction", errors.New("a condition is about the present"))
+		}
+		return wire(keyspace), nil
+	}}
 }
 
 // AllOf holds if all of cs do.

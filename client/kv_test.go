@@ -204,6 +204,13 @@ func testExecute(t *testing.T, db *client.DB) {
 		{"missing revision", client.RevisionIs("x/none", client.Equal, -1), true},
 		{"commit_ts", client.CommitTSIs("x/a", client.Greater, 0), true},
 		{"create_ts", client.CreateTSIs("x/a", client.Less, 1), false},
+		{"lower value", client.ValueIs("x/a", client.Greater, client.FloatValue(0.5)), true},
+		{"other type", client.ValueIs("x/a", client.Greater, client.StringValue("0")), false},
+		{"missing value", client.ValueIs("x/none", client.Less, client.IntValue(9)), false},
+		{"count", client.CountIs(client.Prefix("x/"), client.Equal, 1), true},
+		{"larger count", client.CountIs(client.Span("x/", "x0"), client.GreaterOrEqual, 2), false},
+		{"unchanged", client.UnchangedSince(client.Prefix("x/"), out.CommitTS), true},
+		{"changed", client.UnchangedSince(client.Prefix("x/"), out.CommitTS-1), false},
 		{"any", client.AnyOf(client.KeyExists("x/none"), client.KeyExists("x/a")), true},
 		{"any of none", client.AnyOf(), false},
 	} {
@@ -213,7 +220,8 @@ func testExecute(t *testing.T, db *client.DB) {
 	}
 	bad := client.ValueIs("x/a", client.Equal, client.StringValue("\xff"))
 	for _, p := range []client.Program{
-		{If: client.Not(client.AllOf(bad))}, {Then: []client.Op{{}}},
+		{If: client.Not(client.AllOf(bad))}, {If: client.CountIs(client.Range{AsOf: 1}, client.Less, 1)},
+		{Then: []client.Op{{}}},
 		{Else: []client.Op{client.SetOp("k", client.Value{Type: 99}, client.SetOptions{})}},
 	} {
 		if _, err := db.Execute(ctx, p); txn.KindOf(err) != txn.Invalid {

@@ -225,7 +225,9 @@ func (oneState) Get(txn.Key) (txn.Version, error) {
 	return txn.Version{TS: 50, Expiry: 5000, Value: txn.IntValue(1)}, nil
 }
 
-func (oneState) Scan(txn.Span, bool, func(txn.Entry) bool) error { return nil }
+func (oneState) Scan(txn.Scan, func(txn.Entry) bool) error { return nil }
+
+func (oneState) Changed(txn.Span, txn.Timestamp) (bool, error) { return false, nil }
 
 // The same, with tasks that really run side by side (for -race).
 func TestSideBySide(t *testing.T) {

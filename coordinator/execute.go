@@ -24,6 +24,11 @@ func (c *Coordinator) Execute(
 	ctx context.Context, p *txn.Program, deadline time.Duration,
 ) (*Result, error) {
 	until := c.until(deadline)
+	if since := p.Since(); since != 0 {
+		if _, err := c.snapshot(ctx, since, until); err != nil { // T5
+			return nil, failed("coordinator.Execute", 0, err)
+		}
+	}
 	if p.ReadOnly() {
 		res, err := c.readProgram(ctx, p, until)
 		return res, failed("coordinator.Execute", 0, err)
@@ -161,7 +166,8 @@ func (c *Coordinator) readProgram(
 }
 
 // runProgram evaluates p at a fresh snapshot. The keys that it names are read
-// in one round, but for those it sets without looking.
+// in one round, but for those it sets without looking. Ranges are read when
+// the answer depends on them, as far as it does.
 func (c *Coordinator) runProgram(
 	ctx context.Context, p *txn.Program, until time.Duration,
 ) (*view, *txn.Outcome, error) {

@@ -200,6 +200,12 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 	if req.Scan != nil {
 		text = fmt.Sprintf("at=%d scan %s reverse=%v limit=%d", req.At, spanText(req.Scan.Span),
 			req.Scan.Reverse, req.Scan.Limit)
+		if req.Scan.KeysOnly {
+			text += " keys-only"
+		}
+		if req.Scan.Since != 0 {
+			text = fmt.Sprintf("at=%d %s since=%d", req.At, spanText(req.Scan.Span), req.Scan.Since)
+		}
 	}
 	r, err := f.receive("read", req.Target, req, text)
 	if err != nil {
@@ -223,11 +229,30 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 		for _, k := range req.Keys {
 			resp.Versions = append(resp.Versions, f.data[string(k)])
 		}
-		if req.Scan != nil {
+		if req.Scan != nil && req.Scan.Since != 0 {
+			f.since(req, resp)
+		} else if req.Scan != nil {
 			f.scan(req, resp)
 		}
 	}
 	return resp, nil
+}
+
+func (f *fake) since(req *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) {
+	for k, v := range f.data {
+		if !req.Scan.Span.Contains(txn.Key(k)) {
+			continue
+		}
+		if v.TS > req.Scan.Since || v.Live(req.Scan.Since) && !v.Live(req.At) {
+			resp.Changed = true
+		}
+		if v.Expiry > req.At && (resp.Expiry == 0 || v.Expiry < resp.Expiry) {
+			resp.Expiry = v.Expiry
+		}
+	}
+	if resp.Changed {
+		resp.Expiry = 0
+	}
 }
 
 func (f *fake) scan(req *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) {

@@ -124,12 +124,6 @@ func (t *Txn) do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.R
 		return txn.Result{}, failed(name, t.id, errReadOnly())
 	}
 	t.view.during(ctx, t.c.until(deadline))
-	if op.Kind == txn.OpRange {
-		t.view.keysOnly = op.KeysOnly || op.CountOnly
-		if op.Limit > 0 { // and one to see whether there are more
-			t.view.pageLimit = op.Limit + 1
-		}
-	}
 	res, err := t.buffer.Do(op, t.view, t.view.at)
 	if err != nil && !stopped(err) && txn.KindOf(err) == txn.Exhausted {
 		t.broken = err

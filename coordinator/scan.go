@@ -117,6 +117,42 @@ func (s snapshot) scanShard(
 	return resp, part, err
 }
 
+// changed asks the shards of span, one after the other until one says yes,
+// whether it has changed since. If not, expiry is when the first of its values
+// expires; 0: none does.
+func (s snapshot) changed(ctx context.Context, span txn.Span, since txn.Timestamp) (
+	changed bool, expiry txn.Timestamp, err error,
+) {
+	for over := false; !over; {
+		rs, err := s.c.routes(ctx, s.until)
+		if err != nil {
+			return false, 0, err
+		}
+		i, err := rs.find(span.Start)
+		if err != nil {
+			return false, 0, err
+		}
+		part := span.Intersect(rs[i].Span)
+		resp, err := s.ask(ctx, &shardrpc.ReadRequest{
+			Target: rs.target(i), At: s.at, Scan: &shardrpc.Scan{Span: part, Since: since},
+		})
+		switch {
+		case err != nil:
+			return false, 0, err
+		case resp.Moved:
+			continue
+		case resp.Changed:
+			return true, 0, nil
+		case expiry == 0 || resp.Expiry != 0 && resp.Expiry < expiry:
+			expiry = resp.Expiry
+		}
+		if span, over, err = after(span, part, resp, false); err != nil {
+			return false, 0, err
+		}
+	}
+	return false, expiry, nil
+}
+
 // after is what is left of rest once part of it was read, over if nothing is.
 func after(
 	rest, part txn.Span, resp *shardrpc.ReadResponse, reverse bool,

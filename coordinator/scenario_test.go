@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,7 +273,31 @@ func span(text string) txn.Span {
 	return s
 }
 
-// program reads lines of: if key absent|present; get key; set key value;
+// test reads: key absent|present; revision key = number; count start..end < number; unchanged
+// start..end since.
+func test(words []string) txn.Test {
+	var t txn.Test
+	relation := []string{"=", "!=", "<", "<=", ">", ">="}
+	switch words[0] {
+	case "revision":
+		t = txn.Test{Kind: txn.TestCompare, Attribute: txn.AttributeRevision, Key: key(words[1])}
+	case "count":
+		t = txn.Test{Kind: txn.TestCount, Span: span(words[1])}
+	case "unchanged":
+		t = txn.Test{Kind: txn.TestUnchanged, Span: span(words[1])}
+		_, _ = fmt.Sscan(words[2], &t.Since)
+		return t
+	default:
+		t.Key = key(words[0])
+		t.Cond = txn.Cond{Absent: words[1] == "absent", Present: words[1] == "present"}
+		return t
+	}
+	t.Is = txn.Relation(slices.Index(relation, words[2]))
+	_, _ = fmt.Sscan(words[3], &t.N)
+	return t
+}
+
+// program reads lines of: if test; get key; set key value;
 // delete key; extend key ms; range start..end [limit]; else starts the other branch.
 func program(input string) *txn.Program {
 	p := new(txn.Program)
@@ -282,8 +307,8 @@ func program(input string) *txn.Program {
 		op := txn.Op{Key: key(words[1])}
 		switch words[0] {
 		case "if":
-			p.If.Key = key(words[1])
-			p.If.Cond = txn.Cond{Absent: words[2] == "absent", Present: words[2] == "present"}
+			p.If.Kind = txn.TestAll
+			p.If.Of = append(p.If.Of, test(words[1:]))
 			continue
 		case "else":
 			branch = &p.Else

@@ -19,11 +19,8 @@ const (
 // was observed while watch is set, and that is the transaction's read set.
 type view struct {
 	snapshot
-	ctx context.Context // of the call under way
-	// pageLimit and keysOnly say what the next scan needs; a hint.
-	pageLimit int
-	keysOnly  bool
-	watch     bool
+	ctx   context.Context // of the call under way
+	watch bool
 
 	cache map[string]txn.Version // by key
 	seen  map[string]struct{}    // keys in reads
@@ -44,7 +41,6 @@ func newView(ctx context.Context, s snapshot) *view {
 // during binds the view to the call under way.
 func (v *view) during(ctx context.Context, until time.Duration) {
 	v.ctx, v.until = ctx, until
-	v.pageLimit, v.keysOnly = 0, false
 }
 
 // prefetch reads keys that will be looked at, in one round. Looking is what
@@ -110,14 +106,14 @@ func (v *view) unchanged(key txn.Key) {
 
 // Scan implements txn.View. What emit was shown counts as observed, and the
 // whole span if that was all there is (V5).
-func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
-	if span.Empty() {
+func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	if s.Span.Empty() {
 		return nil
 	}
 	if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
 		return tooManyReads()
 	}
-	want := Scan{Span: span, Reverse: reverse, KeysOnly: v.keysOnly, Limit: v.pageLimit}
+	want := Scan{Span: s.Span, Reverse: s.Reverse, KeysOnly: s.KeysOnly, Limit: s.Limit}
 	if want.Limit == 0 {
 		want.Limit = scanFirst
 	}
@@ -130,20 +126,40 @@ func (v *view) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) erro
 			e := page.Entries[i]
 			v.expires(&e.Version)
 			if !emit(e) {
-				v.observed(upTo(span, e.Key, reverse))
+				v.observed(upTo(s.Span, e.Key, s.Reverse))
 				return nil
 			}
 		}
 		if !page.More {
-			v.observed(span)
+			v.observed(s.Span)
 			return nil
 		}
-		if want.Limit = 0; reverse {
+		if want.Limit = 0; s.Reverse {
 			want.Span.End = page.Next
 		} else {
 			want.Span.Start = page.Next
 		}
 	}
+}
+
+// Changed implements txn.View. What has not changed counts as observed, all of
+// it; what has changed stays so, whatever else happens.
+func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	if span.Empty() {
+		return false, nil
+	}
+	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+		return false, tooManyReads()
+	}
+	changed, expiry, err := v.changed(v.ctx, span, since)
+	if err != nil || changed {
+		return changed, err
+	}
+	v.observed(span)
+	if expiry != 0 { // then it will have changed (V6)
+		v.reads.MaxTS = min(v.reads.MaxTS, expiry-1)
+	}
+	return false, nil
 }
 
 // upTo is the part of span that a scan has seen when it showed last.

@@ -32,6 +32,10 @@ func (b *testBuilder) test(in *cairnv1.Condition, depth int) (t txn.Test, err er
 	switch k := in.GetTest().(type) {
 	case *cairnv1.Condition_Compare:
 		return compareTest(k.Compare)
+	case *cairnv1.Condition_Count:
+		return countTest(k.Count)
+	case *cairnv1.Condition_Unchanged:
+		return unchangedTest(k.Unchanged)
 	case *cairnv1.Condition_All:
 		t.Kind = txn.TestAll
 		t.Of, err = b.list(k.All.GetConditions(), depth+1)
@@ -47,65 +51,119 @@ func (b *testBuilder) test(in *cairnv1.Condition, depth int) (t txn.Test, err er
 	return t, err
 }
 
-// compareTest is `key <op> target`. Only equality can be asked of a key for now.
-func compareTest(c *cairnv1.Compare) (txn.Test, error) {
-	var t txn.Test
-	negate := false
-	switch c.GetOp() {
-	case cairnv1.CompareOp_COMPARE_OP_UNSPECIFIED, cairnv1.CompareOp_COMPARE_OP_EQUAL:
-	case cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL:
-		negate = true
-	default:
-		return t, invalid("compare_unsupported",
-			"comparison %v is not offered; equal and not-equal are", c.GetOp())
+// compareTest is `key <op> target`.
+func compareTest(c *cairnv1.Compare) (t txn.Test, err error) {
+	t.Kind = txn.TestCompare
+	if t.Is, err = relation(c.GetOp()); err != nil {
+		return t, err
 	}
-	key, err := storedKey(c.GetKeyspace(), c.GetKey())
+	if t.Key, err = storedKey(c.GetKeyspace(), c.GetKey()); err != nil {
+		return t, err
+	}
+	switch k := c.GetTarget().(type) {
+	case *cairnv1.Compare_Value:
+		t.Value, err = storedValue(k.Value, t.Key)
+		return t, firstErr(err, ordered(&t, t.Value.Type))
+	case *cairnv1.Compare_Revision:
+		t.Attribute, t.N = txn.AttributeRevision, k.Revision
+		return t, atLeast("revision", t.N, txn.NoRevision)
+	case *cairnv1.Compare_CommitTs:
+		t.Attribute, t.N = txn.AttributeCommitTS, k.CommitTs
+		return t, atLeast("commit_ts", t.N, 0)
+	case *cairnv1.Compare_CreateTs:
+		t.Attribute, t.N = txn.AttributeCreateTS, k.CreateTs
+		return t, atLeast("create_ts", t.N, 0)
+	case *cairnv1.Compare_Exists:
+		return existsTest(t, k.Exists)
+	default:
+		return t, invalid("compare_target_missing", "a comparison of key %v has no target", t.Key)
+	}
+}
+
+// relation is op as the store has it.
+func relation(op cairnv1.CompareOp) (txn.Relation, error) {
+	switch op {
+	case cairnv1.CompareOp_COMPARE_OP_UNSPECIFIED, cairnv1.CompareOp_COMPARE_OP_EQUAL:
+		return txn.Equal, nil
+	case cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL:
+		return txn.NotEqual, nil
+	case cairnv1.CompareOp_COMPARE_OP_LESS:
+		return txn.Less, nil
+	case cairnv1.CompareOp_COMPARE_OP_LESS_OR_EQUAL:
+		return txn.LessOrEqual, nil
+	case cairnv1.CompareOp_COMPARE_OP_GREATER:
+		return txn.Greater, nil
+	case cairnv1.CompareOp_COMPARE_OP_GREATER_OR_EQUAL:
+		return txn.GreaterOrEqual, nil
+	default:
+		return 0, invalid("compare_unsupported", "comparison %d is not one of those there are", op)
+	}
+}
+
+// ordered refuses to ask for less or greater where that can never hold.
+func ordered(t *txn.Test, with txn.Type) error {
+	equality := t.Is == txn.Equal || t.Is == txn.NotEqual
+	if !equality && (with == txn.JSON || with == txn.Null) {
+		return invalid("compare_unordered",
+			"values of type %v have no order; equal and not-equal are offered for them", with)
+	}
+	return nil
+}
+
+func atLeast(what string, n, least int64) error {
+	if n < least {
+		return invalid("compare_"+what+"_invalid",
+			"%s %d is compared with; it must be %d (a missing key) or more", what, n, least)
+	}
+	return nil
+}
+
+func existsTest(t txn.Test, exists bool) (txn.Test, error) {
+	switch t.Is {
+	case txn.Equal:
+	case txn.NotEqual:
+		exists = !exists
+	default:
+		return t, invalid("compare_unordered",
+			"exists has no order; equal and not-equal are offered for it")
+	}
+	return txn.Test{Key: t.Key, Cond: txn.Cond{Present: exists, Absent: !exists}}, nil
+}
+
+// countTest is `count <op> n`.
+func countTest(c *cairnv1.CompareCount) (txn.Test, error) {
+	t := txn.Test{Kind: txn.TestCount, N: c.GetN()}
+	is, err := relation(c.GetOp())
 	if err != nil {
 		return t, err
 	}
-	t = txn.Test{Kind: txn.TestKey, Key: key}
-	if err = target(c, &t.Cond, key); err != nil {
-		return t, err
+	if t.N < 0 || t.N > txn.CountMax {
+		return t, invalid("count_invalid", "a count is compared with %d; it must be 0 to %d",
+			t.N, txn.CountMax)
 	}
-	if negate {
-		t = txn.Test{Kind: txn.TestNot, Of: []txn.Test{t}}
-	}
-	return t, nil
+	t.Is = is
+	t.Span, err = spanOnly(c.GetKeyspace(), c.GetSelect())
+	return t, err
 }
 
-func target(c *cairnv1.Compare, cond *txn.Cond, key txn.Key) error {
-	switch k := c.GetTarget().(type) {
-	case *cairnv1.Compare_Value:
-		v, err := storedValue(k.Value, key)
-		cond.Value = &v
-		return err
-	case *cairnv1.Compare_Revision:
-		if k.Revision < txn.NoRevision {
-			return invalid("compare_revision_invalid",
-				"revision %d is compared with; it must be 0 or more, or -1 for a missing key", k.Revision)
-		}
-		cond.Revision = &k.Revision
-	case *cairnv1.Compare_CommitTs:
-		at := txn.Timestamp(k.CommitTs)
-		switch {
-		case at < 0:
-			return invalid("compare_commit_ts_invalid",
-				"commit_ts %d is compared with; it must be positive, or 0 for a missing key", at)
-		case at == 0:
-			cond.Absent = true
-		default:
-			cond.CommitTS = &at
-		}
-	case *cairnv1.Compare_Exists:
-		cond.Present, cond.Absent = k.Exists, !k.Exists
-	case *cairnv1.Compare_CreateTs:
-		if k.CreateTs != 0 {
-			return invalid("compare_unsupported",
-				"create_ts can be compared with 0 (missing) only, not with %d", k.CreateTs)
-		}
-		cond.Absent = true
-	default:
-		return invalid("compare_target_missing", "a comparison of key %v has no target", key)
+// unchangedTest leaves it to the coordinator to refuse the future, which only the oracle knows.
+func unchangedTest(u *cairnv1.Unchanged) (txn.Test, error) {
+	t := txn.Test{Kind: txn.TestUnchanged, Since: txn.Timestamp(u.GetSince())}
+	if t.Since <= 0 || t.Since > txn.MaxTimestamp {
+		return t, invalid("since_invalid",
+			"since is %d; it must be microseconds since 1970, from 1 to %d", t.Since, txn.MaxTimestamp)
 	}
-	return nil
+	var err error
+	t.Span, err = spanOnly(u.GetKeyspace(), u.GetSelect())
+	return t, err
+}
+
+// spanOnly is what a one-shot transaction can range over.
+func spanOnly(keyspace string, in *cairnv1.Selection) (txn.Span, error) {
+	sel, err := selectionOf(keyspace, in)
+	if err == nil && sel.bucket != nil {
+		err = invalid("bucket_in_execute",
+			"a one-shot transaction cannot range over a bucket; name a prefix or a span")
+	}
+	return sel.span, err
 }

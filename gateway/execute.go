@@ -141,19 +141,15 @@ func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
 		return op, invalid("past_in_transaction",
 			"a one-shot transaction reads the present; as_of and cursor are not for it")
 	}
-	sel, err := selectionOf(r.GetKeyspace(), r.GetSelect())
+	span, err := spanOnly(r.GetKeyspace(), r.GetSelect())
 	if err != nil {
 		return op, err
-	}
-	if sel.bucket != nil {
-		return op, invalid("bucket_in_execute",
-			"a one-shot transaction cannot range over a bucket; name a prefix or a span")
 	}
 	if limit := r.GetLimit(); limit > ExecuteRangeMax {
 		return op, invalid("limit_too_large",
 			"limit is %d; inside a one-shot transaction it is at most %d", limit, ExecuteRangeMax)
 	}
-	op.Span = sel.span
+	op.Span = span
 	if op.Limit = int(r.GetLimit()); op.Limit == 0 && !op.CountOnly {
 		op.Limit = ExecuteRangeMax
 	}

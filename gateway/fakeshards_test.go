@@ -100,7 +100,9 @@ func (f *fakeShards) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardr
 		}
 		resp.Versions = append(resp.Versions, v)
 	}
-	if s := req.Scan; s != nil {
+	if s := req.Scan; s != nil && s.Since != 0 {
+		resp.Changed = f.changedSince(s.Span, s.Since, req.At)
+	} else if s != nil {
 		bytes := 0
 		f.scanAt(s.Span, s.Reverse, req.At, func(e txn.Entry) bool {
 			full := s.Limit > 0 && len(resp.Entries) == s.Limit
@@ -127,9 +129,20 @@ type fakeView struct {
 
 func (v fakeView) Get(key txn.Key) (txn.Version, error) { return v.f.at(key, v.at), nil }
 
-func (v fakeView) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
-	v.f.scanAt(span, reverse, v.at, emit)
+func (v fakeView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	v.f.scanAt(s.Span, s.Reverse, v.at, emit)
 	return nil
+}
+
+func (v fakeView) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	return v.f.changedSince(span, since, v.at), nil
+}
+
+func (f *fakeShards) changedSince(span txn.Span, since, at txn.Timestamp) bool {
+	return slices.ContainsFunc(f.keys, func(k txn.Key) bool {
+		then, now := f.at(k, since), f.at(k, at)
+		return span.Contains(k) && (then.TS != now.TS || then.Live(since) && !now.Live(at))
+	})
 }
 
 func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*shardrpc.CommitResponse, error) {

@@ -122,12 +122,21 @@ func TestBadRequests(t *testing.T) {
 		_, err := f.g.extend(ctx, &cairnv1.ExtendRequest{Key: k, TtlMs: ms})
 		return err
 	}
-	compare := func(c *cairnv1.Compare) error {
-		c.Key = k
+	when := func(c *cairnv1.Condition) error {
 		return exec(&cairnv1.ExecuteRequest{
-			If:   []*cairnv1.Condition{{Test: &cairnv1.Condition_Compare{Compare: c}}},
+			If:   []*cairnv1.Condition{c},
 			Then: []*cairnv1.Op{{Request: &cairnv1.Op_Get{Get: &cairnv1.GetRequest{Key: k}}}},
 		})
+	}
+	compare := func(c *cairnv1.Compare) error {
+		c.Key = k
+		return when(&cairnv1.Condition{Test: &cairnv1.Condition_Compare{Compare: c}})
+	}
+	count := func(c *cairnv1.CompareCount) error {
+		return when(&cairnv1.Condition{Test: &cairnv1.Condition_Count{Count: c}})
+	}
+	unchanged := func(u *cairnv1.Unchanged) error {
+		return when(&cairnv1.Condition{Test: &cairnv1.Condition_Unchanged{Unchanged: u}})
 	}
 	deep := &cairnv1.Condition{Test: &cairnv1.Condition_All{}}
 	for range ConditionDepthMax {
@@ -204,7 +213,26 @@ func TestBadRequests(t *testing.T) {
 			"conditions_too_deep"},
 		{"no test", exec(&cairnv1.ExecuteRequest{If: []*cairnv1.Condition{{}}, Then: []*cairnv1.Op{{}}}),
 			"condition_missing"},
-		{"less", compare(&cairnv1.Compare{Op: cairnv1.CompareOp_COMPARE_OP_LESS}), "compare_unsupported"},
+		{"no such op", compare(&cairnv1.Compare{Op: 99, Target: &cairnv1.Compare_Revision{}}), "compare_unsupported"},
+		{"less exists", compare(&cairnv1.Compare{Op: cairnv1.CompareOp_COMPARE_OP_LESS,
+			Target: &cairnv1.Compare_Exists{}}), "compare_unordered"},
+		{"less JSON", compare(&cairnv1.Compare{Op: cairnv1.CompareOp_COMPARE_OP_LESS,
+			Target: &cairnv1.Compare_Value{Value: &cairnv1.Value{Kind: &cairnv1.Value_JsonValue{JsonValue: "1"}}}}),
+			"compare_unordered"},
+		{"value target", compare(&cairnv1.Compare{Target: &cairnv1.Compare_Value{}}), "value_missing"},
+		{"create_ts target", compare(&cairnv1.Compare{Target: &cairnv1.Compare_CreateTs{CreateTs: -1}}),
+			"compare_create_ts_invalid"},
+		{"negative count", count(&cairnv1.CompareCount{N: -1}), "count_invalid"},
+		{"large count", count(&cairnv1.CompareCount{N: txn.CountMax + 1}), "count_invalid"},
+		{"count op", count(&cairnv1.CompareCount{Op: 99}), "compare_unsupported"},
+		{"count of a bucket", count(&cairnv1.CompareCount{Select: bucket("b")}), "bucket_in_execute"},
+		{"count backwards", count(&cairnv1.CompareCount{Select: span("b", "a")}), "start_after_end"},
+		{"count elsewhere", count(&cairnv1.CompareCount{Keyspace: "x"}), "keyspace_not_found"},
+		{"since never", unchanged(&cairnv1.Unchanged{}), "since_invalid"},
+		{"since before", unchanged(&cairnv1.Unchanged{Since: -1}), "since_invalid"},
+		{"since too late", unchanged(&cairnv1.Unchanged{Since: 1 << 53}), "since_invalid"},
+		{"since the future", unchanged(&cairnv1.Unchanged{Since: 1<<53 - 1}), "future_timestamp"},
+		{"unchanged bucket", unchanged(&cairnv1.Unchanged{Since: 1, Select: bucket("b")}), "bucket_in_execute"},
 		{"no target", compare(&cairnv1.Compare{}), "compare_target_missing"},
 		{"revision target", compare(&cairnv1.Compare{Target: &cairnv1.Compare_Revision{Revision: -2}}),
 			"compare_revision_invalid"},

@@ -249,7 +249,7 @@ func TestCloseRollsBack(t *testing.T) {
 
 func TestExecute(t *testing.T) {
 	f := start(t)
-	f.set("a", "1")
+	set := f.set("a", "1")
 	key := func(s string) []byte { return []byte(s) }
 	compare := func(k string, c *cairnv1.Compare) *cairnv1.Condition {
 		c.Key = key(k)
@@ -264,7 +264,27 @@ func TestExecute(t *testing.T) {
 	exists := func(k string, yes bool) *cairnv1.Condition {
 		return compare(k, &cairnv1.Compare{Target: &cairnv1.Compare_Exists{Exists: yes}})
 	}
-	ne := cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL
+	const (
+		ne = cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL
+		lt = cairnv1.CompareOp_COMPARE_OP_LESS
+		le = cairnv1.CompareOp_COMPARE_OP_LESS_OR_EQUAL
+		gt = cairnv1.CompareOp_COMPARE_OP_GREATER
+		ge = cairnv1.CompareOp_COMPARE_OP_GREATER_OR_EQUAL
+	)
+	value := func(op cairnv1.CompareOp, v string) *cairnv1.Condition {
+		return compare("a", &cairnv1.Compare{Op: op, Target: &cairnv1.Compare_Value{Value: str(v)}})
+	}
+	created := func(op cairnv1.CompareOp, at int64) *cairnv1.Condition {
+		return compare("a", &cairnv1.Compare{Op: op, Target: &cairnv1.Compare_CreateTs{CreateTs: at}})
+	}
+	count := func(op cairnv1.CompareOp, n int64) *cairnv1.Condition {
+		return &cairnv1.Condition{Test: &cairnv1.Condition_Count{Count: &cairnv1.CompareCount{
+			Select: prefix("a"), Op: op, N: n}}}
+	}
+	unchanged := func(prefixed string, since int64) *cairnv1.Condition {
+		return &cairnv1.Condition{Test: &cairnv1.Condition_Unchanged{Unchanged: &cairnv1.Unchanged{
+			Select: prefix(prefixed), Since: since}}}
+	}
 	for _, tc := range []struct {
 		name string
 		cond *cairnv1.Condition
@@ -283,6 +303,23 @@ func TestExecute(t *testing.T) {
 		{"not", not(exists("a", false)), true},
 		{"any", any(exists("x", true), exists("a", true)), true},
 		{"any of none", any(), false},
+		{"not exists", compare("a", &cairnv1.Compare{Op: ne, Target: &cairnv1.Compare_Exists{Exists: true}}), false},
+		{"less", value(lt, "2"), true},
+		{"not less", value(lt, "1"), false},
+		{"less or equal", value(le, "1"), true},
+		{"greater", value(gt, "1"), false},
+		{"greater or equal", value(ge, "1"), true},
+		{"created before", created(lt, set.CommitTs), false},
+		{"created at", created(le, set.CommitTs), true},
+		{"created after", created(gt, set.CommitTs-1), true},
+		{"count", count(cairnv1.CompareOp_COMPARE_OP_EQUAL, 1), true},
+		{"count not", count(ne, 1), false},
+		{"count less", count(lt, 1), false},
+		{"count at least", count(ge, 1), true},
+		{"count more", count(gt, 1), false},
+		{"unchanged", unchanged("a", set.CommitTs), true},
+		{"changed", unchanged("a", set.CommitTs-1), false},
+		{"unchanged elsewhere", unchanged("b", 1), true},
 	} {
 		resp, err := f.g.executeProgram(t.Context(), &cairnv1.ExecuteRequest{
 			If:   []*cairnv1.Condition{tc.cond},
@@ -291,6 +328,13 @@ func TestExecute(t *testing.T) {
 		})
 		if err != nil || resp.Succeeded != tc.want {
 			t.Errorf("%s: %v %v, want %v", tc.name, resp, err, tc.want)
+		}
+		resp, err = f.g.executeProgram(t.Context(), &cairnv1.ExecuteRequest{ // at a snapshot
+			If:   []*cairnv1.Condition{tc.cond},
+			Then: []*cairnv1.Op{{Request: &cairnv1.Op_Exists{Exists: &cairnv1.ExistsRequest{Key: key("a")}}}},
+		})
+		if err != nil || resp.Succeeded != tc.want {
+			t.Errorf("%s, only read: %v %v, want %v", tc.name, resp, err, tc.want)
 		}
 	}
 	resp, err := f.g.executeProgram(t.Context(), &cairnv1.ExecuteRequest{Then: []*cairnv1.Op{

@@ -98,6 +98,7 @@ func (w *world) compareReaders() {
 			changed, len(w.model.changed(txn.KeySpan(k), after, upTo)) > 0)
 		w.compareScan(name, r, o, stop)
 		w.compareChanged(name, r, span, [2]txn.Timestamp{after, upTo})
+		w.compareSince(name, r, span, [2]txn.Timestamp{after, upTo})
 		if err := it.Close(); err != nil {
 			w.t.Fatal(err)
 		}
@@ -128,6 +129,28 @@ func (w *world) compareChanged(name string, r *Reader, span txn.Span, in [2]txn.
 	want := w.model.changed(span, in[0], in[1])
 	if err != nil || ok != (len(want) > 0) || ok && !want[string(k)] {
 		w.t.Fatalf("%s: changed %v %v: %v %v %v, want %v", name, span, in, k, ok, err, want)
+	}
+}
+
+// compareSince asks what has changed for a reader who is one tick past what it sees.
+func (w *world) compareSince(name string, r *Reader, span txn.Span, in [2]txn.Timestamp) {
+	since, upTo := in[0], min(in[1], txn.Forever-1)
+	now := upTo + 1
+	changed, expiry, err := r.ChangedSince(span, since, upTo, now)
+	want, first := len(w.model.changed(span, since, upTo)) > 0, txn.Timestamp(0)
+	for _, k := range w.model.keys(span) {
+		v := w.model.get(k, min(since, upTo))
+		want = want || v.Live(since) && !v.Live(now)
+		if v.Live(now) && v.Live(since) && v.Expiry != 0 && (first == 0 || v.Expiry < first) {
+			first = v.Expiry
+		}
+	}
+	if want {
+		first = 0
+	}
+	if err != nil || changed != want || expiry != first {
+		w.t.Fatalf("%s: changed %v since %d, seen up to %d: %v %d %v, want %v %d", name, span, since, upTo,
+			changed, expiry, err, want, first)
 	}
 }
 

@@ -89,6 +89,9 @@ func (s *story) run() string {
 	case "changed":
 		k, ok, err := r.Changed(s.span(), s.ts("after"), s.ts("upto"))
 		return fmt.Sprintln(k, ok, err)
+	case "changed-since":
+		ok, expiry, err := r.ChangedSince(s.span(), s.ts("since"), s.ts("at")-1, s.ts("at"))
+		return fmt.Sprintln(ok, expiry, err)
 	}
 	return "unknown command"
 }

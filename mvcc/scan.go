@@ -75,6 +75,38 @@ func (r *Reader) Changed(span txn.Span, after, upTo txn.Timestamp) (txn.Key, boo
 	return found, found != nil, err
 }
 
+// ChangedSince reports whether a reader at now, who sees versions up to upTo,
+// finds span otherwise than at since: with a version of any kind that came
+// after, or without a value that was there and has expired. If it has not
+// changed, expiry is when the first of its values expires; 0: none does.
+//
+// It looks at every key of span: no index knows what has expired.
+func (r *Reader) ChangedSince(span txn.Span, since, upTo, now txn.Timestamp) (
+	changed bool, expiry txn.Timestamp, err error,
+) {
+	if upTo <= 0 || span.Empty() {
+		return false, 0, nil
+	}
+	err = r.walk(span, upTo, r.hiddenAt, func(_ txn.Key, ts txn.Timestamp) (bool, error) {
+		if ts > since {
+			changed = true
+			return false, nil
+		}
+		v, err := r.decode(ts)
+		if err != nil || !v.Live(since) || v.Expiry == 0 {
+			return true, err
+		}
+		if changed = v.Expiry <= now; expiry == 0 || v.Expiry < expiry {
+			expiry = v.Expiry
+		}
+		return !changed, nil
+	})
+	if changed {
+		expiry = 0
+	}
+	return changed, expiry, err
+}
+
 // visitor is called with a key and the timestamp of its newest version in
 // question, which the iterator is on. It says whether to go on.
 type visitor func(key txn.Key, ts txn.Timestamp) (bool, error)

@@ -110,9 +110,14 @@ type atView struct {
 
 func (v atView) Get(k txn.Key) (txn.Version, error) { return v.rd.Get(k, v.c-1) }
 
-func (v atView) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
-	o := mvcc.ScanOptions{Span: span, At: v.c - 1, Reverse: reverse}
+func (v atView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	o := mvcc.ScanOptions{Span: s.Span, At: v.c - 1, Reverse: s.Reverse}
 	return v.rd.Scan(o, func(e txn.Entry) bool { return !e.Live(v.c) || emit(e) })
+}
+
+func (v atView) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	changed, _, err := v.rd.ChangedSince(span, since, v.c-1, v.c)
+	return changed, err
 }
 
 var _ txn.View = atView{}

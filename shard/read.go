@@ -305,6 +305,11 @@ func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 
 func (v *view) scan(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) error {
 	s := m.Scan
+	if s.Since != 0 {
+		var err error
+		resp.Changed, resp.Expiry, err = v.rd.ChangedSince(s.Span, s.Since, m.At, m.At)
+		return err
+	}
 	budget := s.Bytes
 	if budget <= 0 {
 		budget = scanBytesDefault

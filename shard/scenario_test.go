@@ -2,6 +2,8 @@ package shard
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -185,7 +187,7 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		case "span":
 			reads.Spans = append(reads.Spans, seenSpan(f, readAt))
 		case "if":
-			p.If = txn.Test{Key: key(f[1]), Cond: cond(f[2:])}
+			p.If = w.test(f[1:])
 		case "else":
 			ops = &p.Else
 		default:
@@ -227,6 +229,32 @@ func keyList(s string) []txn.Key {
 		}
 	}
 	return keys
+}
+
+// test is what stands behind `if`.
+func (w *world) test(f []string) txn.Test {
+	number := func(s string) int64 {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		return n
+	}
+	is := func(s string) txn.Relation {
+		return txn.Relation(slices.Index([]string{"=", "!=", "<", "<=", ">", ">="}, s))
+	}
+	switch f[0] {
+	case "count":
+		return txn.Test{Kind: txn.TestCount, Span: txn.Span{Start: key(f[1]), End: key(f[2])},
+			Is: is(f[3]), N: number(f[4])}
+	case "unchanged":
+		return txn.Test{Kind: txn.TestUnchanged, Span: txn.Span{Start: key(f[1]), End: key(f[2])},
+			Since: w.at(f[3])}
+	case "revision":
+		return txn.Test{Kind: txn.TestCompare, Attribute: txn.AttributeRevision, Key: key(f[1]),
+			Is: is(f[2]), N: number(f[3])}
+	}
+	return txn.Test{Key: key(f[0]), Cond: cond(f[1:])}
 }
 
 func cond(f []string) txn.Cond {
@@ -359,6 +387,9 @@ func (w *world) readRequest(d *datadriven.TestData, at txn.Timestamp) *shardrpc.
 	if s := arg(d, "scan"); s != "" {
 		from, to, _ := strings.Cut(s, ",")
 		m.Scan = &shardrpc.Scan{Span: txn.Span{Start: key(from), End: key(to)}}
+		if since := arg(d, "since"); since != "" {
+			m.Scan.Since = w.at(since)
+		}
 	}
 	m.Keys = keyList(arg(d, "keys"))
 	return m
@@ -378,6 +409,9 @@ func seen(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) string {
 			s += " " + blocked(&resp.Blocked[i])
 		}
 		return s
+	}
+	if m.Scan != nil && m.Scan.Since != 0 {
+		return fmt.Sprintf("changed=%v expiry=%d", resp.Changed, resp.Expiry)
 	}
 	var s []string
 	for i, k := range m.Keys {

@@ -7,8 +7,20 @@ import "slices"
 type View interface {
 	// Get is the newest version of key, tombstones included; zero if none.
 	Get(key Key) (Version, error)
-	// Scan emits the live entries of span in order until emit returns false.
-	Scan(span Span, reverse bool, emit func(Entry) bool) error
+	// Scan emits the live entries of a span in order until emit returns false.
+	Scan(s Scan, emit func(Entry) bool) error
+	// Changed reports whether span has a version, of any kind, that was committed
+	// after since, or a value that was there at since and has expired.
+	Changed(span Span, since Timestamp) (bool, error)
+}
+
+// Scan says what to scan. All but Span and Reverse are hints: a View may emit
+// more than was asked for.
+type Scan struct {
+	Span     Span
+	Reverse  bool
+	KeysOnly bool // values are not looked at
+	Limit    int  // entries that emit takes at most; 0: not known
 }
 
 // Buffer holds the writes of one transaction until it commits, and answers
@@ -75,28 +87,6 @@ func Fill(ops []Op, results []Result, written []Written) {
 		r.OK = w.Wrote || ops[i].Kind == OpSet
 		r.Entry = Entry{Key: w.Key, Version: w.Version}
 		r.PrevRevision = w.PrevRevision
-	}
-}
-
-func (t *Test) holds(v View, at Timestamp) (bool, error) {
-	switch t.Kind {
-	case TestAll, TestAny:
-		for i := range t.Of {
-			ok, err := t.Of[i].holds(v, at)
-			if err != nil || ok == (t.Kind == TestAny) {
-				return ok, err
-			}
-		}
-		return t.Kind == TestAll, nil
-	case TestNot:
-		ok, err := t.Of[0].holds(v, at)
-		return !ok, err
-	default:
-		if t.Cond.Empty() {
-			return true, nil
-		}
-		ver, err := v.Get(t.Key)
-		return err == nil && t.Cond.Holds(&ver, at), err
 	}
 }
 
@@ -245,13 +235,17 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 		return true
 	}
 	own := b.within(op.Span, op.Reverse)
+	s := Scan{Span: op.Span, Reverse: op.Reverse, KeysOnly: op.KeysOnly || op.CountOnly}
+	if op.Limit > 0 { // and one to see whether there are more
+		s.Limit = op.Limit + 1
+	}
 	if len(own) == 0 {
-		err := v.Scan(op.Span, op.Reverse, take)
+		err := v.Scan(s, take)
 		res.OK = err == nil
 		return res, err
 	}
 	m := merge{buf: b, own: own, view: v, at: at, take: take}
-	err := m.run(op)
+	err := m.run(s)
 	res.OK = err == nil
 	return res, err
 }
@@ -279,20 +273,22 @@ type merge struct {
 	take func(Entry) bool
 }
 
-func (m *merge) run(op *Op) error {
+func (m *merge) run(s Scan) error {
 	// The entries are copied out first: emitting an own write reads the view
 	// again, which a View need not allow inside a scan. Each own write hides
 	// at most one entry, so this many are enough for the limit and one more.
-	enough := op.Limit + len(m.own) + 1
+	if s.Limit > 0 {
+		s.Limit += len(m.own)
+	}
 	var base []Entry
-	err := m.view.Scan(op.Span, op.Reverse, func(e Entry) bool {
+	err := m.view.Scan(s, func(e Entry) bool {
 		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		base = append(base, e)
-		return op.Limit == 0 || len(base) < enough
+		return len(base) != s.Limit
 	})
 	for err == nil && len(m.own)+len(base) > 0 {
 		var more bool
-		more, err = m.next(&base, op.Reverse)
+		more, err = m.next(&base, s.Reverse)
 		if !more {
 			break
 		}

@@ -14,7 +14,7 @@ type shelf map[string]Version
 
 func (s shelf) Get(k Key) (Version, error) { return s[string(k)], nil }
 
-func (s shelf) Scan(span Span, reverse bool, emit func(Entry) bool) error {
+func (s shelf) within(span Span) []string {
 	var keys []string
 	for k := range s { // order: sorted below
 		if span.Contains(Key(k)) {
@@ -22,7 +22,19 @@ func (s shelf) Scan(span Span, reverse bool, emit func(Entry) bool) error {
 		}
 	}
 	slices.Sort(keys)
-	if reverse {
+	return keys
+}
+
+func (s shelf) Changed(span Span, since Timestamp) (bool, error) {
+	return slices.ContainsFunc(s.within(span), func(k string) bool {
+		v := s[k]
+		return v.TS > since || v.Live(since) && !v.Live(now)
+	}), nil
+}
+
+func (s shelf) Scan(o Scan, emit func(Entry) bool) error {
+	keys := s.within(o.Span)
+	if o.Reverse {
 		slices.Reverse(keys)
 	}
 	for _, k := range keys {

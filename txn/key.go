@@ -12,6 +12,8 @@ const (
 	ValueBytesMax = 4_000_000
 	WriteKeysMax  = 10_000
 	WriteBytesMax = 8 << 20
+	// CountMax bounds what the keys of a range are counted up to by a Test.
+	CountMax = 10_000
 )
 
 // KeyspaceID names a keyspace inside the cluster; ids are never reused.

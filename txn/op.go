@@ -31,24 +31,6 @@ func (c *Cond) Holds(v *Version, at Timestamp) bool {
 	return true
 }
 
-// TestKind says what a Test asks. The numbers are on the wire.
-type TestKind uint8
-
-const (
-	TestKey TestKind = iota // Cond over Key
-	TestAll                 // every one of Of
-	TestAny                 // at least one of Of
-	TestNot                 // not Of[0]
-)
-
-// Test is the tree of a one-shot transaction's `if`. The zero Test holds.
-type Test struct {
-	Kind TestKind
-	Key  Key
-	Cond Cond
-	Of   []Test
-}
-
 // OpKind names an operation. The numbers are on the wire and in the log.
 type OpKind uint8
 
@@ -122,22 +104,25 @@ func (p *Program) Keys(f func(Key)) {
 	}
 }
 
-// Spans calls f with every span that p ranges over.
+// Since is the latest moment that a test of p goes back to; 0 if none does.
+func (p *Program) Since() Timestamp {
+	var since Timestamp
+	p.If.Walk(func(t *Test) {
+		if t.Kind == TestUnchanged {
+			since = max(since, t.Since)
+		}
+	})
+	return since
+}
+
+// Spans calls f with every span that p ranges over or tests.
 func (p *Program) Spans(f func(Span)) {
+	p.If.spans(f)
 	for _, ops := range [2][]Op{p.Then, p.Else} {
 		for i := range ops {
 			if ops[i].Kind == OpRange {
 				f(ops[i].Span)
 			}
 		}
-	}
-}
-
-func (t *Test) keys(f func(Key)) {
-	if t.Kind == TestKey && len(t.Key) > 0 {
-		f(t.Key)
-	}
-	for i := range t.Of {
-		t.Of[i].keys(f)
 	}
 }

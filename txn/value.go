@@ -2,6 +2,7 @@ package txn
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -107,4 +108,45 @@ func (v Value) Check() error {
 func (v Value) Matches(o Value) bool {
 	text := func(t Type) bool { return t == Bytes || t == String }
 	return (v.Type == o.Type || text(v.Type) && text(o.Type)) && bytes.Equal(v.Data, o.Data)
+}
+
+// Compare orders v and o where that makes sense: numbers, be they ints or
+// floats, by what they are exactly; bytes and strings, as one type, by their
+// bytes; false before true. Two nulls are equal, and so are JSON texts of the
+// same bytes. All else has no order and is not equal: values of other types
+// than each other, other JSON texts, and NaN whatever the other side is.
+func (v Value) Compare(o Value) (order int, ordered bool) {
+	switch {
+	case v.Type == Int && o.Type == Int:
+		return cmp.Compare(v.Int(), o.Int()), true
+	case v.Type == Float && o.Type == Float:
+		a, b := v.Float(), o.Float()
+		return cmp.Compare(a, b), !math.IsNaN(a) && !math.IsNaN(b)
+	case v.Type == Int && o.Type == Float:
+		return compareIntFloat(v.Int(), o.Float())
+	case v.Type == Float && o.Type == Int:
+		order, ordered = compareIntFloat(o.Int(), v.Float())
+		return -order, ordered
+	case v.Type <= String && o.Type <= String, v.Type == Bool && o.Type == Bool:
+		return bytes.Compare(v.Data, o.Data), true
+	}
+	return 0, v.Matches(o)
+}
+
+// compareIntFloat converts neither to the type of the other where that rounds.
+func compareIntFloat(i int64, f float64) (order int, ordered bool) {
+	const beyond = 1 << 63 // the first float that no int64 reaches
+	switch {
+	case math.IsNaN(f):
+		return 0, false
+	case f >= beyond:
+		return -1, true
+	case f < -beyond:
+		return 1, true
+	}
+	whole := math.Trunc(f)
+	if order = cmp.Compare(i, int64(whole)); order == 0 {
+		order = cmp.Compare(whole, f)
+	}
+	return order, true
 }

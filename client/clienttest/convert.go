@@ -26,6 +26,25 @@ func wireValue(v txn.Value) *cairnv1.Value {
 	return w
 }
 
+// typed is a value that can be compared.
+func typed(w *cairnv1.Value) txn.Value {
+	switch k := w.GetKind().(type) {
+	case *cairnv1.Value_BytesValue:
+		return txn.BytesValue(k.BytesValue)
+	case *cairnv1.Value_StringValue:
+		return txn.StringValue(k.StringValue)
+	case *cairnv1.Value_IntValue:
+		return txn.IntValue(k.IntValue)
+	case *cairnv1.Value_FloatValue:
+		return txn.FloatValue(k.FloatValue)
+	case *cairnv1.Value_BoolValue:
+		return txn.BoolValue(k.BoolValue)
+	case *cairnv1.Value_JsonValue:
+		return txn.JSONValue([]byte(k.JsonValue))
+	}
+	return txn.NullValue()
+}
+
 func entry(key txn.Key, v *txn.Version, value bool) *cairnv1.Entry {
 	e := &cairnv1.Entry{
 		Key: key.User(), Revision: v.Revision, CommitTs: int64(v.TS),

@@ -92,7 +92,8 @@ func (v *snapshot) Get(key txn.Key) (txn.Version, error) {
 	return v.newest(key, v.at), nil
 }
 
-func (v *snapshot) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) error {
+func (v *snapshot) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	span := s.Span
 	v.spans = append(v.spans, span)
 	i, _ := slices.BinarySearchFunc(v.keys, span.Start, txn.Key.Compare)
 	j := len(v.keys)
@@ -103,7 +104,7 @@ func (v *snapshot) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) 
 		return nil
 	}
 	keys := slices.Clone(v.keys[i:j])
-	if reverse {
+	if s.Reverse {
 		slices.Reverse(keys)
 	}
 	for _, key := range keys {
@@ -113,6 +114,15 @@ func (v *snapshot) Scan(span txn.Span, reverse bool, emit func(txn.Entry) bool) 
 		}
 	}
 	return nil
+}
+
+// Changed implements txn.View.
+func (v *snapshot) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
+	v.spans = append(v.spans, span)
+	return slices.ContainsFunc(v.keys, func(key txn.Key) bool {
+		then, now := v.newest(key, since), v.newest(key, v.at)
+		return span.Contains(key) && (then.TS != now.TS || then.Live(since) && !now.Live(v.at))
+	}), nil
 }
 
 // changed reports whether anything that v read has another version now.

@@ -81,20 +81,37 @@ func (s *Server) execute(r *cairnv1.ExecuteRequest) (proto.Message, error) {
 }
 
 func (s *Server) holds(c *cairnv1.Condition, at txn.Timestamp) bool {
-	holds := func(c *cairnv1.Condition) bool { return s.holds(c, at) }
+	one := func(c *cairnv1.Condition) bool { return s.holds(c, at) }
 	switch t := c.GetTest().(type) {
 	case *cairnv1.Condition_All:
 		return !slices.ContainsFunc(t.All.Conditions, func(c *cairnv1.Condition) bool {
-			return !holds(c)
+			return !one(c)
 		})
 	case *cairnv1.Condition_Any:
-		return slices.ContainsFunc(t.Any.Conditions, holds)
+		return slices.ContainsFunc(t.Any.Conditions, one)
 	case *cairnv1.Condition_Not:
-		return !holds(t.Not)
+		return !one(t.Not)
 	case *cairnv1.Condition_Compare:
 		return s.compare(t.Compare, at)
+	case *cairnv1.Condition_Count:
+		n := int64(0)
+		_ = s.view(at).Scan(s.scan(t.Count.Keyspace, t.Count.Select), func(txn.Entry) bool {
+			n++
+			return true
+		})
+		return holds(t.Count.Op, cmp.Compare(n, t.Count.N), true)
+	case *cairnv1.Condition_Unchanged:
+		span := s.scan(t.Unchanged.Keyspace, t.Unchanged.Select).Span
+		changed, _ := s.view(at).Changed(span, txn.Timestamp(t.Unchanged.Since))
+		return !changed
 	}
 	return false
+}
+
+func (s *Server) view(at txn.Timestamp) *snapshot { return &snapshot{store: s.store, at: at} }
+
+func (s *Server) scan(keyspace string, sel *cairnv1.Selection) txn.Scan {
+	return txn.Scan{Span: spanOf(s.store.key(keyspace, nil), sel)}
 }
 
 func (s *Server) compare(c *cairnv1.Compare, at txn.Timestamp) bool {
@@ -102,12 +119,10 @@ func (s *Server) compare(c *cairnv1.Compare, at txn.Timestamp) bool {
 	if !v.Live(at) {
 		v = txn.Version{Revision: txn.NoRevision}
 	}
-	order := 1
+	order, ordered := 0, true
 	switch t := c.Target.(type) {
 	case *cairnv1.Compare_Exists:
-		if t.Exists == (v.TS != 0) {
-			order = 0
-		}
+		ordered = t.Exists == (v.TS != 0)
 	case *cairnv1.Compare_Revision:
 		order = cmp.Compare(v.Revision, t.Revision)
 	case *cairnv1.Compare_CommitTs:
@@ -115,23 +130,27 @@ func (s *Server) compare(c *cairnv1.Compare, at txn.Timestamp) bool {
 	case *cairnv1.Compare_CreateTs:
 		order = cmp.Compare(int64(v.CreateTS), t.CreateTs)
 	case *cairnv1.Compare_Value:
-		if v.TS != 0 && v.Value.Matches(stored(t.Value)) {
-			order = 0
+		if ordered = v.TS != 0; ordered {
+			order, ordered = typed(wireValue(v.Value)).Compare(typed(t.Value))
 		}
 	}
-	switch c.Op {
+	return holds(c.Op, order, ordered)
+}
+
+func holds(op cairnv1.CompareOp, order int, ordered bool) bool {
+	switch op {
 	case cairnv1.CompareOp_COMPARE_OP_NOT_EQUAL:
-		return order != 0
+		return txn.NotEqual.Holds(order, ordered)
 	case cairnv1.CompareOp_COMPARE_OP_LESS:
-		return order < 0
+		return txn.Less.Holds(order, ordered)
 	case cairnv1.CompareOp_COMPARE_OP_LESS_OR_EQUAL:
-		return order <= 0
+		return txn.LessOrEqual.Holds(order, ordered)
 	case cairnv1.CompareOp_COMPARE_OP_GREATER:
-		return order > 0
+		return txn.Greater.Holds(order, ordered)
 	case cairnv1.CompareOp_COMPARE_OP_GREATER_OR_EQUAL:
-		return order >= 0
+		return txn.GreaterOrEqual.Holds(order, ordered)
 	}
-	return order == 0
+	return txn.Equal.Holds(order, ordered)
 }
 
 func requestOf(op *cairnv1.Op) (proto.Message, error) {

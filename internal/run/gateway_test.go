@@ -171,6 +171,69 @@ func TestTransfersKeepTheSum(t *testing.T) {
 	}
 }
 
+// TestCountsAreKept takes places all over three shards, as long as there are some, side by side.
+func TestCountsAreKept(t *testing.T) {
+	const places, workers, each = 12, 4, 6
+	db := dial(t, serve(t, &Gateway{Data: filepath.Join(t.TempDir(), "data")}), false)
+	taken := make(chan int, workers)
+	failed := make(chan error, workers)
+	for worker := range workers {
+		go func() {
+			n := 0
+			var err error
+			for i := 0; i < each && err == nil; i++ {
+				var out client.Outcome
+				key := fmt.Sprintf("%c/%d-%d", "amz"[(worker+i)%3], worker, i)
+				out, err = db.Execute(t.Context(), client.Program{
+					If: client.CountIs(client.All(), client.Less, places),
+					Then: []client.Op{
+						client.SetOp(key, client.StringValue("taken"), client.SetOptions{}),
+					},
+				})
+				if out.Succeeded {
+					n++
+				}
+			}
+			taken <- n
+			failed <- err
+		}()
+	}
+	sum := 0
+	for range workers {
+		sum += <-taken
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	n, err := db.Count(t.Context(), client.All())
+	if n != places || sum != places || err != nil {
+		t.Errorf("%d of %d places are taken, %d answers say so, %v", n, places, sum, err)
+	}
+	var first client.Entry
+	for e, err := range db.Scan(t.Context(), client.All()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.CommitTS == 0 || e.CommitTS < first.CommitTS {
+			first = e
+		}
+	}
+	for _, c := range []struct {
+		name string
+		cond client.Condition
+		want bool
+	}{
+		{"changed", client.UnchangedSince(client.All(), first.CommitTS), false},
+		{"unchanged", client.UnchangedSince(client.Prefix(first.Key), first.CommitTS), true},
+		{"count", client.CountIs(client.Span("a", "n"), client.Greater, places), false},
+	} {
+		out, err := db.Execute(t.Context(), client.Program{If: c.cond, Then: []client.Op{client.GetOp("a")}})
+		if err != nil || out.Succeeded != c.want {
+			t.Errorf("%s: %v, %v", c.name, out.Succeeded, err)
+		}
+	}
+}
+
 func transfers(ctx context.Context, db *client.DB, accounts []string, worker int) error {
 	for i := range 20 {
 		from, to := accounts[(worker+i)%3], accounts[(worker+i+1)%3]

@@ -155,9 +155,21 @@ func tellInteractive(s *strings.Builder, t *Interactive) {
 }
 
 func tellTest(t *txn.Test) string {
+	is := [...]string{"=", "!=", "<", "<=", ">", ">="}[t.Is]
 	switch t.Kind {
 	case txn.TestKey:
 		return fmt.Sprintf("%v%s", t.Key, tellCond(&t.Cond))
+	case txn.TestCompare:
+		right := fmt.Sprint(t.N)
+		if t.Attribute == txn.AttributeValue {
+			right = tellValue(t.Value)
+		}
+		return fmt.Sprintf("%s of %v %s %s",
+			[...]string{"value", "revision", "commit_ts", "create_ts"}[t.Attribute], t.Key, is, right)
+	case txn.TestCount:
+		return fmt.Sprintf("count of %v to %v %s %d", t.Span.Start, t.Span.End, is, t.N)
+	case txn.TestUnchanged:
+		return fmt.Sprintf("%v to %v unchanged since %d", t.Span.Start, t.Span.End, t.Since)
 	default:
 		parts := make([]string, len(t.Of))
 		for i := range t.Of {

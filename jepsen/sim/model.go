@@ -136,9 +136,54 @@ func (o *overlay) holds(t *txn.Test) bool {
 		return slices.ContainsFunc(t.Of, func(u txn.Test) bool { return o.holds(&u) })
 	case txn.TestNot:
 		return !o.holds(&t.Of[0])
+	case txn.TestCount:
+		return accepts(t.Is, relate(int64(len(o.live(t.Span, false))), t.N))
+	case txn.TestUnchanged:
+		return o.unchanged(t.Span, t.Since)
 	}
 	v := o.current(t.Key)
+	if t.Kind == txn.TestCompare {
+		return accepts(t.Is, o.side(t, &v))
+	}
 	return o.meets(&t.Cond, &v)
+}
+
+// side is how the key's side of a comparison relates to the other.
+func (o *overlay) side(t *txn.Test, v *txn.Version) string {
+	there := lives(v, o.now)
+	switch t.Attribute {
+	case txn.AttributeValue:
+		if !there {
+			return noOrder
+		}
+		return relateValues(&v.Value, &t.Value)
+	case txn.AttributeRevision:
+		if !there {
+			return relate(-1, t.N)
+		}
+		return relate(v.Revision, t.N)
+	}
+	ts := v.TS
+	if t.Attribute == txn.AttributeCreateTS {
+		ts = v.CreateTS
+	}
+	if !there {
+		ts = 0
+	}
+	return relate(int64(ts), t.N)
+}
+
+// unchanged: every key has the version that it had then, and what was there then is there.
+func (o *overlay) unchanged(span txn.Span, since txn.Timestamp) bool {
+	for _, k := range o.m.keys {
+		key := txn.Key(k)
+		then, now := o.m.at(key, since), o.m.at(key, o.upTo)
+		if span.Contains(key) &&
+			(then.TS != now.TS || lives(&then, since) && !lives(&now, o.now)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (o *overlay) meets(c *txn.Cond, v *txn.Version) bool {

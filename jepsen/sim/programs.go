@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/cairnkv/cairn/txn"
+import (
+	"math"
+
+	"github.com/cairnkv/cairn/txn"
+)
 
 // program is any one-shot transaction that is valid.
 func (r *runner) program() txn.Program {
@@ -20,8 +24,7 @@ func (r *runner) program() txn.Program {
 // test is a tree of at most depth levels.
 func (r *runner) test(depth int) txn.Test {
 	if depth <= 1 || r.w.oneIn(2) {
-		key := r.key()
-		return txn.Test{Kind: txn.TestKey, Key: key, Cond: r.cond(key, 1)}
+		return r.leaf()
 	}
 	kind := pick(r.w.chance, []txn.TestKind{txn.TestAll, txn.TestAny, txn.TestNot})
 	n := 1
@@ -31,6 +34,46 @@ func (r *runner) test(depth int) txn.Test {
 	t := txn.Test{Kind: kind}
 	for range n {
 		t.Of = append(t.Of, r.test(depth-1))
+	}
+	return t
+}
+
+// leaf asks something of one key or range, often close to what is so.
+func (r *runner) leaf() txn.Test {
+	key := r.key()
+	is := txn.Relation(r.w.IntN(int(txn.GreaterOrEqual) + 1))
+	switch r.w.IntN(6) {
+	case 0, 1:
+		return txn.Test{Kind: txn.TestKey, Key: key, Cond: r.cond(key, 1)}
+	case 2, 3:
+		return r.comparison(key, is)
+	case 4:
+		if since := r.oldStamp(); since > 0 {
+			return txn.Test{Kind: txn.TestUnchanged, Span: r.span(), Since: since}
+		}
+	}
+	return txn.Test{Kind: txn.TestCount, Span: r.span(), Is: is,
+		N: int64(r.w.number(0, len(r.w.plan.keys)))}
+}
+
+func (r *runner) comparison(key txn.Key, is txn.Relation) txn.Test {
+	t := txn.Test{Kind: txn.TestCompare, Key: key, Is: is,
+		Attribute: txn.Attribute(r.w.IntN(int(txn.AttributeCreateTS) + 1))}
+	known := r.w.known.newest[string(key)]
+	off := int64(r.w.number(-1, 1))
+	switch t.Attribute {
+	case txn.AttributeValue:
+		if t.Value = known.Value; t.Value.Data == nil || r.w.oneIn(3) {
+			t.Value = pick(r.w.chance, []txn.Value{txn.IntValue(r.w.Int64N(9000)),
+				txn.FloatValue(float64(r.w.IntN(18000)) / 2), txn.StringValue("o5"),
+				txn.FloatValue(math.NaN())})
+		}
+	case txn.AttributeRevision:
+		t.N = max(known.Revision+off, txn.NoRevision)
+	case txn.AttributeCommitTS:
+		t.N = max(int64(known.TS)+off, 0)
+	case txn.AttributeCreateTS:
+		t.N = max(int64(known.CreateTS)+off, 0)
 	}
 	return t
 }

@@ -28,6 +28,13 @@ func (r *runner) value() txn.Value {
 	if r.w.plan.big && r.w.oneIn(2) {
 		return txn.BytesValue(append([]byte(text), make([]byte, r.w.number(300, 900)<<10)...))
 	}
+	number := int64(r.op.ID*10 + r.values)
+	switch r.w.IntN(6) {
+	case 0:
+		return txn.IntValue(number)
+	case 1:
+		return txn.FloatValue(float64(number) + 0.5)
+	}
 	return txn.StringValue(text)
 }
 
@@ -45,6 +52,8 @@ func (r *runner) span() txn.Span {
 	return txn.Span{Start: a, End: b.Next()}
 }
 
+var testNames = [...]string{"key", "all", "any", "not", "compare", "count", "unchanged"}
+
 // execute runs a one-shot transaction.
 func (r *runner) execute(p txn.Program) error {
 	e := &Execution{Program: p}
@@ -58,6 +67,9 @@ func (r *runner) execute(p txn.Program) error {
 	if res.Attempts > 1 {
 		r.w.saw("attempted again")
 	}
+	p.If.Walk(func(t *txn.Test) {
+		r.w.saw(fmt.Sprintf("tested: %s, program %v", testNames[t.Kind], res.Succeeded))
+	})
 	for i := range res.Results {
 		if e := &res.Results[i].Entry; e.TS != 0 {
 			r.w.known.learn(e.Key, &e.Version)

@@ -110,6 +110,8 @@ var mustSee = []string{
 	"restarted before a vote", "request came again late", "request came again to a later leadership",
 	"refused: conflict", "refused: pushed", "refused: stale_base", "refused: dead", "refused: intent",
 	"refused: invalid",
+	"tested: compare, program true", "tested: compare, program false", "tested: count, program true",
+	"tested: count, program false", "tested: unchanged, program true", "tested: unchanged, program false",
 }
 
 func (c *tally) checkSeen(t *testing.T) {

@@ -64,7 +64,13 @@ const testBytesMin = 4
 
 func appendTest(dst []byte, t *txn.Test) []byte {
 	dst = appendBytes(append(dst, byte(t.Kind)), t.Key)
-	return appendList(appendCond(dst, &t.Cond), t.Of, appendTest)
+	dst = appendList(appendCond(dst, &t.Cond), t.Of, appendTest)
+	if t.Kind > txn.TestNot {
+		dst = append(dst, byte(t.Attribute), byte(t.Is))
+		dst = binary.AppendVarint(appendValue(dst, &t.Value), t.N)
+		dst = appendTS(appendSpan(dst, &t.Span), t.Since)
+	}
+	return dst
 }
 
 // test reads a tree of which depth-1 levels are above. A negation of nothing, or of two things,
@@ -74,12 +80,18 @@ func (d *decoder) test(t *txn.Test, depth int) {
 		d.fail("its tests are nested too deep")
 		return
 	}
-	t.Kind = enum(d, txn.TestNot)
+	t.Kind = enum(d, txn.TestUnchanged)
 	d.key(&t.Key)
 	d.cond(&t.Cond)
 	t.Of = list(d, testBytesMin, func(d *decoder, of *txn.Test) { d.test(of, depth+1) })
 	if t.Kind == txn.TestNot && len(t.Of) != 1 {
 		d.fail("a negation is not of one test")
+	}
+	if t.Kind > txn.TestNot {
+		t.Attribute, t.Is = enum(d, txn.AttributeCreateTS), enum(d, txn.GreaterOrEqual)
+		t.Value, t.N = d.value(), d.varint()
+		d.span(&t.Span)
+		t.Since = d.ts()
 	}
 }
 

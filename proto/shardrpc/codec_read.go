@@ -42,13 +42,19 @@ func (m *ReadRequest) decode(d *decoder) {
 const (
 	scanReverse = 1 << iota
 	scanKeysOnly
+	scanSince
 	scanFlags = 1<<iota - 1
 )
 
 func appendScan(dst []byte, s *Scan) []byte {
-	dst = append(dst, flag(s.Reverse, scanReverse)|flag(s.KeysOnly, scanKeysOnly))
+	dst = append(dst, flag(s.Reverse, scanReverse)|flag(s.KeysOnly, scanKeysOnly)|
+		flag(s.Since != 0, scanSince))
 	dst = binary.AppendVarint(appendSpan(dst, &s.Span), int64(s.Limit))
-	return binary.AppendVarint(dst, int64(s.Bytes))
+	dst = binary.AppendVarint(dst, int64(s.Bytes))
+	if s.Since != 0 {
+		dst = appendTS(dst, s.Since)
+	}
+	return dst
 }
 
 func (d *decoder) scan(s *Scan) {
@@ -56,6 +62,9 @@ func (d *decoder) scan(s *Scan) {
 	s.Reverse, s.KeysOnly = f&scanReverse != 0, f&scanKeysOnly != 0
 	d.span(&s.Span)
 	s.Limit, s.Bytes = d.int(), d.int()
+	if f&scanSince != 0 {
+		s.Since = d.ts()
+	}
 }
 
 const (
@@ -64,13 +73,16 @@ const (
 	readMore
 	readError
 	readTooOld
+	readChanged
+	readExpiry
 	readAnswerFlags = 1<<iota - 1
 )
 
 // Append implements Message.
 func (m *ReadResponse) Append(dst []byte) []byte {
 	dst = append(dst, flag(m.Moved, readMoved)|flag(m.Retry, readRetry)|flag(m.More, readMore)|
-		flag(m.Err != nil, readError)|flag(m.TooOld != 0, readTooOld))
+		flag(m.Err != nil, readError)|flag(m.TooOld != 0, readTooOld)|
+		flag(m.Changed, readChanged)|flag(m.Expiry != 0, readExpiry))
 	if m.Err != nil {
 		dst = appendError(dst, m.Err)
 	}
@@ -79,12 +91,17 @@ func (m *ReadResponse) Append(dst []byte) []byte {
 	}
 	dst = appendList(dst, m.Blocked, appendBlocker)
 	dst = appendList(dst, m.Versions, appendVersion)
-	return appendList(dst, m.Entries, appendEntry)
+	dst = appendList(dst, m.Entries, appendEntry)
+	if m.Expiry != 0 {
+		dst = appendTS(dst, m.Expiry)
+	}
+	return dst
 }
 
 func (m *ReadResponse) decode(d *decoder) {
 	f := d.flags(readAnswerFlags)
 	m.Moved, m.Retry, m.More = f&readMoved != 0, f&readRetry != 0, f&readMore != 0
+	m.Changed = f&readChanged != 0
 	if f&readError != 0 {
 		m.Err = new(txn.Error)
 		d.error(m.Err)
@@ -95,4 +112,7 @@ func (m *ReadResponse) decode(d *decoder) {
 	m.Blocked = list(d, blockerBytesMin, (*decoder).blocker)
 	m.Versions = list(d, versionBytesMin, (*decoder).version)
 	m.Entries = list(d, entryBytesMin, (*decoder).entry)
+	if f&readExpiry != 0 {
+		m.Expiry = d.ts()
+	}
 }

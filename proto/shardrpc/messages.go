@@ -36,6 +36,8 @@ type Scan struct {
 	KeysOnly bool
 	Limit    int // entries; 0: as many as fit into Bytes
 	Bytes    int // of keys and values in the answer; at least one entry is sent
+	// Since, if not 0, asks for no entries, but whether Span has changed since.
+	Since txn.Timestamp
 }
 
 // ReadResponse answers a ReadRequest whole or not at all.
@@ -52,6 +54,11 @@ type ReadResponse struct {
 	Versions []txn.Version
 	Entries  []txn.Entry // live ones, in scan order
 	More     bool        // Limit or Bytes cut the scan after the last entry
+	// Changed answers Scan.Since: Span has a version that was committed after, or
+	// a value that was there has expired. If not, Expiry is when the first of its
+	// values expires; 0: none does.
+	Changed bool
+	Expiry  txn.Timestamp
 }
 
 // CommitRequest is a whole transaction that lies on one shard (1PC, F3).

@@ -33,7 +33,9 @@ var enums = map[reflect.Type]uint8{
 	reflect.TypeFor[txn.Type]():      uint8(txn.Null),
 	reflect.TypeFor[txn.LockMode]():  uint8(txn.LockExclusive),
 	reflect.TypeFor[txn.Kind]():      uint8(txn.KindExtend),
-	reflect.TypeFor[txn.TestKind]():  uint8(txn.TestNot),
+	reflect.TypeFor[txn.TestKind]():  uint8(txn.TestUnchanged),
+	reflect.TypeFor[txn.Attribute](): uint8(txn.AttributeCreateTS),
+	reflect.TypeFor[txn.Relation]():  uint8(txn.GreaterOrEqual),
 	reflect.TypeFor[txn.OpKind]():    uint8(txn.OpRange),
 	reflect.TypeFor[txn.ErrorKind](): uint8(txn.Unknown),
 }
@@ -95,12 +97,23 @@ func (d *drawer) list(v reflect.Value) {
 	}
 }
 
+// test draws those fields that the wire has for a test of its kind.
 func (d *drawer) test(t *txn.Test) {
 	d.depth++
 	defer func() { d.depth-- }()
 	d.fill(reflect.ValueOf(&t.Kind).Elem())
-	d.fill(reflect.ValueOf(&t.Key).Elem())
-	d.fill(reflect.ValueOf(&t.Cond).Elem())
+	v := reflect.ValueOf(t).Elem()
+	for i := range v.NumField() {
+		switch name := v.Type().Field(i).Name; name {
+		case "Kind", "Of":
+		case "Key", "Cond":
+			d.fill(v.Field(i))
+		default:
+			if t.Kind > txn.TestNot {
+				d.fill(v.Field(i))
+			}
+		}
+	}
 	n := rapid.IntRange(0, 2).Draw(d.t, "of")
 	if d.depth >= 4 {
 		n = 0
@@ -116,7 +129,7 @@ func (d *drawer) test(t *txn.Test) {
 		t.Of = append(t.Of, of)
 	}
 	if d.depth == TestDepthMax { // no room below
-		t.Kind, t.Of = txn.TestKey, nil
+		*t = txn.Test{Key: t.Key, Cond: t.Cond}
 	}
 }
 

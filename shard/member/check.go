@@ -111,21 +111,30 @@ func checkCond(c *txn.Cond) error {
 }
 
 // checkTest looks at a whole tree; the decoder has bounded its depth.
-func checkTest(t *txn.Test) error {
-	if t.Kind == txn.TestNot && len(t.Of) != 1 {
-		return invalid("a negation of %d tests", len(t.Of))
-	}
-	if t.Kind == txn.TestKey && (len(t.Key) > 0 || !t.Cond.Empty()) {
-		if err := firstOf(checkKey(t.Key), checkCond(&t.Cond)); err != nil {
-			return err
+func (newest issued) checkTest(t *txn.Test) error {
+	var err error
+	switch t.Kind {
+	case txn.TestNot:
+		if len(t.Of) != 1 {
+			return invalid("a negation of %d tests", len(t.Of))
 		}
+	case txn.TestKey:
+		if len(t.Key) > 0 || !t.Cond.Empty() {
+			err = firstOf(checkKey(t.Key), checkCond(&t.Cond))
+		}
+	case txn.TestCompare:
+		err = firstOf(checkKey(t.Key), checkValue(&t.Value))
+	case txn.TestCount:
+		if t.N < 0 || t.N > txn.CountMax {
+			return invalid("a count of %d keys", t.N)
+		}
+	case txn.TestUnchanged:
+		err = newest.times(t.Since)
 	}
 	for i := range t.Of {
-		if err := checkTest(&t.Of[i]); err != nil {
-			return err
-		}
+		err = firstOf(err, newest.checkTest(&t.Of[i]))
 	}
-	return nil
+	return err
 }
 
 func checkOps(ops []txn.Op) error {
@@ -222,12 +231,16 @@ func (newest issued) checkRead(m *shardrpc.ReadRequest) error {
 	if m.Revision != nil && len(m.Keys) == 0 {
 		return invalid("a revision of no key")
 	}
-	return firstOf(checkData(m.Target), newest.times(m.At), checkKeys(m.Keys))
+	err := firstOf(checkData(m.Target), newest.times(m.At), checkKeys(m.Keys))
+	if err == nil && m.Scan != nil && m.Scan.Since != 0 {
+		err = newest.times(m.Scan.Since)
+	}
+	return err
 }
 
 func (newest issued) checkCommit(m *shardrpc.CommitRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
-		checkReadSet(&m.Reads), checkTest(&m.Program.If),
+		checkReadSet(&m.Reads), newest.checkTest(&m.Program.If),
 		checkOps(m.Program.Then), checkOps(m.Program.Else))
 }
 

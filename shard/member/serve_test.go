@@ -19,7 +19,13 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 	age := txn.Age{At: base, ID: id}
 	reads := txn.ReadSet{MaxTS: txn.Forever, Keys: []txn.Seen{{Key: key("b")}}}
 	program := set("a", "x")
-	program.If = txn.Test{Kind: txn.TestNot, Of: []txn.Test{{Key: a, Cond: txn.Cond{Present: true}}}}
+	ac := txn.Span{Start: a, End: key("c")}
+	program.If = txn.Test{Kind: txn.TestAny, Of: []txn.Test{
+		{Kind: txn.TestNot, Of: []txn.Test{{Key: a, Cond: txn.Cond{Present: true}}}},
+		{Kind: txn.TestCompare, Key: a, Is: txn.Less, Value: txn.IntValue(4)},
+		{Kind: txn.TestCount, Span: ac, N: 3},
+		{Kind: txn.TestUnchanged, Span: ac, Since: base},
+	}}
 	program.Then = append(program.Then, txn.Op{Kind: txn.OpRange, Span: txn.Span{Start: a, End: key("c")}})
 	meta := shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}
 	return map[shardrpc.Method]shardrpc.Message{
@@ -114,6 +120,10 @@ func TestServeLargeAnswer(t *testing.T) {
 // TestServeRefuses is a list of requests that must not reach a replica.
 func TestServeRefuses(t *testing.T) {
 	m, _ := serving(t)
+	base, err := m.Timestamp(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	short := txn.Key("abc")
 	bad := txn.Value{Type: txn.Int, Data: []byte{1}}
 	for _, c := range []struct {
@@ -152,13 +162,34 @@ func TestServeRefuses(t *testing.T) {
 			r.(*shardrpc.CommitRequest).Program.Then[0].Value = bad
 		}},
 		{"compared value", "8", shardrpc.MethodCommit, func(r shardrpc.Message) {
-			r.(*shardrpc.CommitRequest).Program.If.Of[0].Cond.Value = &bad
+			r.(*shardrpc.CommitRequest).Program.If.Of[0].Of[0].Cond.Value = &bad
 		}},
 		{"key of a test", "a key of 0 bytes", shardrpc.MethodCommit, func(r shardrpc.Message) {
-			r.(*shardrpc.CommitRequest).Program.If.Of[0].Key = nil
+			r.(*shardrpc.CommitRequest).Program.If.Of[0].Of[0].Key = nil
 		}},
 		{"negation", "negation", shardrpc.MethodCommit, func(r shardrpc.Message) {
-			r.(*shardrpc.CommitRequest).Program.If.Of = nil
+			r.(*shardrpc.CommitRequest).Program.If.Of[0].Of = nil
+		}},
+		{"key of a comparison", "a key of 3 bytes", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[1].Key = short
+		}},
+		{"value of a comparison", "8", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[1].Value = bad
+		}},
+		{"negative count", "a count of -1", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[2].N = -1
+		}},
+		{"large count", "a count of", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[2].N = txn.CountMax + 1
+		}},
+		{"unchanged since never", "no timestamp", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[3].Since = 0
+		}},
+		{"unchanged since the future", "no timestamp", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.If.Of[3].Since += 3600_000_000
+		}},
+		{"read of a change since the future", "no timestamp", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).Scan.Since = base + 3600_000_000
 		}},
 		{"TTL", "time to live", shardrpc.MethodCommit, func(r shardrpc.Message) {
 			r.(*shardrpc.CommitRequest).Program.Then[0].TTL = -1

@@ -21,23 +21,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// CompareOp is how the two sides of a comparison must relate. Append only.
+// CompareOp is how the two sides of a comparison must relate. Two sides that have no order are
+// neither less nor greater, and not equal. Append only.
 type CompareOp int32
 
 const (
 	// Equal.
 	CompareOp_COMPARE_OP_UNSPECIFIED CompareOp = 0
-	// Equal. A value equals another of the same type only.
+	// Equal.
 	CompareOp_COMPARE_OP_EQUAL CompareOp = 1
-	// Not equal.
+	// Not equal: whenever equal does not hold.
 	CompareOp_COMPARE_OP_NOT_EQUAL CompareOp = 2
-	// The key's side is less.
+	// The side of the key, or of the range, is less.
 	CompareOp_COMPARE_OP_LESS CompareOp = 3
-	// The key's side is less or equal.
+	// It is less or equal.
 	CompareOp_COMPARE_OP_LESS_OR_EQUAL CompareOp = 4
-	// The key's side is greater.
+	// It is greater.
 	CompareOp_COMPARE_OP_GREATER CompareOp = 5
-	// The key's side is greater or equal.
+	// It is greater or equal.
 	CompareOp_COMPARE_OP_GREATER_OR_EQUAL CompareOp = 6
 )
 
@@ -273,7 +274,8 @@ func (x *ExecuteResponse) GetResults() []*OpResult {
 	return nil
 }
 
-// Condition is a tree of comparisons, at most 16 deep.
+// Condition is a tree of tests, at most 16 deep. All of them see the state at one moment: that of
+// the commit, or of the snapshot if nothing is written.
 type Condition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Exactly one must be set.
@@ -284,6 +286,8 @@ type Condition struct {
 	//	*Condition_All
 	//	*Condition_Any
 	//	*Condition_Not
+	//	*Condition_Count
+	//	*Condition_Unchanged
 	Test          isCondition_Test `protobuf_oneof:"test"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -362,6 +366,24 @@ func (x *Condition) GetNot() *Condition {
 	return nil
 }
 
+func (x *Condition) GetCount() *CompareCount {
+	if x != nil {
+		if x, ok := x.Test.(*Condition_Count); ok {
+			return x.Count
+		}
+	}
+	return nil
+}
+
+func (x *Condition) GetUnchanged() *Unchanged {
+	if x != nil {
+		if x, ok := x.Test.(*Condition_Unchanged); ok {
+			return x.Unchanged
+		}
+	}
+	return nil
+}
+
 type isCondition_Test interface {
 	isCondition_Test()
 }
@@ -386,6 +408,16 @@ type Condition_Not struct {
 	Not *Condition `protobuf:"bytes,4,opt,name=not,proto3,oneof"`
 }
 
+type Condition_Count struct {
+	// How many keys a range has.
+	Count *CompareCount `protobuf:"bytes,5,opt,name=count,proto3,oneof"`
+}
+
+type Condition_Unchanged struct {
+	// Whether a range is as it was.
+	Unchanged *Unchanged `protobuf:"bytes,6,opt,name=unchanged,proto3,oneof"`
+}
+
 func (*Condition_Compare) isCondition_Test() {}
 
 func (*Condition_All) isCondition_Test() {}
@@ -393,6 +425,10 @@ func (*Condition_All) isCondition_Test() {}
 func (*Condition_Any) isCondition_Test() {}
 
 func (*Condition_Not) isCondition_Test() {}
+
+func (*Condition_Count) isCondition_Test() {}
+
+func (*Condition_Unchanged) isCondition_Test() {}
 
 // ConditionList is what `all` and `any` range over.
 type ConditionList struct {
@@ -571,17 +607,21 @@ type isCompare_Target interface {
 }
 
 type Compare_Value struct {
-	// With the key's value. A missing key has none: only not-equal holds for it.
+	// With the key's value. Numbers compare by what they are exactly, ints with floats too;
+	// bytes and strings, as one type, by their bytes; false is less than true. JSON texts are equal
+	// if their bytes are, nulls always; less and greater with those two is invalid_argument. Values
+	// of different types are not equal and have no order, and neither has NaN, itself included.
+	// A missing key has no value: only not-equal holds for it.
 	Value *Value `protobuf:"bytes,4,opt,name=value,proto3,oneof"`
 }
 
 type Compare_Revision struct {
-	// With the key's revision, -1 = missing.
+	// With the key's revision, -1 = missing. Below -1 is invalid.
 	Revision int64 `protobuf:"varint,5,opt,name=revision,proto3,oneof"`
 }
 
 type Compare_CommitTs struct {
-	// With the commit_ts of the key's version in microseconds, 0 = missing.
+	// With the commit_ts of the key's version in microseconds, 0 = missing. Negative is invalid.
 	CommitTs int64 `protobuf:"varint,6,opt,name=commit_ts,json=commitTs,proto3,oneof"`
 }
 
@@ -591,7 +631,8 @@ type Compare_Exists struct {
 }
 
 type Compare_CreateTs struct {
-	// With the commit_ts of the set that created the key in microseconds, 0 = missing.
+	// With the commit_ts of the set that created the key in microseconds, 0 = missing. Negative is
+	// invalid.
 	CreateTs int64 `protobuf:"varint,8,opt,name=create_ts,json=createTs,proto3,oneof"`
 }
 
@@ -604,6 +645,148 @@ func (*Compare_CommitTs) isCompare_Target() {}
 func (*Compare_Exists) isCompare_Target() {}
 
 func (*Compare_CreateTs) isCompare_Target() {}
+
+// CompareCount tests how many keys of a range exist: `count <op> n`. No more of them are looked at
+// than it takes to know the answer.
+type CompareCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the range lives; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Which keys; a bucket cannot be counted here. Default: all.
+	Select *Selection `protobuf:"bytes,2,opt,name=select,proto3" json:"select,omitempty"`
+	// Default: equal.
+	Op CompareOp `protobuf:"varint,3,opt,name=op,proto3,enum=cairn.v1.CompareOp" json:"op,omitempty"`
+	// 0 to 10,000.
+	N             int64 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareCount) Reset() {
+	*x = CompareCount{}
+	mi := &file_cairn_v1_txn_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareCount) ProtoMessage() {}
+
+func (x *CompareCount) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_txn_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareCount.ProtoReflect.Descriptor instead.
+func (*CompareCount) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CompareCount) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *CompareCount) GetSelect() *Selection {
+	if x != nil {
+		return x.Select
+	}
+	return nil
+}
+
+func (x *CompareCount) GetOp() CompareOp {
+	if x != nil {
+		return x.Op
+	}
+	return CompareOp_COMPARE_OP_UNSPECIFIED
+}
+
+func (x *CompareCount) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+// Unchanged holds if a range is as it was at some time: since then no key of it was set, deleted
+// or extended, and none has expired. That the same is there again makes no difference. It looks at
+// all keys of the range.
+type Unchanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the range lives; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Which keys; not a bucket. Default: all.
+	Select *Selection `protobuf:"bytes,2,opt,name=select,proto3" json:"select,omitempty"`
+	// Microseconds since the Unix epoch: any commit_ts that was answered, or another time of the
+	// past. What was committed at this very time belongs to what the range was. Zero, negative or in
+	// the future is invalid.
+	Since         int64 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unchanged) Reset() {
+	*x = Unchanged{}
+	mi := &file_cairn_v1_txn_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unchanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unchanged) ProtoMessage() {}
+
+func (x *Unchanged) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_txn_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unchanged.ProtoReflect.Descriptor instead.
+func (*Unchanged) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Unchanged) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *Unchanged) GetSelect() *Selection {
+	if x != nil {
+		return x.Select
+	}
+	return nil
+}
+
+func (x *Unchanged) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
 
 // Op is one operation of a one-shot transaction. The request's own `txn` must be empty.
 type Op struct {
@@ -625,7 +808,7 @@ type Op struct {
 
 func (x *Op) Reset() {
 	*x = Op{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[5]
+	mi := &file_cairn_v1_txn_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +820,7 @@ func (x *Op) String() string {
 func (*Op) ProtoMessage() {}
 
 func (x *Op) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[5]
+	mi := &file_cairn_v1_txn_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +833,7 @@ func (x *Op) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Op.ProtoReflect.Descriptor instead.
 func (*Op) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{5}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Op) GetRequest() isOp_Request {
@@ -780,7 +963,7 @@ type OpResult struct {
 
 func (x *OpResult) Reset() {
 	*x = OpResult{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[6]
+	mi := &file_cairn_v1_txn_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +975,7 @@ func (x *OpResult) String() string {
 func (*OpResult) ProtoMessage() {}
 
 func (x *OpResult) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[6]
+	mi := &file_cairn_v1_txn_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +988,7 @@ func (x *OpResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpResult.ProtoReflect.Descriptor instead.
 func (*OpResult) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{6}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OpResult) GetResponse() isOpResult_Response {
@@ -933,7 +1116,7 @@ type BeginRequest struct {
 
 func (x *BeginRequest) Reset() {
 	*x = BeginRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[7]
+	mi := &file_cairn_v1_txn_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1128,7 @@ func (x *BeginRequest) String() string {
 func (*BeginRequest) ProtoMessage() {}
 
 func (x *BeginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[7]
+	mi := &file_cairn_v1_txn_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1141,7 @@ func (x *BeginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginRequest.ProtoReflect.Descriptor instead.
 func (*BeginRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{7}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BeginRequest) GetIsolation() Isolation {
@@ -1002,7 +1185,7 @@ type BeginResponse struct {
 
 func (x *BeginResponse) Reset() {
 	*x = BeginResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[8]
+	mi := &file_cairn_v1_txn_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1197,7 @@ func (x *BeginResponse) String() string {
 func (*BeginResponse) ProtoMessage() {}
 
 func (x *BeginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[8]
+	mi := &file_cairn_v1_txn_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1210,7 @@ func (x *BeginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginResponse.ProtoReflect.Descriptor instead.
 func (*BeginResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{8}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BeginResponse) GetTxn() string {
@@ -1055,7 +1238,7 @@ type CommitRequest struct {
 
 func (x *CommitRequest) Reset() {
 	*x = CommitRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[9]
+	mi := &file_cairn_v1_txn_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1250,7 @@ func (x *CommitRequest) String() string {
 func (*CommitRequest) ProtoMessage() {}
 
 func (x *CommitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[9]
+	mi := &file_cairn_v1_txn_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1263,7 @@ func (x *CommitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest.ProtoReflect.Descriptor instead.
 func (*CommitRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{9}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CommitRequest) GetTxn() string {
@@ -1104,7 +1287,7 @@ type CommitResponse struct {
 
 func (x *CommitResponse) Reset() {
 	*x = CommitResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[10]
+	mi := &file_cairn_v1_txn_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1299,7 @@ func (x *CommitResponse) String() string {
 func (*CommitResponse) ProtoMessage() {}
 
 func (x *CommitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[10]
+	mi := &file_cairn_v1_txn_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1312,7 @@ func (x *CommitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitResponse.ProtoReflect.Descriptor instead.
 func (*CommitResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{10}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CommitResponse) GetCommitTs() int64 {
@@ -1161,7 +1344,7 @@ type Written struct {
 
 func (x *Written) Reset() {
 	*x = Written{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[11]
+	mi := &file_cairn_v1_txn_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1356,7 @@ func (x *Written) String() string {
 func (*Written) ProtoMessage() {}
 
 func (x *Written) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[11]
+	mi := &file_cairn_v1_txn_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1369,7 @@ func (x *Written) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Written.ProtoReflect.Descriptor instead.
 func (*Written) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{11}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Written) GetKey() []byte {
@@ -1221,7 +1404,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[12]
+	mi := &file_cairn_v1_txn_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1416,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[12]
+	mi := &file_cairn_v1_txn_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1429,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{12}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RollbackRequest) GetTxn() string {
@@ -1265,7 +1448,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[13]
+	mi := &file_cairn_v1_txn_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1460,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[13]
+	mi := &file_cairn_v1_txn_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1473,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{13}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{15}
 }
 
 var File_cairn_v1_txn_proto protoreflect.FileDescriptor
@@ -1305,12 +1488,14 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x0fExecuteResponse\x12\x1c\n" +
 	"\tsucceeded\x18\x01 \x01(\bR\tsucceeded\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12,\n" +
-	"\aresults\x18\x03 \x03(\v2\x12.cairn.v1.OpResultR\aresults\"\xc5\x01\n" +
+	"\aresults\x18\x03 \x03(\v2\x12.cairn.v1.OpResultR\aresults\"\xaa\x02\n" +
 	"\tCondition\x12-\n" +
 	"\acompare\x18\x01 \x01(\v2\x11.cairn.v1.CompareH\x00R\acompare\x12+\n" +
 	"\x03all\x18\x02 \x01(\v2\x17.cairn.v1.ConditionListH\x00R\x03all\x12+\n" +
 	"\x03any\x18\x03 \x01(\v2\x17.cairn.v1.ConditionListH\x00R\x03any\x12'\n" +
-	"\x03not\x18\x04 \x01(\v2\x13.cairn.v1.ConditionH\x00R\x03notB\x06\n" +
+	"\x03not\x18\x04 \x01(\v2\x13.cairn.v1.ConditionH\x00R\x03not\x12.\n" +
+	"\x05count\x18\x05 \x01(\v2\x16.cairn.v1.CompareCountH\x00R\x05count\x123\n" +
+	"\tunchanged\x18\x06 \x01(\v2\x13.cairn.v1.UnchangedH\x00R\tunchangedB\x06\n" +
 	"\x04test\"D\n" +
 	"\rConditionList\x123\n" +
 	"\n" +
@@ -1325,7 +1510,16 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\tcommit_ts\x18\x06 \x01(\x03H\x00R\bcommitTs\x12\x18\n" +
 	"\x06exists\x18\a \x01(\bH\x00R\x06exists\x12\x1d\n" +
 	"\tcreate_ts\x18\b \x01(\x03H\x00R\bcreateTsB\b\n" +
-	"\x06target\"\xac\x02\n" +
+	"\x06target\"\x8a\x01\n" +
+	"\fCompareCount\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12+\n" +
+	"\x06select\x18\x02 \x01(\v2\x13.cairn.v1.SelectionR\x06select\x12#\n" +
+	"\x02op\x18\x03 \x01(\x0e2\x13.cairn.v1.CompareOpR\x02op\x12\f\n" +
+	"\x01n\x18\x04 \x01(\x03R\x01n\"j\n" +
+	"\tUnchanged\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12+\n" +
+	"\x06select\x18\x02 \x01(\v2\x13.cairn.v1.SelectionR\x06select\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\"\xac\x02\n" +
 	"\x02Op\x12(\n" +
 	"\x03get\x18\x01 \x01(\v2\x14.cairn.v1.GetRequestH\x00R\x03get\x12(\n" +
 	"\x03set\x18\x02 \x01(\v2\x14.cairn.v1.SetRequestH\x00R\x03set\x121\n" +
@@ -1397,7 +1591,7 @@ func file_cairn_v1_txn_proto_rawDescGZIP() []byte {
 }
 
 var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cairn_v1_txn_proto_goTypes = []any{
 	(CompareOp)(0),           // 0: cairn.v1.CompareOp
 	(Isolation)(0),           // 1: cairn.v1.Isolation
@@ -1406,68 +1600,76 @@ var file_cairn_v1_txn_proto_goTypes = []any{
 	(*Condition)(nil),        // 4: cairn.v1.Condition
 	(*ConditionList)(nil),    // 5: cairn.v1.ConditionList
 	(*Compare)(nil),          // 6: cairn.v1.Compare
-	(*Op)(nil),               // 7: cairn.v1.Op
-	(*OpResult)(nil),         // 8: cairn.v1.OpResult
-	(*BeginRequest)(nil),     // 9: cairn.v1.BeginRequest
-	(*BeginResponse)(nil),    // 10: cairn.v1.BeginResponse
-	(*CommitRequest)(nil),    // 11: cairn.v1.CommitRequest
-	(*CommitResponse)(nil),   // 12: cairn.v1.CommitResponse
-	(*Written)(nil),          // 13: cairn.v1.Written
-	(*RollbackRequest)(nil),  // 14: cairn.v1.RollbackRequest
-	(*RollbackResponse)(nil), // 15: cairn.v1.RollbackResponse
-	(*Value)(nil),            // 16: cairn.v1.Value
-	(*GetRequest)(nil),       // 17: cairn.v1.GetRequest
-	(*SetRequest)(nil),       // 18: cairn.v1.SetRequest
-	(*DeleteRequest)(nil),    // 19: cairn.v1.DeleteRequest
-	(*ExistsRequest)(nil),    // 20: cairn.v1.ExistsRequest
-	(*ExtendRequest)(nil),    // 21: cairn.v1.ExtendRequest
-	(*RangeRequest)(nil),     // 22: cairn.v1.RangeRequest
-	(*GetResponse)(nil),      // 23: cairn.v1.GetResponse
-	(*SetResponse)(nil),      // 24: cairn.v1.SetResponse
-	(*DeleteResponse)(nil),   // 25: cairn.v1.DeleteResponse
-	(*ExistsResponse)(nil),   // 26: cairn.v1.ExistsResponse
-	(*ExtendResponse)(nil),   // 27: cairn.v1.ExtendResponse
-	(*RangeResponse)(nil),    // 28: cairn.v1.RangeResponse
+	(*CompareCount)(nil),     // 7: cairn.v1.CompareCount
+	(*Unchanged)(nil),        // 8: cairn.v1.Unchanged
+	(*Op)(nil),               // 9: cairn.v1.Op
+	(*OpResult)(nil),         // 10: cairn.v1.OpResult
+	(*BeginRequest)(nil),     // 11: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),    // 12: cairn.v1.BeginResponse
+	(*CommitRequest)(nil),    // 13: cairn.v1.CommitRequest
+	(*CommitResponse)(nil),   // 14: cairn.v1.CommitResponse
+	(*Written)(nil),          // 15: cairn.v1.Written
+	(*RollbackRequest)(nil),  // 16: cairn.v1.RollbackRequest
+	(*RollbackResponse)(nil), // 17: cairn.v1.RollbackResponse
+	(*Value)(nil),            // 18: cairn.v1.Value
+	(*Selection)(nil),        // 19: cairn.v1.Selection
+	(*GetRequest)(nil),       // 20: cairn.v1.GetRequest
+	(*SetRequest)(nil),       // 21: cairn.v1.SetRequest
+	(*DeleteRequest)(nil),    // 22: cairn.v1.DeleteRequest
+	(*ExistsRequest)(nil),    // 23: cairn.v1.ExistsRequest
+	(*ExtendRequest)(nil),    // 24: cairn.v1.ExtendRequest
+	(*RangeRequest)(nil),     // 25: cairn.v1.RangeRequest
+	(*GetResponse)(nil),      // 26: cairn.v1.GetResponse
+	(*SetResponse)(nil),      // 27: cairn.v1.SetResponse
+	(*DeleteResponse)(nil),   // 28: cairn.v1.DeleteResponse
+	(*ExistsResponse)(nil),   // 29: cairn.v1.ExistsResponse
+	(*ExtendResponse)(nil),   // 30: cairn.v1.ExtendResponse
+	(*RangeResponse)(nil),    // 31: cairn.v1.RangeResponse
 }
 var file_cairn_v1_txn_proto_depIdxs = []int32{
 	4,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
-	7,  // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
-	7,  // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
-	8,  // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
+	9,  // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
+	9,  // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
+	10, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
 	6,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
 	5,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
 	5,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
 	4,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
-	4,  // 8: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
-	0,  // 9: cairn.v1.Compare.op:type_name -> cairn.v1.CompareOp
-	16, // 10: cairn.v1.Compare.value:type_name -> cairn.v1.Value
-	17, // 11: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
-	18, // 12: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
-	19, // 13: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
-	20, // 14: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
-	21, // 15: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
-	22, // 16: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
-	23, // 17: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
-	24, // 18: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
-	25, // 19: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
-	26, // 20: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
-	27, // 21: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
-	28, // 22: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
-	1,  // 23: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
-	13, // 24: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	2,  // 25: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	9,  // 26: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	11, // 27: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	14, // 28: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	3,  // 29: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	10, // 30: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	12, // 31: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	15, // 32: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	29, // [29:33] is the sub-list for method output_type
-	25, // [25:29] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	7,  // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
+	8,  // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
+	4,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
+	0,  // 11: cairn.v1.Compare.op:type_name -> cairn.v1.CompareOp
+	18, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
+	19, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
+	0,  // 14: cairn.v1.CompareCount.op:type_name -> cairn.v1.CompareOp
+	19, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
+	20, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
+	21, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
+	22, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
+	23, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
+	24, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
+	25, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
+	26, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
+	27, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
+	28, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
+	29, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
+	30, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
+	31, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
+	1,  // 28: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
+	15, // 29: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	2,  // 30: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	11, // 31: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	13, // 32: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	16, // 33: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	3,  // 34: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	12, // 35: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	14, // 36: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	17, // 37: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	34, // [34:38] is the sub-list for method output_type
+	30, // [30:34] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
@@ -1482,6 +1684,8 @@ func file_cairn_v1_txn_proto_init() {
 		(*Condition_All)(nil),
 		(*Condition_Any)(nil),
 		(*Condition_Not)(nil),
+		(*Condition_Count)(nil),
+		(*Condition_Unchanged)(nil),
 	}
 	file_cairn_v1_txn_proto_msgTypes[4].OneofWrappers = []any{
 		(*Compare_Value)(nil),
@@ -1490,7 +1694,7 @@ func file_cairn_v1_txn_proto_init() {
 		(*Compare_Exists)(nil),
 		(*Compare_CreateTs)(nil),
 	}
-	file_cairn_v1_txn_proto_msgTypes[5].OneofWrappers = []any{
+	file_cairn_v1_txn_proto_msgTypes[7].OneofWrappers = []any{
 		(*Op_Get)(nil),
 		(*Op_Set)(nil),
 		(*Op_Delete)(nil),
@@ -1498,7 +1702,7 @@ func file_cairn_v1_txn_proto_init() {
 		(*Op_Extend)(nil),
 		(*Op_Range)(nil),
 	}
-	file_cairn_v1_txn_proto_msgTypes[6].OneofWrappers = []any{
+	file_cairn_v1_txn_proto_msgTypes[8].OneofWrappers = []any{
 		(*OpResult_Get)(nil),
 		(*OpResult_Set)(nil),
 		(*OpResult_Delete)(nil),
@@ -1506,14 +1710,14 @@ func file_cairn_v1_txn_proto_init() {
 		(*OpResult_Extend)(nil),
 		(*OpResult_Range)(nil),
 	}
-	file_cairn_v1_txn_proto_msgTypes[7].OneofWrappers = []any{}
+	file_cairn_v1_txn_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_txn_proto_rawDesc), len(file_cairn_v1_txn_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
