@@ -39,6 +39,7 @@ type plan struct {
 	commit        coordinator.CommitMode
 	retention     time.Duration // of decided records; 0: the default
 	faults        faults
+	stage         func(*world) // what happens besides, in plans that were made by hand; nil: nothing
 }
 
 type nodePlan struct {
