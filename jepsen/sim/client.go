@@ -63,11 +63,11 @@ func (c *client) begin(g *gateway, what workload) {
 	c.op = op
 	g.running = append(g.running, c)
 	ctx, cancel := context.WithCancel(context.Background())
-	if w.oneIn(12) {
+	if !w.plan.patient && w.oneIn(12) {
 		w.on(g.p, w.between(0, 100*time.Millisecond), "cancel", cancel)
 	}
 	r := &runner{w: w, c: c, p: g.p, co: g.coordinator, ctx: ctx, op: op}
-	if w.oneIn(4) {
+	if !w.plan.patient && w.oneIn(4) {
 		r.deadline = g.p.Now() + w.between(time.Millisecond, 2*time.Second)
 	}
 	g.p.start("client", op, func() {

@@ -109,7 +109,9 @@ func (s *scenario) tell(seed uint64, text io.Writer, fail ...*failpoint) (*failp
 		fail = append(fail, &a)
 	}
 	f := newFailpoints(fail...)
-	return f, runPlan(s.planOf(seed), f, text)
+	w := newWorld(s.planOf(seed))
+	w.fail = f
+	return f, runWorld(w, text)
 }
 
 // visit is a run without the fault, that tells which sites it came by.

@@ -159,6 +159,9 @@ func (rep *replica) carryOut() {
 		if n := len(e.Append.Entries); n > 0 {
 			rep.last = e.Append.Entries[n-1].GetIndex()
 		}
+		if w.rounds != nil {
+			w.rounds.propose(rep, e.Append)
+		}
 		rep.m.appends = append(rep.m.appends, waitingAppend{rep, e.Append})
 		rep.m.writeNext()
 	}

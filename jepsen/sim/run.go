@@ -35,14 +35,14 @@ type Report struct {
 // Run simulates one seed. With text it writes what happens, line by line.
 // Only one Run may be under way in a process.
 func Run(seed uint64, text io.Writer) *Report {
-	return runPlan(newPlan(seed), nil, text)
+	return runWorld(newWorld(newPlan(seed)), text)
 }
 
-// runPlan is Run for a plan and what is to go wrong at failpoints.
-func runPlan(p *plan, fail *failpoints, text io.Writer) *Report {
+// runWorld is Run for a world that was made by hand.
+func runWorld(w *world, text io.Writer) *Report {
+	p := w.plan
 	defer seedCryptoRand(p.seed)()
-	w := newWorld(p)
-	w.fail, w.trace.text = fail, text
+	w.trace.text = text
 	w.say("seed %d: %s", int(p.seed), p.String())
 	if err := w.live(); err != nil && w.broken == nil {
 		w.broken = err

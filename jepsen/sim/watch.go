@@ -102,6 +102,9 @@ func (rep *replica) appliedTo(index uint64) {
 			return
 		}
 		rep.g.watch.entries[i] = h.Sum64()
+		if w.rounds != nil {
+			w.rounds.apply(rep, i)
+		}
 	}
 	rep.applied = index
 }
