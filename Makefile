@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 BUF := $(CURDIR)/tools/node_modules/.bin/buf
 RACE := ./txn/... ./locks/... ./mvcc/... ./coordinator/... ./shard/...
 SEEDS ?= 20000
+PLANS ?= 3
 KILLS ?= 10
 CRASHES ?= 5000
 ROUNDS ?= 10
@@ -61,6 +62,10 @@ long-sim: ## The simulator over SEEDS=20000 seeds, in two processes
 	run() { CAIRN_SIM_SEED=$$1 CAIRN_SIM_SEEDS=$$half GOGC=400 \
 	go test ./jepsen/sim/ -run TestLong -count=1 -timeout=60m -v; }; \
 	run 1 & first=$$!; status=0; run $$((half + 1)) || status=$$?; wait $$first && exit $$status
+
+.PHONY: long-failpoints
+long-failpoints: ## Every fault at every step of a transaction, in all plans that come by, PLANS=3 seeds of each
+	CAIRN_FAILPOINT_SEEDS=$(PLANS) go test ./jepsen/sim/ -run 'TestFailpoints$$' -count=1 -timeout=60m -v
 
 .PHONY: long-mutants
 long-mutants: ## Plant every known bug and say after how many seeds a test finds it

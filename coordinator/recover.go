@@ -43,7 +43,13 @@ func (c *Coordinator) unblockAll(
 func (c *Coordinator) unblock(
 	ctx context.Context, b *shardrpc.Blocker, until time.Duration,
 ) error {
+	if err := c.env.Point("coordinator.recover.before"); err != nil {
+		return err
+	}
 	got, err := c.decided(ctx, b, until)
+	if err == nil {
+		err = c.env.Point("coordinator.recover.after-query")
+	}
 	if err != nil {
 		return err
 	}

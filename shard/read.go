@@ -55,7 +55,7 @@ func (r *Replica) Read(
 	if led, err := r.holds(ctx, term); err != nil || !led {
 		return &shardrpc.ReadResponse{Retry: true}, err
 	}
-	return resp, nil
+	return resp, r.o.Env.Point("shard.read.confirmed")
 }
 
 // future is T5: a timestamp that nobody can have issued yet must not get into
@@ -112,11 +112,17 @@ func (r *Replica) Validate(
 		return nil, err
 	}
 	key, changed, err := changedSince(v.rd, &m.Reads, v.at)
+	if err == nil {
+		err = r.o.Env.Point("shard.validate.evaluated")
+	}
 	if err != nil {
 		return nil, err
 	}
 	if led, err := r.holds(ctx, term); err != nil || !led {
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, err
+	}
+	if err := r.o.Env.Point("shard.validate.confirmed"); err != nil {
+		return nil, err
 	}
 	if changed {
 		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict,
@@ -140,6 +146,9 @@ type view struct {
 // is on its way, then takes the snapshot. It returns the undecided
 // transactions that it waited for in vain.
 func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocker, error) {
+	if err := v.r.o.Env.Point("shard.read.before-bump"); err != nil {
+		return nil, err
+	}
 	if !mutant.On(mutant.V3) {
 		v.bump(floor)
 	}

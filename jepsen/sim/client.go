@@ -63,11 +63,11 @@ func (c *client) begin(g *gateway, what workload) {
 	c.op = op
 	g.running = append(g.running, c)
 	ctx, cancel := context.WithCancel(context.Background())
-	if w.oneIn(12) {
+	if !w.plan.patient && w.oneIn(12) {
 		w.on(g.p, w.between(0, 100*time.Millisecond), "cancel", cancel)
 	}
 	r := &runner{w: w, c: c, p: g.p, co: g.coordinator, ctx: ctx, op: op}
-	if w.oneIn(4) {
+	if !w.plan.patient && w.oneIn(4) {
 		r.deadline = g.p.Now() + w.between(time.Millisecond, 2*time.Second)
 	}
 	g.p.start("client", op, func() {
@@ -77,6 +77,10 @@ func (c *client) begin(g *gateway, what workload) {
 			return // nobody is there to answer the client
 		}
 		g.forget(c)
+		if w.fail != nil && w.current.loseNext {
+			c.lost()
+			return
+		}
 		c.finish(err)
 	})
 }
@@ -114,10 +118,10 @@ func (c *client) finish(err error) {
 	c.nextLater(w.between(0, w.plan.think))
 }
 
-// lost is the end of the connection: the gateway has died.
+// lost is the end of the connection, mostly because the gateway has died.
 func (c *client) lost() {
 	c.w.saw("answer lost with its gateway")
-	c.w.say("op %d of client %d loses its gateway", c.op.ID, c.id)
+	c.w.say("op %d of client %d gets no answer", c.op.ID, c.id)
 	c.op = nil
 	c.nextLater(c.w.between(0, c.w.plan.think))
 }

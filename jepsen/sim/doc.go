@@ -43,6 +43,11 @@
 // end, have the voters that they should have, and hold the same bytes. Another
 // restart, from the log alone, must come to the same state.
 //
+// Failpoints (failpoint.go) are another kind of run: plans made by hand, in which
+// one thing goes wrong at one place, the n-th time that it is passed. Places are the
+// Points of the product, and those of the replicas' driver (owner.go). The same
+// seed without the fault has told how often the place is passed.
+//
 // # How to read a failing seed
 //
 // A failure prints the violation with the operations involved, the plan of the

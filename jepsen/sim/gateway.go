@@ -96,8 +96,13 @@ type shards struct{ p *process }
 
 // ask sends a request to the leader of a shard.
 func ask[T any](ctx context.Context, s *shards, id shardrpc.ShardID, msg any) (T, error) {
+	answered := func() {}
+	if r := s.p.w.rounds; r != nil {
+		answered = r.ask(s.p.w, id, msg)
+	}
 	v, err := s.p.reach(ctx, id, requestCall, s.p.w.plan.callTimeout,
 		func(m *member, answer func(any)) { m.request(id, s.arrived(m, msg), answer) })
+	answered()
 	got, _ := v.(T)
 	return got, err
 }

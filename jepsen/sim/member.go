@@ -39,12 +39,19 @@ type replica struct {
 	m        *member
 	g        *group
 	r        *shard.Replica
-	requests map[uint64]func(any)
+	requests map[uint64]request
 	lastID   uint64
 	draining bool // its effects will be taken soon
 	waking   bool // it will be told to look for reads that wait
 	applied  uint64
 	last     uint64 // of the entries that it wrote to the log in this life
+	owner    owner
+}
+
+// request is one that a replica has not answered.
+type request struct {
+	msg    any
+	answer func(any)
 }
 
 func startMember(p *process) error {
@@ -55,7 +62,7 @@ func startMember(p *process) error {
 	points := locks.NewTSCache(p.w.plan.cacheSlots)
 	newest := new(shard.Newest)
 	for _, g := range n.hosts {
-		rep := &replica{m: m, g: g, requests: map[uint64]func(any){}}
+		rep := &replica{m: m, g: g, requests: map[uint64]request{}}
 		o := shard.Options{Member: n.member, Route: g.route, State: m.state, Log: n.log,
 			Points: points, Newest: newest, Env: p, Full: &m.full,
 			Wake: rep.wake, Quorum: p.w.plan.quorum,
@@ -109,8 +116,12 @@ func (m *member) replica(id shardrpc.ShardID) *replica {
 }
 
 func (rep *replica) step(ev shard.Event) {
-	rep.r.Step(ev)
-	rep.drainSoon()
+	rep.own(func() {
+		if rep.beforeStep(ev) {
+			rep.r.Step(ev)
+			rep.drainSoon()
+		}
+	})
 }
 
 // drainSoon lets several steps share their effects, or not.
@@ -129,16 +140,27 @@ func (rep *replica) drainSoon() {
 
 func (rep *replica) drain() {
 	rep.draining = false
+	rep.own(rep.carryOut)
+}
+
+// carryOut does what the replica wants done.
+func (rep *replica) carryOut() {
 	w := rep.m.p.w
 	e := rep.r.Effects()
 	if e.Failed != nil {
-		w.violate("shard %d of %s cannot go on: %w", rep.g.route.Shard, rep.m.p.name, e.Failed)
+		rep.failed(e.Failed)
+		return
+	}
+	if !rep.beforeEffects(&e) {
 		return
 	}
 	rep.send(e.Messages)
 	if e.Append != nil {
 		if n := len(e.Append.Entries); n > 0 {
 			rep.last = e.Append.Entries[n-1].GetIndex()
+		}
+		if w.rounds != nil {
+			w.rounds.propose(rep, e.Append)
 		}
 		rep.m.appends = append(rep.m.appends, waitingAppend{rep, e.Append})
 		rep.m.writeNext()
@@ -150,10 +172,10 @@ func (rep *replica) drain() {
 		rep.sendSnapshot(&e.Snapshots[i])
 	}
 	for _, r := range e.Replies {
-		answer := rep.requests[r.ID]
+		asked := rep.requests[r.ID]
 		delete(rep.requests, r.ID)
 		w.sawRefusal(r.Msg)
-		answer(r.Msg)
+		asked.answer(r.Msg)
 	}
 	if e.AskOracle > 0 {
 		rep.askOracle(e.AskOracle)
@@ -259,7 +281,7 @@ func (rep *replica) tellDurable(state mvcc.Engine) {
 func (m *member) request(id shardrpc.ShardID, msg any, answer func(any)) {
 	rep := m.replica(id)
 	rep.lastID++
-	rep.requests[rep.lastID] = answer
+	rep.requests[rep.lastID] = request{msg, answer}
 	rep.step(shard.Request{ID: rep.lastID, Msg: msg})
 }
 

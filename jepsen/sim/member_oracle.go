@@ -22,7 +22,10 @@ const (
 // askOracle fetches n timestamps by a request of its own (T4).
 func (rep *replica) askOracle(n int) {
 	p := rep.m.p
+	deaf := rep.owner.deaf
+	rep.owner.deaf = false
 	p.start("timestamps", nil, func() {
+		p.w.current.loseNext = deaf
 		first, err := p.timestamps(context.Background(), n, oracleTimeout)
 		if err != nil { // do not ask again at once
 			if p.Sleep(context.Background(), p.w.between(0, 2*oraclePause)) != nil {

@@ -21,8 +21,13 @@ type call struct {
 	done func(any)
 }
 
-// call sends c. Inside a process nothing is lost or copied.
-func (w *world) call(c call) {
+// call sends c. Inside a process nothing is lost or copied. With failpoints it
+// has a number.
+func (w *world) call(c call) (number uint64) {
+	lost := false
+	if w.fail != nil {
+		number, lost = w.fail.begins(w.current)
+	}
 	open := true
 	once := func(answer any) {
 		if open {
@@ -33,13 +38,16 @@ func (w *world) call(c call) {
 	c.from.after(c.timeout, "timeout", func() { once(nil) })
 	if c.to.proc == c.from {
 		w.on(c.from, w.between(0, 20*time.Microsecond), c.name, func() { c.serve(c.from, once) })
-		return
+		return number
 	}
 	var arrive func(at *process)
 	arrive = func(at *process) {
 		c.serve(at, func(answer any) {
 			if mayMatterLater(answer) && w.hit(w.faults.echo) {
 				w.keepEcho(c.to, arrive)
+			}
+			if w.fail != nil && (lost || w.fail.losesAnswer(number, w.current)) {
+				return
 			}
 			w.transmit(at.node, c.from.node, c.name, func(back *process) {
 				if back == c.from {
@@ -52,6 +60,7 @@ func (w *world) call(c call) {
 	if c.name == requestCall && w.hit(w.faults.echo/10) {
 		w.keepEcho(c.to, arrive)
 	}
+	return number
 }
 
 // echo is a copy of a request that is under way until its receiver leads again.

@@ -39,6 +39,8 @@ type plan struct {
 	commit        coordinator.CommitMode
 	retention     time.Duration // of decided records; 0: the default
 	faults        faults
+	patient       bool         // clients never give up: no deadlines, cancels, rollbacks
+	stage         func(*world) // what happens besides; nil: nothing
 }
 
 type nodePlan struct {

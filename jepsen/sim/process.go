@@ -155,6 +155,9 @@ func (p *process) Point(name string) error {
 	}
 	w := p.w
 	w.trace.word(name)
+	if w.fail != nil {
+		return p.failAt(t, name)
+	}
 	if w.hit(w.faults.pointCrash) && w.mayCrash(p.node) {
 		w.say("%s dies at %s", p.name, name)
 		w.saw("crash at a point")

@@ -90,16 +90,23 @@ func (rep *replica) wake() {
 func (rep *replica) install(stage mvcc.Stage) {
 	w := rep.m.p.w
 	w.on(rep.m.p, 2*rep.m.p.node.syncTime(), "install", func() {
-		if err := stage.Commit(); err != nil {
-			w.violate("a snapshot on %s: %w", rep.m.p.name, err)
-			return
-		}
-		w.saw("snapshot installed")
-		if err := rep.reload(); err != nil {
-			w.violate("after a snapshot on %s: %w", rep.m.p.name, err)
-			return
-		}
-		rep.step(shard.Installed{})
+		rep.aside(func() {
+			if !rep.goesOn(rep.site("shard.snapshot.before-apply", rep.hush)) {
+				return
+			}
+			if err := stage.Commit(); err != nil {
+				w.violate("a snapshot on %s: %w", rep.m.p.name, err)
+				return
+			}
+			w.saw("snapshot installed")
+			if err := rep.reload(); err != nil {
+				w.violate("after a snapshot on %s: %w", rep.m.p.name, err)
+				return
+			}
+			if rep.goesOn(rep.site("shard.snapshot.after-apply", rep.hush)) {
+				rep.step(shard.Installed{})
+			}
+		})
 	})
 }
 

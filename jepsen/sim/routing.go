@@ -60,12 +60,15 @@ func (p *process) send(ctx context.Context, c call) (any, error) {
 		a.value = answer
 		a.Resolve()
 	}
-	p.w.call(c)
+	number := p.w.call(c)
 	if err := p.Wait(ctx, &a.Future, 0); err != nil {
 		return nil, err
 	}
 	if a.value == nil {
 		return nil, env.ErrTimeout
+	}
+	if p.w.fail != nil {
+		p.w.current.wasAnswered(number)
 	}
 	return a.value, nil
 }

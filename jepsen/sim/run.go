@@ -35,18 +35,22 @@ type Report struct {
 // Run simulates one seed. With text it writes what happens, line by line.
 // Only one Run may be under way in a process.
 func Run(seed uint64, text io.Writer) *Report {
-	defer seedCryptoRand(seed)()
-	p := newPlan(seed)
-	w := newWorld(p)
+	return runWorld(newWorld(newPlan(seed)), text)
+}
+
+// runWorld is Run for a world that was made by hand.
+func runWorld(w *world, text io.Writer) *Report {
+	p := w.plan
+	defer seedCryptoRand(p.seed)()
 	w.trace.text = text
-	w.say("seed %d: %s", int(seed), p.String())
+	w.say("seed %d: %s", int(p.seed), p.String())
 	if err := w.live(); err != nil && w.broken == nil {
 		w.broken = err
 	}
 	virtual := w.now
 	w.bury()
 	w.trace.number(w.Uint64()) // as many choices, too
-	return &Report{Seed: seed, Shape: p.shape, Plan: p.String(), Hash: w.trace.hash,
+	return &Report{Seed: p.seed, Shape: p.shape, Plan: p.String(), Hash: w.trace.hash,
 		Virtual: virtual, Events: w.events, Ops: len(w.ops), Seen: w.seen, Violation: w.broken}
 }
 
@@ -59,6 +63,9 @@ func (w *world) live() error {
 		w.startLater(n, w.between(0, 20*time.Millisecond))
 	}
 	w.unleash()
+	if w.plan.stage != nil {
+		w.plan.stage(w)
+	}
 	for i := range w.plan.clients {
 		c := &client{w: w, id: i + 1}
 		w.clients = append(w.clients, c)
@@ -78,6 +85,9 @@ func (w *world) live() error {
 	}
 	if w.oneIn(2) { // what is still on its way may do harm
 		w.run(max(w.now, w.lastLate)+time.Second, func() bool { return false })
+	}
+	if w.fail != nil {
+		w.fail.over = true
 	}
 	final, err := w.takeStock()
 	if err != nil {

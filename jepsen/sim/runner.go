@@ -124,7 +124,7 @@ func (r *runner) interact(o coordinator.BeginOptions, body func(t *session) erro
 		t.Rollback()
 		return err
 	}
-	if r.w.oneIn(20) {
+	if !r.w.plan.patient && r.w.oneIn(20) {
 		t.Rollback()
 		r.w.saw("rolled back")
 		return txn.Errorf(txn.Conflict, "rolled_back", "the client changed its mind")

@@ -24,11 +24,27 @@ type task struct {
 	waiting   bool
 	ctx       context.Context // of the wait, if it can end
 	afterStop int
+
+	// Of runs with failpoints.
+	parent   *task  // that works for the same operation and started this one
+	answered uint64 // the call that was answered last to it, or to who works for it
+	owner    bool   // it is the owner of a replica
+	loseNext bool   // the answer to what it asks next is lost
+	mute     bool   // so is what it answers
 }
 
 // start makes a task that begins to run at a moment of the scheduler's choice.
 func (p *process) start(name string, op *Op, body func()) {
+	t := p.task(name, op, body)
+	p.w.on(p, p.w.between(0, p.w.plan.switchMax), name, t.resume)
+}
+
+// task makes one that has not begun to run.
+func (p *process) task(name string, op *Op, body func()) *task {
 	t := &task{p: p, name: name, op: op}
+	if starter := p.w.current; p.w.fail != nil && starter != nil && op != nil && starter.op == op {
+		t.parent = starter
+	}
 	t.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -39,7 +55,7 @@ func (p *process) start(name string, op *Op, body func()) {
 		body()
 	})
 	p.tasks = append(p.tasks, t)
-	p.w.on(p, p.w.between(0, p.w.plan.switchMax), name, t.resume)
+	return t
 }
 
 // resume runs t until it waits or returns.

@@ -102,6 +102,9 @@ func (rep *replica) appliedTo(index uint64) {
 			return
 		}
 		rep.g.watch.entries[i] = h.Sum64()
+		if w.rounds != nil {
+			w.rounds.apply(rep, i)
+		}
 	}
 	rep.applied = index
 }
@@ -119,10 +122,15 @@ type watchedBatch struct {
 	mvcc.Batch
 	e    *watched
 	gone map[string]bool // what the batch has deleted so far
+	sites
 }
 
 // Set implements mvcc.Batch.
 func (b *watchedBatch) Set(key, value []byte) {
+	b.beforeCommit(b.e.m, key)
+	if b.err != nil {
+		return
+	}
 	if err := b.look(key, value); err != nil {
 		b.e.m.p.w.violate("what %s applies: %w", b.e.m.p.name, err)
 	}
@@ -135,7 +143,24 @@ func (b *watchedBatch) Delete(key []byte) {
 		b.gone = map[string]bool{}
 	}
 	b.gone[string(key)] = true
+	_, err := mvcc.DecodeIntentKey(key)
+	b.resolves = b.resolves || err == nil
 	b.Batch.Delete(key)
+}
+
+// Commit implements mvcc.Batch.
+func (b *watchedBatch) Commit(sync bool) error {
+	if b.err != nil {
+		return b.err
+	}
+	b.committed = true
+	return b.Batch.Commit(sync)
+}
+
+// Close implements mvcc.Batch.
+func (b *watchedBatch) Close() {
+	b.afterCommit()
+	b.Batch.Close()
 }
 
 // look checks one write before it happens.
@@ -210,6 +235,7 @@ func (b *watchedBatch) lookIntent(k txn.Key, old, value []byte) error {
 // lookRecord: what is decided stays so (I5).
 func (b *watchedBatch) lookRecord(primary txn.Key, id txn.ID, old, value []byte) error {
 	to, err := mvcc.DecodeRecord(primary, id, value)
+	b.decides = b.decides || to.Status.Final()
 	if err != nil || old == nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type world struct {
 	cancellable []*task
 
 	faults   faults        // those in force now
+	fail     *failpoints   // nil: none, and nobody counts passages
+	rounds   *rounds       // nil: nobody counts them
 	lastLate time.Duration // when the last late message arrives
 	nodes    []*node
 	members  []*node // those of nodes that have replicas
