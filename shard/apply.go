@@ -161,7 +161,8 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if rec.Status != txn.Absent || c.baseTS <= a.state.RecordFloor {
+		below := c.baseTS <= a.state.RecordFloor && !mutant.On(mutant.A6)
+		if rec.Status != txn.Absent || below {
 			return false, nil
 		}
 		rec.BaseTS, rec.MaxTS, rec.Hash = c.baseTS, c.maxTS, c.hash
@@ -278,7 +279,7 @@ func (r *Replica) applyDecide(a *applying, c *command) (applied, error) {
 		return applied{}, err
 	}
 	if rec.Status == txn.Absent && c.from.Has(txn.Absent) {
-		if c.baseTS <= a.state.RecordFloor {
+		if c.baseTS <= a.state.RecordFloor && !mutant.On(mutant.A6) {
 			return applied{ok: true, gone: true}, nil // A6
 		}
 		rec.BaseTS = c.baseTS

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -87,13 +88,16 @@ func (r *Replica) answerIntents(q intentsQuery) {
 			r.fail(err)
 			return
 		}
+		if mutant.On(mutant.C8) {
+			ts = 0
+		}
 		if ts != 0 {
 			resp.CommitTS = ts
 		} else {
 			resp.Missing = true
 		}
 	}
-	if resp.Missing {
+	if resp.Missing && !mutant.On(mutant.C1) {
 		r.lead.dead.Add(m.Txn, m.BaseTS)
 	}
 	r.assert(q.id, resp, &shardrpc.QueryIntentsResponse{Answer: shardrpc.Retry})

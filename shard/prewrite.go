@@ -72,7 +72,7 @@ func (r *Replica) recordAllows(m *shardrpc.PrewriteRequest) (reason string, err 
 	if err != nil {
 		return "", err
 	}
-	if rec.Status != txn.Absent || m.BaseTS <= r.mu.state.RecordFloor {
+	if rec.Status != txn.Absent || m.BaseTS <= r.recordFloor() {
 		return shardrpc.ReasonDead, nil
 	}
 	return "", nil

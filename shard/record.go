@@ -31,7 +31,7 @@ func (r *Replica) evaluateDecide(w *write) {
 		return
 	}
 	if rec.Status == txn.Absent {
-		if m.BaseTS <= r.mu.state.RecordFloor {
+		if m.BaseTS <= r.recordFloor() {
 			r.answerDecide(w, shardrpc.DecideResponse{Answer: shardrpc.Gone})
 			r.release(w)
 			return
@@ -98,7 +98,7 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 	}
 	resp := shardrpc.QueryResponse{Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS,
 		Hash: rec.Hash, Keys: rec.Keys}
-	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.mu.state.RecordFloor, owner)
+	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.recordFloor(), owner)
 	switch v {
 	case txn.VerdictGone:
 		resp = shardrpc.QueryResponse{Answer: shardrpc.Gone}

@@ -454,6 +454,15 @@ func (r *Replica) Status() shardrpc.ShardStatus {
 	}
 }
 
+// recordFloor is at or below which no record is made any more, and what is not
+// there cannot be told (A6).
+func (r *Replica) recordFloor() txn.Timestamp {
+	if mutant.On(mutant.A6) {
+		return 0
+	}
+	return r.mu.state.RecordFloor
+}
+
 // ageMax is L3's limit, in the oracle's time.
 const ageMax = locks.DeadFor
 

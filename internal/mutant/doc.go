@@ -42,6 +42,12 @@ const (
 	R13 Name = "R13"
 	// R14 truncates the log up to what is applied, not to what is durable.
 	R14 Name = "R14"
+	// C1 tells that an intent is missing and lets it come all the same.
+	C1 Name = "C1"
+	// C8 takes an intent that has been resolved for one that is missing.
+	C8 Name = "C8"
+	// A6 takes a record that was collected for one that never was.
+	A6 Name = "A6"
 	// A7 removes records without raising the floor below which none is made.
 	A7 Name = "A7"
 	// C7 removes records of which intents may be left.

@@ -20,6 +20,8 @@ type faults struct {
 	skewEvery             time.Duration
 	skewMax               time.Duration
 	echo                  float64 // of each request whose copy could do harm
+	lapse                 float64 // of each question for an owner: its lease has ended, it lives on
+	tardy                 float64 // of each prewrite: all of its copies arrive late
 	// Of groups.
 	rateMax                   float64 // how much faster or slower than true a clock runs
 	splitEvery, splitMax      time.Duration
@@ -89,6 +91,10 @@ func (p *plan) planFaults(c chance) {
 	}
 	if some(2) {
 		f.echo = pick(c, []float64{0.2, 1})
+	}
+	if some(3) { // transactions take long, and are recovered while they do
+		f.tardy = pick(c, []float64{0.02, 0.1, 0.4})
+		f.lapse = pick(c, []float64{0, 0.2, 1})
 	}
 	p.faults = f
 }

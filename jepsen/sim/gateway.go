@@ -177,6 +177,12 @@ func (s *shards) Prewrite(ctx context.Context, m *shardrpc.PrewriteRequest) (
 	*shardrpc.PrewriteResponse, error,
 ) {
 	s.p.attempt(m.Txn, true)
+	if until := s.p.w.tardyUntil(m.Txn, m.Shard); until > s.p.w.now {
+		// The caller gives up meanwhile and sends another copy, which is as late.
+		if err := s.p.Sleep(context.Background(), until-s.p.w.now); err != nil {
+			return nil, err
+		}
+	}
 	return ask[*shardrpc.PrewriteResponse](ctx, s, m.Shard, m)
 }
 

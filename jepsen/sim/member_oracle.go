@@ -77,6 +77,10 @@ func (rep *replica) askOwner(id txn.ID) {
 // owner asks the meta group about a session, and the process of an open one.
 // A session outlives its process by sessionOutlives.
 func (p *process) owner(id txn.ID) (txn.Owner, error) {
+	if p.w.hit(p.w.faults.lapse) {
+		p.w.saw("owner taken for gone")
+		return txn.OwnerGone, nil
+	}
 	v, err := p.reach(context.Background(), shardrpc.MetaShard, "session", ownerTimeout,
 		func(m *member, answer func(any)) { answer(m.alive(id.Session())) })
 	if o, ok := v.(txn.Owner); err != nil || !ok || o != txn.OwnerWorking {

@@ -36,6 +36,11 @@ var mutants = []struct {
 	{mutant.T1, 3000},
 	{mutant.T4, 300},
 	{mutant.VoteGate, 4000},
+	{mutant.C1, 3000},
+	{mutant.C7, 3000},
+	{mutant.C8, 3000},
+	{mutant.A6, 8000},
+	{mutant.A7, 8000},
 }
 
 // TestMutants shows that the simulator finds bugs that were planted, and

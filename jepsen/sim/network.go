@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // requestCall names the calls that ask a shard to write or decide something.
@@ -110,6 +111,27 @@ func (w *world) letEchoes(to *node) {
 			w.travel(to, to, w.between(0, 300*time.Millisecond), e.f, "echo")
 		}
 	}
+}
+
+// tardy names the prewrite of a transaction at one shard.
+type tardy struct {
+	txn   txn.ID
+	shard shardrpc.ShardID
+}
+
+// tardyUntil is when the copies of a prewrite begin to arrive: late enough for
+// somebody to have decided the transaction meanwhile, and not too late to be
+// carried out. 0: at once.
+func (w *world) tardyUntil(id txn.ID, shard shardrpc.ShardID) time.Duration {
+	name := tardy{id, shard}
+	until, known := w.tardy[name]
+	if !known && w.hit(w.faults.tardy) {
+		w.saw("prewrite tardy")
+		until = w.now + w.between(time.Second, 4*time.Second)
+		w.lastLate = max(w.lastLate, until)
+	}
+	w.tardy[name] = until
+	return until
 }
 
 // transmit brings a message from one node to another: late, twice, or never.

@@ -39,6 +39,7 @@ type world struct {
 	members  []*node // those of nodes that have replicas
 	groups   []*group
 	routes   []shardrpc.Route         // of the groups with data
+	tardy    map[tardy]time.Duration  // when prewrites arrive
 	cuts     map[[2]int]time.Duration // until when one node cannot reach another
 	sessions map[uint32]*process
 
@@ -59,6 +60,7 @@ func newWorld(p *plan) *world {
 		chance: newChance(p.seed), plan: p, faults: p.faults,
 		trace:    trace{hash: fnvOffset},
 		cuts:     map[[2]int]time.Duration{},
+		tardy:    map[tardy]time.Duration{},
 		sessions: map[uint32]*process{},
 		writers:  map[txn.Timestamp]txn.ID{},
 		seen:     map[string]int{},
