@@ -49,6 +49,9 @@ type Request struct {
 	pick bool   // it is among settle's candidates
 }
 
+// Queued reports whether r waits.
+func (r *Request) Queued() bool { return r.by != nil }
+
 // Answer is what became of a Request.
 type Answer uint8
 
@@ -154,6 +157,9 @@ func NewTable() *Table {
 // Empty reports whether nobody holds anything or waits.
 func (t *Table) Empty() bool { return len(t.owners) == 0 }
 
+// Has reports whether an owner of that age holds anything or waits.
+func (t *Table) Has(age txn.Age) bool { return t.owners[age] != nil }
+
 // Advance tells a newer timestamp of the oracle. Ends of attempts are
 // remembered for DeadFor after their base: a request of an older base must be
 // refused by the caller, who reads both together.
@@ -246,7 +252,7 @@ func (t *Table) Cancel(r *Request) []Woken {
 
 // Release ends an attempt, whose requests carry at most base: all that its
 // owner holds or waits for goes, unless a later attempt speaks for it. A
-// request of the attempt that comes late is Over.
+// request of the attempt that comes late is Over, unless base is 0.
 func (t *Table) Release(who Owner, base txn.Timestamp) []Woken {
 	t.end(who.Txn, base)
 	if o := t.owners[who.Age]; o != nil && ends(who.Txn, o.Txn) {
