@@ -272,7 +272,7 @@ func (t *Latches) unlink(l *Latch) {
 	}
 }
 
-func without(list []*Latch, l *Latch) []*Latch {
+func without[T comparable](list []T, l T) []T {
 	i := slices.Index(list, l)
 	return slices.Delete(list, i, i+1)
 }

@@ -48,18 +48,7 @@ func argString(t *testing.T, d *datadriven.TestData, name string) (s string) {
 	return s
 }
 
-func argID(t *testing.T, d *datadriven.TestData) txn.ID {
-	session, counter, _ := strings.Cut(argString(t, d, "id"), ".")
-	s, err := strconv.ParseUint(session, 10, 24)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := strconv.ParseUint(counter, 10, 40)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return txn.NewID(uint32(s), c)
-}
+func argID(t *testing.T, d *datadriven.TestData) txn.ID { return idOf(t, argString(t, d, "id")) }
 
 func names(latches []*Latch) string {
 	if len(latches) == 0 {

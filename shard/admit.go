@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"time"
+
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/mvcc"
@@ -31,7 +33,12 @@ type write struct {
 	c           txn.Timestamp // provisional commit timestamp; 0: unknown
 	asked       bool          // a timestamp is on its way
 	evaluations int
-	stall       int // ticks left to wait for another's intent; 0: not waiting
+	want        *locks.Request // for what it waits for, without latches; nil: nothing
+	lockUntil   time.Duration  // how long it waits for locks, by Env.Now; 0: it has not yet
+	lent        bool           // what it has locked is for itself alone
+	passed      bool           // locks are behind it: it commits
+	done        bool           // and has committed, or laid its intents
+	stall       int            // ticks left to wait for another's intent; 0: not waiting
 	blocker     *mvcc.Intent
 }
 
@@ -53,11 +60,11 @@ func (r *Replica) request(ev Request) {
 	case *shardrpc.StaleRequest:
 		r.stale(ev.ID, m)
 	case *shardrpc.LockRequest:
-		r.reply(ev.ID, &shardrpc.LockResponse{}) // until there is a table
+		r.lock(ev.ID, m)
 	case *shardrpc.UnlockRequest:
-		r.reply(ev.ID, &shardrpc.UnlockResponse{})
+		r.unlock(ev.ID, m)
 	case *shardrpc.LocksRequest:
-		r.reply(ev.ID, &shardrpc.LocksResponse{})
+		r.showLocks(ev.ID, m)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
@@ -82,7 +89,8 @@ func (r *Replica) rejects(
 	return 0, false
 }
 
-// admit queues w for its latches; its timestamp is fetched meanwhile (F3.2).
+// admit queues w for its latches, and a commit for locks before that; its
+// timestamp is fetched meanwhile (F3.2).
 func (r *Replica) admit(w *write, t shardrpc.Target) {
 	a, rejected := r.rejects(t, w.latch.Writes, w.latch.ReadSpans)
 	if !rejected && !inShard(r.o.Route.Span, w.latch.Reads, nil) {
@@ -101,7 +109,9 @@ func (r *Replica) admit(w *write, t shardrpc.Target) {
 	if w.commit != nil {
 		r.freshTS(w)
 	}
-	r.acquire(w)
+	if !r.awaitLocks(w) {
+		r.acquire(w)
+	}
 }
 
 // acquire queues w behind every earlier write that it conflicts with.
@@ -150,6 +160,7 @@ func (r *Replica) evaluateGranted() {
 // release ends w, which has been answered.
 func (r *Replica) release(w *write) {
 	delete(w.lead.writes, w)
+	r.releaseLocks(w)
 	r.unlatch(w)
 	if w.proposed {
 		r.answerProbes(w.txn)
@@ -192,6 +203,9 @@ func (r *Replica) evaluate(w *write) {
 	}
 	if full := r.o.Full.Load(); full != nil && w.grows() {
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: full})
+		return
+	}
+	if !r.passLocks(w) {
 		return
 	}
 	way := r.inTheWay(w)

@@ -129,13 +129,17 @@ func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command)
 	resp, ops, err := r.runProgram(w, rd, w.c)
 	switch e, ours := errors.AsType[*txn.Error](err); {
 	case err == nil && len(ops) == 0:
+		w.done = true
 		r.lead.dead.Add(w.txn, w.baseTS)
 		r.assert(w.id, resp, w.response(shardrpc.Reply{Answer: shardrpc.Retry}))
 		r.release(w)
 	case err == nil:
 		r.pend(resolves...)
 		cmd := &command{kind: cmdWrite, txn: w.txn, ts: w.c, ops: ops}
-		r.proposeFor(w, cmd, func() { r.reply(w.id, resp) })
+		r.proposeFor(w, cmd, func() {
+			w.done = true
+			r.reply(w.id, resp)
+		})
 	case ours && e.Kind != txn.Internal:
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: e})
 	default:
@@ -161,6 +165,7 @@ func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
+	w.done = true
 	r.reply(w.id, resp)
 	r.release(w)
 	return nil

@@ -13,9 +13,10 @@ type Event any
 
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
-	// ResolveRequest, QueryRequest, QueryIntentsRequest, StaleRequest, SessionRequest, RenewRequest,
-	// TransferRequest or ReplaceRequest. Its answer
-	// is a Reply of the same ID; one that proves nothing if the leadership ends first.
+	// ResolveRequest, QueryRequest, QueryIntentsRequest, StaleRequest, LockRequest,
+	// UnlockRequest, LocksRequest, SessionRequest, RenewRequest, TransferRequest or
+	// ReplaceRequest. Its answer is a Reply of the same ID; one that proves nothing if the
+	// leadership ends first.
 	Request struct {
 		ID  uint64
 		Msg any
@@ -30,7 +31,8 @@ type (
 		First txn.Timestamp
 		N     int
 	}
-	// OwnerSays answers an AskOwner effect.
+	// OwnerSays answers an AskOwner effect. Of a txn.SessionID it tells whether the
+	// session is over.
 	OwnerSays struct {
 		Txn   txn.ID
 		Owner txn.Owner
@@ -90,7 +92,8 @@ type Effects struct {
 	// AskOracle is how many timestamps are wanted, by a request that is sent
 	// after this. At most one is outstanding.
 	AskOracle int
-	// AskOwner are transactions whose coordinators may have lost interest.
+	// AskOwner are transactions whose coordinators may have lost interest, and
+	// sessions (txn.SessionID) that have locks.
 	AskOwner []txn.ID
 	// Failed ends the process: the replica cannot go on, and says why.
 	Failed error

@@ -344,6 +344,12 @@ func answer(msg any) string {
 		return found(m)
 	case *shardrpc.ResolveResponse:
 		return m.Answer.String()
+	case *shardrpc.LockResponse:
+		return reply(&m.Reply)
+	case *shardrpc.UnlockResponse:
+		return m.Answer.String()
+	case *shardrpc.LocksResponse:
+		return lockTable(m)
 	case *shardrpc.RenewResponse:
 		return m.Answer.String()
 	case *shardrpc.SessionResponse:
@@ -375,6 +381,9 @@ func reply(r *shardrpc.Reply) string {
 	}
 	if r.Key != nil {
 		s += " " + r.Key.String()
+	}
+	if r.Holder != nil {
+		s += fmt.Sprintf(" by %v of age %d", r.Holder.Txn, r.Holder.Age.At)
 	}
 	if r.Blocker != nil {
 		s += " " + blocked(r.Blocker)

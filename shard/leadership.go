@@ -22,6 +22,8 @@ type leadership struct {
 	startTS   txn.Timestamp // 0: not yet
 	preparing bool          // startTS is being fetched
 	dead      *locks.Dead
+	locks     *locks.Table
+	lockTicks int
 	waiting   map[uint64]waiter   // by proposal
 	writes    map[*write]struct{} // admitted and unanswered
 	granted   []*write            // have their latches and are to be evaluated
@@ -57,7 +59,7 @@ func (r *Replica) watchLeadership() {
 		r.dropLeadership()
 	}
 	if r.lead == nil && leads && !r.failed {
-		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(),
+		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(), locks: locks.NewTable(),
 			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{})}
 		r.lease.begin(st.GetTerm(), r.o.Quorum)
 		r.noteGroup()
@@ -160,6 +162,7 @@ func (r *Replica) dropLeadership() {
 	for _, c := range l.claims {
 		r.reply(c.id, c.instead)
 	}
+	r.dropLocks(l)
 	for _, q := range l.queries {
 		r.reply(q.id, &shardrpc.QueryResponse{Answer: shardrpc.Retry})
 	}

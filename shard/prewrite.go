@@ -62,7 +62,10 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 	}
 	resp := &shardrpc.PrewriteResponse{
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, TS: w.c, Written: written}
-	r.proposeFor(w, cmd, func() { r.reply(w.id, resp) })
+	r.proposeFor(w, cmd, func() {
+		w.done = true
+		r.reply(w.id, resp)
+	})
 }
 
 // recordAllows is A2 and A7: no record of the transaction exists, and none
@@ -88,6 +91,7 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
+	w.done = true
 	r.reply(w.id, &shardrpc.PrewriteResponse{
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, TS: ts, Written: written})
 	r.release(w)

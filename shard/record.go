@@ -138,9 +138,16 @@ func (r *Replica) answerQueries(id txn.ID) {
 	})
 }
 
-// ownerSays goes on with the queries that waited for a coordinator's word.
+// ownerSays goes on with the queries that waited for a coordinator's word, and
+// ends the locks of a session that is over.
 func (r *Replica) ownerSays(ev OwnerSays) {
 	if r.lead == nil {
+		return
+	}
+	if s := ev.Txn.Session(); ev.Txn == txn.SessionID(s) {
+		if ev.Owner == txn.OwnerGone {
+			r.wake(r.lead.locks.ExpireSession(s))
+		}
 		return
 	}
 	aborting := false

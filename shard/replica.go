@@ -360,6 +360,7 @@ func (r *Replica) tick() {
 		l.dead.Advance(r.o.Newest.Load())
 		r.collect()
 		r.tickStalled()
+		r.tickLocks()
 		r.tickQueries()
 		r.watchLeases()
 		r.steer()

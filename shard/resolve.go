@@ -27,6 +27,9 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 		return
 	}
 	r.lead.dead.Add(m.Txn, m.BaseTS) // a copy of its prewrite may still be travelling
+	// Its intents are here, with an outcome that is known: who gets the locks
+	// now meets them (K3).
+	r.wake(r.lead.locks.ReleaseTxn(m.Txn, m.BaseTS))
 	if len(m.Keys)+len(m.Done) == 0 && r.nothingOf(m.Txn) {
 		r.assert(id, &shardrpc.ResolveResponse{Answer: shardrpc.OK},
 			&shardrpc.ResolveResponse{Answer: shardrpc.Retry})

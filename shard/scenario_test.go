@@ -64,9 +64,27 @@ func (w *world) atOr(s string, otherwise func() txn.Timestamp) txn.Timestamp {
 
 func forever() txn.Timestamp { return txn.Forever }
 
+// id reads N, of session 1, or S.N.
 func id(s string) txn.ID {
+	session := uint64(1)
+	if of, counter, ok := strings.Cut(s, "."); ok {
+		session, _ = strconv.ParseUint(of, 10, 24)
+		s = counter
+	}
 	n, _ := strconv.ParseUint(s, 10, 40)
-	return txn.NewID(1, n)
+	return txn.NewID(uint32(session), n)
+}
+
+// age is that of the transaction's first attempt: of=N, at age=TS.
+func (w *world) age(d *datadriven.TestData, base txn.Timestamp) txn.Age {
+	age := txn.Age{At: base, ID: id(arg(d, "txn"))}
+	if d.HasArg("age") {
+		age.At = w.at(arg(d, "age"))
+	}
+	if d.HasArg("of") {
+		age.ID = id(arg(d, "of"))
+	}
+	return age
 }
 
 func (w *world) target(d *datadriven.TestData) shardrpc.Target {
@@ -90,6 +108,8 @@ func (w *world) command(d *datadriven.TestData) {
 		w.writes(d, name)
 	case "decide", "resolve", "query", "query-intents", "stale", "session", "renew":
 		w.control(d, name)
+	case "lock", "unlock", "locks":
+		w.lockCommand(d, name)
 	case "read", "validate":
 		w.look(d, name)
 	case "ts":
@@ -173,10 +193,7 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 	if d.HasArg("read-at") {
 		readAt = w.at(arg(d, "read-at"))
 	}
-	age := txn.Age{At: base, ID: id(arg(d, "txn"))}
-	if d.HasArg("age") {
-		age.At = w.at(arg(d, "age"))
-	}
+	age := w.age(d, base)
 	var p txn.Program
 	ops := &p.Then
 	for line := range strings.Lines(d.Input) {

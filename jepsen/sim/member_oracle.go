@@ -92,6 +92,8 @@ func (p *process) owner(id txn.ID) (txn.Owner, error) {
 		return txn.OwnerUnknown, nil // it is being opened
 	case !owner.alive && p.w.now-owner.died > sessionOutlives:
 		return txn.OwnerGone, nil
+	case id == txn.SessionID(id.Session()):
+		return txn.OwnerWorking, nil
 	}
 	v, err = p.send(context.Background(), call{name: "owns", to: owner.node, timeout: ownerTimeout,
 		serve: func(at *process, answer func(any)) {

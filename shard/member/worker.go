@@ -215,7 +215,7 @@ func (w *worker) answer() {
 
 // ownerOf asks this process: the only gateway that a member with an embedded
 // gateway knows. Of another's transactions it knows that they end with the
-// lease of its session.
+// lease of its session. A session as a whole is over when it has ended.
 func (m *Member) ownerOf(id txn.ID) txn.Owner {
 	owns := m.owner.Load()
 	switch {
@@ -223,7 +223,7 @@ func (m *Member) ownerOf(id txn.ID) txn.Owner {
 		return txn.OwnerGone
 	case owns == nil, !m.meta.Alive(id.Session()), slices.Contains(m.meta.Leased(), id.Session()):
 		return txn.OwnerUnknown
-	case (*owns)(id):
+	case id == txn.SessionID(id.Session()), (*owns)(id):
 		return txn.OwnerWorking
 	}
 	return txn.OwnerGone
