@@ -71,13 +71,15 @@ const (
 	snapshot     isolation = "snapshot"
 )
 
+// all is one level for all transactions.
+func all(level isolation) func(string) isolation { return func(string) isolation { return level } }
+
 // explain looks for an order of the committed transactions that accounts for all that was observed.
 //
-// At serializable each transaction sees what those before it left, and nothing else; at snapshot
-// what some of those before it left, and nobody in between wrote what it writes. At both, who
-// ended before another began comes first. A transaction that did not commit saw what some of them
-// left.
-func explain(h history, level isolation) error {
+// A serializable transaction sees what those before it left, and nothing else; one at snapshot
+// what the first of those before it left, and nobody in between wrote what it writes. Who ended
+// before another began comes first. A transaction that did not commit saw what some of them left.
+func explain(h history, level func(txn string) isolation) error {
 	var in, out []observed
 	for _, t := range h.txns {
 		if t.fate == committed {
@@ -91,7 +93,7 @@ func explain(h history, level isolation) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no %s order of the committed transactions explains %v -> %v", level, h.init, h)
+	return fmt.Errorf("no order of the committed transactions explains %v -> %v", h.init, h)
 }
 
 // permutations yields every order of ts.
@@ -111,7 +113,7 @@ func permutations(ts []observed) func(yield func([]observed) bool) {
 	return func(yield func([]observed) bool) { visit(ts, nil, yield) }
 }
 
-func explains(h history, order, out []observed, level isolation) bool {
+func explains(h history, order, out []observed, level func(string) isolation) bool {
 	states := []state{h.init} // states[i] is what the first i left
 	for i, t := range order {
 		for _, earlier := range order[:i] {
@@ -126,7 +128,7 @@ func explains(h history, order, out []observed, level isolation) bool {
 	}
 	for i, t := range order {
 		if !slices.ContainsFunc(places(order, t), func(p int) bool {
-			if p != i && (level == serializable || p > i || overwritten(order[p:i], t)) {
+			if p != i && (level(t.name) == serializable || p > i || overwritten(order[p:i], t)) {
 				return false
 			}
 			return t.reads(states[p])

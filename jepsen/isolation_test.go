@@ -23,15 +23,18 @@ const (
 type locking string
 
 const (
-	nothing    locking = "no transactions" // see TestNoIsolation
-	optimistic locking = "optimistic"
+	nothing     locking = "no transactions" // see TestNoIsolation
+	optimistic  locking = "optimistic"
+	pessimistic locking = "pessimistic"
+	oddLock     locking = "T1-locks" // and T3, and the others do not
+	evenLock    locking = "T2-locks"
 )
 
 // setting is how a case is run.
 type setting struct {
 	locking locking
-	level   isolation
-	split   bool // y and w lie on another shard than x and z
+	level   isolation // of those that do not lock; who does is always serializable
+	split   bool      // y and w lie on another shard than x and z
 }
 
 func (s setting) String() string {
@@ -50,10 +53,21 @@ func settings() (all []setting) {
 }
 
 // locks reports whether the transaction is pessimistic.
-func (s setting) locks(name string) bool { return false }
+func (s setting) locks(name string) bool {
+	odd := name == "T1" || name == "T3"
+	return s.locking == pessimistic || s.locking == oddLock && odd || s.locking == evenLock && !odd
+}
+
+// levelOf is the isolation of one transaction.
+func (s setting) levelOf(name string) isolation {
+	if s.locks(name) {
+		return serializable
+	}
+	return s.level
+}
 
 // torn reports whether the transaction, if it does not commit, may have read at several times.
-func (s setting) torn(name string) bool { return s.locks(name) && s.level == serializable }
+func (s setting) torn(name string) bool { return s.locks(name) }
 
 // options are those of one transaction.
 func (s setting) options(name string) client.TxnOptions { return client.TxnOptions{} }
@@ -132,34 +146,41 @@ func (c *isolationCase) want(s setting) []string {
 // TestIsolation runs every anomaly of the table in every setting, and beside it the same script
 // with keys of its own for each transaction: then all commit, and none waits.
 func TestIsolation(t *testing.T) {
-	free, db := newLanes(t)
-	began := time.Now()
-	var running sync.WaitGroup
-	for _, a := range anomalies {
-		c := parseCase(t, a)
-		running.Go(func() {
-			t.Run(a.name, func(t *testing.T) {
-				var checks sync.WaitGroup
-				defer checks.Wait()
-				for _, s := range settings() {
-					for _, check := range []func(*testing.T, *client.DB, lane, setting){c.check, c.checkTwin} {
-						checks.Go(func() {
-							l := <-free
-							defer func() { free <- l }()
-							check(t, db, l, s)
-						})
-					}
-				}
-			})
+	for _, commit := range []string{"2pc", "parallel"} {
+		t.Run(commit, func(t *testing.T) {
+			free, db := newLanes(t, commit)
+			began := time.Now()
+			var running sync.WaitGroup
+			for _, a := range anomalies {
+				c := parseCase(t, a)
+				running.Go(func() {
+					t.Run(a.name, func(t *testing.T) { c.checkAll(t, free, db) })
+				})
+			}
+			running.Wait()
+			t.Logf("%d cases in %d settings, each with its twin, in %v",
+				len(anomalies), len(settings()), ms(time.Since(began)))
 		})
 	}
-	running.Wait()
-	t.Logf("%d cases in %d settings, each with its twin, in %v",
-		len(anomalies), len(settings()), ms(time.Since(began)))
+}
+
+// checkAll runs the case and its twin in all settings, as soon as lanes are free.
+func (c *isolationCase) checkAll(t *testing.T, free chan lane, db *client.DB) {
+	var checks sync.WaitGroup
+	defer checks.Wait()
+	for _, s := range settings() {
+		for _, check := range []func(*testing.T, *client.DB, lane, setting){c.check, c.checkTwin} {
+			checks.Go(func() {
+				l := <-free
+				defer func() { free <- l }()
+				check(t, db, l, s)
+			})
+		}
+	}
 }
 
 // newLanes starts a gateway that has a split in every slot of every lane.
-func newLanes(t *testing.T) (free chan lane, db *client.DB) {
+func newLanes(t *testing.T, commit string) (free chan lane, db *client.DB) {
 	t.Helper()
 	free = make(chan lane, lanes)
 	var splits []string
@@ -171,7 +192,7 @@ func newLanes(t *testing.T) (free chan lane, db *client.DB) {
 		}
 	}
 	g := launch(t, build(t).gateway, freeAddress(t),
-		"--data", t.TempDir(), "--split", strings.Join(splits, ","))
+		"--data", t.TempDir(), "--split", strings.Join(splits, ","), "--commit", commit)
 	db, err := client.New(client.Options{Endpoint: g.endpoint})
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +237,7 @@ func (c *isolationCase) run(db *client.DB, l lane, s setting) *run {
 
 // judge says what is wrong with a history, and whether haste may be to blame.
 func (c *isolationCase) judge(h history, s setting) (err error, hasty bool) {
-	if err := explain(h, s.level); err != nil {
+	if err := explain(h, s.levelOf); err != nil {
 		return err, false
 	}
 	want := c.want(s)
@@ -248,5 +269,5 @@ func judgeAlone(h history) error {
 	if o := h.txns[0]; o.fate == aborted || o.waited {
 		return fmt.Errorf("%s had its keys to itself, and yet: %v", o.name, h)
 	}
-	return explain(h, serializable)
+	return explain(h, all(serializable))
 }
