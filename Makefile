@@ -82,3 +82,7 @@ long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each
 .PHONY: long-cluster
 long-cluster: ## ROUNDS=10 rounds of faults of three members under load, and ten kills of a leader in each
 	CAIRN_CLUSTER_ROUNDS=$(ROUNDS) go test ./jepsen/ -run TestCluster -count=1 -timeout=30m -v
+
+.PHONY: long-hotkey
+long-hotkey: ## 16 clients on one key against one client, five times in turn
+	CAIRN_HOTKEY=1 go test ./jepsen/ -run TestHotKey -count=1 -timeout=30m -v
