@@ -56,6 +56,9 @@ func (c *Coordinator) clear(
 	if err != nil || got.Answer != shardrpc.OK {
 		return err // Gone: somebody else was faster
 	}
+	if err := c.env.Point("coordinator.sweep.before-first"); err != nil {
+		return err
+	}
 	rs, err := c.routes(ctx, until)
 	if err != nil {
 		return err
@@ -63,7 +66,10 @@ func (c *Coordinator) clear(
 	req := &shardrpc.ResolveRequest{Txn: b.Txn, BaseTS: b.BaseTS,
 		Commit: got.Status == txn.Committed, CommitTS: got.CommitTS}
 	err = c.parallel("coordinator.sweep", len(rs), func(i int) error {
-		return c.resolve(ctx, req, rs[i].Span.Start, until)
+		if err := c.resolve(ctx, req, rs[i].Span.Start, until); err != nil {
+			return err
+		}
+		return c.env.Point("coordinator.sweep.after-k")
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ const (
 	ProposalPrewrite ProposalKind = "prewrite"
 	ProposalResolve  ProposalKind = "resolve"
 	ProposalDecide   ProposalKind = "decide"
+	ProposalCollect  ProposalKind = "collect" // of many transactions' records
 	ProposalMeta     ProposalKind = "meta"
 )
 
@@ -28,6 +29,8 @@ func (k commandKind) proposal() ProposalKind {
 		return ProposalResolve
 	case cmdDecide:
 		return ProposalDecide
+	case cmdCollect:
+		return ProposalCollect
 	default:
 		return ProposalMeta
 	}
@@ -36,7 +39,7 @@ func (k commandKind) proposal() ProposalKind {
 // Proposal is a command of the log, for who follows a log from outside.
 type Proposal struct {
 	Kind ProposalKind
-	Txn  txn.ID // on whose behalf; 0 for ProposalMeta
+	Txn  txn.ID // on whose behalf; 0: nobody's
 }
 
 // Proposals are the commands of an entry in order; none if it is raft's own.

@@ -40,14 +40,17 @@ func scenes() []scenario {
 	return []scenario{
 		{name: "one shard", mix: []string{"set", "program", "get", "scan"},
 			plan: func(p *plan) { p.cuts, p.shards = nil, 1 }},
-		{name: "several shards", mix: []string{"blind batch", "transfer", "write skew", "count", "read-only"}},
+		{name: "several shards", mix: []string{"blind batch", "transfer", "write skew", "count", "read-only"},
+			plan: func(p *plan) { p.retention = 100 * time.Millisecond }},
 		{name: "conflicts", mix: []string{"append", "transfer", "write skew"},
 			plan: func(p *plan) {
 				p.keys, p.clients, p.think = p.keys[:3], 4, 20*time.Millisecond
 				p.active = time.Second
 			}},
 		{name: "orphans", mix: []string{"transfer", "blind batch", "get", "set"},
-			plan: func(p *plan) { p.active, p.think = 4*time.Second, 200*time.Millisecond },
+			plan: func(p *plan) {
+				p.active, p.think, p.retention = 4*time.Second, 200*time.Millisecond, 100*time.Millisecond
+			},
 			also: []failpoint{{site: "coordinator.prewrite.after-all", mishap: dies, nth: 3}}},
 		{name: "leaders", mix: []string{"transfer", "set", "scan", "snapshot"},
 			plan: func(p *plan) {

@@ -258,12 +258,18 @@ func (rep *replica) beforeAppending(e *shard.Effects) bool {
 		if len(ids) == 0 || !rep.r.Status().Leader {
 			return true
 		}
-		return rep.goesOn(rep.site(site, func() bool { return rep.loseAnswers(ids...) }))
+		return rep.goesOn(rep.site(site, func() bool {
+			if kind == shard.ProposalCollect { // nobody asked for it
+				return rep.hush()
+			}
+			return rep.loseAnswers(ids...)
+		}))
 	}
 	return after(shard.ProposalWrite, "shard.write.after-propose") &&
 		after(shard.ProposalPrewrite, "shard.prewrite.after-propose") &&
 		after(shard.ProposalDecide, "shard.decide.after-propose") &&
 		after(shard.ProposalResolve, "shard.resolve.after-propose") &&
+		after(shard.ProposalCollect, "shard.collect.after-propose") &&
 		after(shard.ProposalMeta, "shard.meta.after-propose") &&
 		rep.goesOn(rep.site("shard.append.before-sync", rep.hush))
 }
@@ -273,6 +279,7 @@ type sites struct {
 	rep       *replica // whose batch it is, once that is known
 	resolves  bool     // it ends intents
 	decides   bool     // it ends a record
+	collects  bool     // it removes one
 	committed bool
 	err       error // what a site answered
 }
@@ -297,6 +304,9 @@ func (s *sites) beforeCommit(m *member, key []byte) {
 	}
 	if s.err == nil && s.resolves {
 		s.err = s.rep.site("shard.resolve.apply", s.rep.hushLeader)
+	}
+	if s.err == nil && s.collects {
+		s.err = s.rep.site("shard.collect.apply", s.rep.hushLeader)
 	}
 }
 

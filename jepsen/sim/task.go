@@ -42,8 +42,8 @@ func (p *process) start(name string, op *Op, body func()) {
 // task makes one that has not begun to run.
 func (p *process) task(name string, op *Op, body func()) *task {
 	t := &task{p: p, name: name, op: op}
-	if starter := p.w.current; p.w.fail != nil && starter != nil && op != nil && starter.op == op {
-		t.parent = starter
+	if p.w.fail != nil && p.gateway != nil && p.w.current != nil && p.w.current.op == op {
+		t.parent = p.w.current
 	}
 	t.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		defer func() {

@@ -145,6 +145,8 @@ func (b *watchedBatch) Delete(key []byte) {
 	b.gone[string(key)] = true
 	_, err := mvcc.DecodeIntentKey(key)
 	b.resolves = b.resolves || err == nil
+	_, _, err = mvcc.DecodeRecordKey(key)
+	b.collects = b.collects || err == nil
 	b.Batch.Delete(key)
 }
 
