@@ -148,7 +148,7 @@ func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
 	if span.Empty() {
 		return false, nil
 	}
-	if len(v.reads.Keys)+len(v.reads.Spans) >= readKeysMax {
+	if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
 		return false, tooManyReads()
 	}
 	changed, expiry, err := v.changed(v.ctx, span, since)
@@ -156,7 +156,7 @@ func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
 		return changed, err
 	}
 	v.observed(span)
-	if expiry != 0 { // then it will have changed (V6)
+	if v.watch && expiry != 0 { // then it will have changed (V6)
 		v.reads.MaxTS = min(v.reads.MaxTS, expiry-1)
 	}
 	return false, nil
