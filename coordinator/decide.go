@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -28,7 +29,7 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 	c := t.c
 	commit := p.maxTS
 	switch {
-	case commit < t.base || commit > t.maxTS:
+	case commit < t.base || commit > t.maxTS && !mutant.On(mutant.MaxTS):
 		return t.decideAbort(ctx, p, ending{err: txn.Errorf(txn.Internal, "commit_ts",
 			"provisional timestamp %d is not within %d and %d", commit, t.base, t.maxTS)})
 	case commit >= p.bound:
@@ -127,6 +128,8 @@ func (t *twoPhase) decideAbort(
 		return nil, nil, derr
 	case p.isRefused() && (derr != nil || !got.Status.Final()):
 		return nil, t.abandon(p.refusal()), nil
+	case mutant.On(mutant.A5) && t.mode == Parallel && p.complete():
+		return t.commitParallel(ctx, p)
 	case derr != nil:
 		d.over = nil
 		t.decideLater(&d)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -126,12 +127,12 @@ func (p *prewriting) answered(i int, resp *shardrpc.PrewriteResponse, err error)
 	case resp.Answer == shardrpc.Refused:
 		p.refused = resp.Reply
 		p.turnTo(prewriteRefused)
-	case p.closed:
+	case p.closed && !mutant.On(mutant.A5):
 	case resp.Answer == shardrpc.OK:
 		p.maxTS = max(p.maxTS, resp.TS)
 		p.written[i] = resp.Written
 		for j := range resp.Written {
-			if at := resp.Written[j].PrevExpiry; at != 0 {
+			if at := resp.Written[j].PrevExpiry; at != 0 && !mutant.On(mutant.M2) {
 				p.bound = min(p.bound, at)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -49,8 +50,10 @@ func (c *Coordinator) commitTwoPhase(
 	if t.base > t.maxTS {
 		return nil, locallyPushed(a.id), nil
 	}
-	if refused, err := t.validate(ctx); refused != nil || err != nil {
-		return nil, refused, err
+	if !mutant.On(mutant.V7) {
+		if refused, err := t.validate(ctx); refused != nil || err != nil {
+			return nil, refused, err
+		}
 	}
 	if err := c.beforeFirst(ctx, "coordinator.prewrite.before-first"); err != nil {
 		return nil, nil, err
@@ -63,6 +66,11 @@ func (c *Coordinator) commitTwoPhase(
 	}
 	switch p.close() {
 	case allPrewritten:
+		if mutant.On(mutant.V7) {
+			if refused, err := t.validate(ctx); refused != nil || err != nil {
+				return t.decideAbort(ctx, p, ending{refused, err})
+			}
+		}
 		if t.mode == Parallel {
 			return t.commitParallel(ctx, p)
 		}

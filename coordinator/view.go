@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -125,8 +126,13 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 		for i := range page.Entries {
 			e := page.Entries[i]
 			v.expires(&e.Version)
+			if mutant.On(mutant.V5) && s.Limit > 0 {
+				v.see(e.Key, e.TS)
+			}
 			if !emit(e) {
-				v.observed(upTo(s.Span, e.Key, s.Reverse))
+				if !mutant.On(mutant.V5) {
+					v.observed(upTo(s.Span, e.Key, s.Reverse))
+				}
 				return nil
 			}
 		}
@@ -156,7 +162,7 @@ func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
 		return changed, err
 	}
 	v.observed(span)
-	if v.watch && expiry != 0 { // then it will have changed (V6)
+	if v.watch && expiry != 0 && !mutant.On(mutant.V6) { // then it will have changed (V6)
 		v.reads.MaxTS = min(v.reads.MaxTS, expiry-1)
 	}
 	return false, nil
@@ -181,7 +187,7 @@ func (v *view) observed(span txn.Span) {
 
 // expires bounds the transaction by the end of a value that it saw (V6).
 func (v *view) expires(ver *txn.Version) {
-	if v.watch && ver.Expiry != 0 && ver.Live(v.at) {
+	if v.watch && ver.Expiry != 0 && ver.Live(v.at) && !mutant.On(mutant.V6) {
 		v.reads.MaxTS = min(v.reads.MaxTS, ver.Expiry-1)
 	}
 }

@@ -117,10 +117,18 @@ func (r *Replica) admit(w *write, t shardrpc.Target) {
 // acquire queues w behind every earlier write that it conflicts with.
 func (r *Replica) acquire(w *write) {
 	r.mu.Lock()
+	reads := w.latch.Reads
+	if mutant.On(mutant.A12Latch) {
+		w.latch.Reads = nil
+	}
 	granted := r.mu.latches.Acquire(&w.latch)
+	w.latch.Reads = reads
 	r.mu.Unlock()
-	if granted {
+	switch {
+	case granted:
 		r.lead.granted = append(r.lead.granted, w)
+	case mutant.On(mutant.A3) && w.decide == nil:
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonIntent})
 	}
 }
 
@@ -192,6 +200,10 @@ func (r *Replica) evaluate(w *write) {
 		r.evaluateDecide(w)
 		return
 	}
+	if reason := r.admission(w); mutant.On(mutant.C4) && reason != "" {
+		r.refuse(w, shardrpc.Reply{Reason: reason})
+		return
+	}
 	done, err := r.alreadyDone(w)
 	if err != nil || done {
 		r.failIf(err)
@@ -246,6 +258,9 @@ func (r *Replica) evaluateReads(w *write, way obstacles) {
 	// what is about to be concluded.
 	r.bump(w)
 	key, changed, err := changedSince(rd, w.reads, w.c)
+	if mutant.On(mutant.M1) {
+		rd.Reset(r.iter, nil)
+	}
 	switch {
 	case err != nil:
 		r.failIf(err)
@@ -266,7 +281,7 @@ func (r *Replica) place(w *write, rd *mvcc.Reader) (placed bool, err error) {
 	w.latch.SetTS(w.c) // before the cache is read: V3
 	r.wakeReaders()
 	r.mu.Unlock()
-	if w.c > w.maxTS {
+	if w.c > w.maxTS && !mutant.On(mutant.MaxTS) {
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonPushed})
 		return false, nil
 	}

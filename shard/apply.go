@@ -161,8 +161,9 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		there := rec.Status != txn.Absent && !mutant.On(mutant.A2)
 		below := c.baseTS <= a.state.RecordFloor && !mutant.On(mutant.A6)
-		if rec.Status != txn.Absent || below {
+		if there || below {
 			return false, nil
 		}
 		rec.BaseTS, rec.MaxTS, rec.Hash = c.baseTS, c.maxTS, c.hash

@@ -3,6 +3,7 @@ package shard
 import (
 	"errors"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -68,7 +69,7 @@ func (r *Replica) alreadyDone(w *write) (bool, error) {
 		}
 	}
 	rd, err := r.versions(nil)
-	if err != nil {
+	if err != nil || mutant.On(mutant.C6) && w.commit != nil {
 		return false, err
 	}
 	for _, k := range w.keys {

@@ -31,3 +31,40 @@ func TestMutants(t *testing.T) {
 		})
 	}
 }
+
+// TestDirected: each bug has a test that is about it, and that fails with it.
+func TestDirected(t *testing.T) {
+	for _, d := range []struct {
+		name mutant.Name
+		test string
+	}{
+		{mutant.L1ServeEarly, "TestScenarios/refusal"},
+		{mutant.L1StartEarly, "TestStaleTimestampStartsNoLeadership"},
+		{mutant.L3Base, "TestScenarios/refusal"},
+		{mutant.L3Age, "TestScenarios/refusal"},
+		{mutant.L4, "TestGroupClaimWaits"},
+		{mutant.L5, "TestScenarios/refusal"},
+		{mutant.V4, "TestScenarios/validate"},
+		{mutant.R8, "TestTransferIsNotPassedOn"},
+		{mutant.R13, "TestLogRaisesCommit"},
+		{mutant.R14, "TestTruncation"},
+		{mutant.T1, "TestGroupLeaseEnds"},
+		{mutant.T6, "TestScenarios/push"},
+		{mutant.VoteGate, "TestGateHoldsVotes"},
+		{mutant.MaxTS, "TestScenarios/push"},
+		{mutant.C4, "TestScenarios/replay_moved"},
+		{mutant.C6, "TestScenarios/replay"},
+		{mutant.C7, "TestScenarios/collect"},
+		{mutant.M1, "TestScenarios/foreign"},
+		{mutant.A2, "TestScenarios/staging"},
+		{mutant.A3, "TestScenarios/hot_key"},
+		{mutant.A4, "TestScenarios/refusal"},
+		{mutant.A7, "TestScenarios/collect"},
+		{mutant.A10, "TestScenarios/foreign"},
+		{mutant.A11, "TestScenarios/foreign"},
+		{mutant.A12, "TestScenarios/validate"},
+		{mutant.A12Latch, "TestScenarios/validate"},
+	} {
+		t.Run(string(d.name), func(t *testing.T) { mutant.Fails(t, d.name, d.test) })
+	}
+}

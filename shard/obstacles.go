@@ -3,6 +3,7 @@ package shard
 import (
 	"slices"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -23,7 +24,7 @@ func (r *Replica) inTheWay(w *write) obstacles {
 		return o
 	}
 	for _, k := range w.keys {
-		if i := r.mu.intents.Get(k); i != nil {
+		if i := r.mu.intents.Get(k); i != nil && !mutant.On(mutant.A10) {
 			r.meet(w, i, &o, true)
 		}
 	}
@@ -53,11 +54,18 @@ func (r *Replica) meet(w *write, i *mvcc.Intent, o *obstacles, written bool) {
 		return
 	}
 	status, commit, known := r.outcome(i.Txn)
+	if mutant.On(mutant.A12) && !written && !known {
+		commit, known = 0, true
+	}
 	if !known {
 		o.blocker = i
 		return
 	}
-	o.hidden = append(o.hidden, mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit})
+	hidden := mvcc.Hidden{Key: i.Key, TS: i.TS, CommitTS: commit}
+	if mutant.On(mutant.A11) && commit != 0 {
+		hidden.CommitTS = i.TS
+	}
+	o.hidden = append(o.hidden, hidden)
 	if written {
 		o.resolves = append(o.resolves, r.resolution(i.Txn, status, commit, []txn.Key{i.Key}))
 	}

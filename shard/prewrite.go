@@ -3,6 +3,7 @@ package shard
 import (
 	"errors"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -75,7 +76,7 @@ func (r *Replica) recordAllows(m *shardrpc.PrewriteRequest) (reason string, err 
 	if err != nil {
 		return "", err
 	}
-	if rec.Status != txn.Absent || m.BaseTS <= r.recordFloor() {
+	if rec.Status != txn.Absent && !mutant.On(mutant.A2) || m.BaseTS <= r.recordFloor() {
 		return shardrpc.ReasonDead, nil
 	}
 	return "", nil

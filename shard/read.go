@@ -33,7 +33,7 @@ func (r *Replica) Read(
 	}
 	r.o.Newest.Raise(m.At)
 	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans}
-	blocked, err := v.open(ctx, m.At+1)
+	blocked, err := v.open(ctx, floorOf(m.At))
 	if err != nil {
 		return retryOrStop(err)
 	}
@@ -56,6 +56,15 @@ func (r *Replica) Read(
 		return &shardrpc.ReadResponse{Retry: true}, err
 	}
 	return resp, r.o.Env.Point("shard.read.confirmed")
+}
+
+// floorOf is what nothing may commit below once somebody has read at a
+// timestamp (T6).
+func floorOf(at txn.Timestamp) txn.Timestamp {
+	if mutant.On(mutant.T6) {
+		return at
+	}
+	return at + 1
 }
 
 // future is T5: a timestamp that nobody can have issued yet must not get into
@@ -250,9 +259,17 @@ func (v *view) latched() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(v.spans, func(s txn.Span) bool {
+	return slices.ContainsFunc(v.watched(), func(s txn.Span) bool {
 		return l.BlockingSpan(s, v.at) != nil
 	})
+}
+
+// watched is the spans in which something on its way matters: all of them (V4).
+func (v *view) watched() []txn.Span {
+	if mutant.On(mutant.V4) && v.self != 0 {
+		return nil
+	}
+	return v.spans
 }
 
 // intents are the ones at or below at: decided ones as the reader must take
@@ -266,7 +283,7 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 	var blocked []shardrpc.Blocker
 	meet := func(i *mvcc.Intent) {
 		_, commit, known := v.r.outcome(i.Txn)
-		if i.Txn == v.self {
+		if i.Txn == v.self || mutant.On(mutant.A12) && v.self != 0 && !known {
 			commit, known = 0, true // what it lays down itself it has not read
 		}
 		if !known {
@@ -281,7 +298,7 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 			meet(i)
 		}
 	}
-	for _, s := range v.spans {
+	for _, s := range v.watched() {
 		for _, i := range all.Overlapping(s, v.at) {
 			meet(i)
 		}

@@ -20,6 +20,9 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
+// forgetTicks is every how many ticks a planted bug forgets whom it has refused.
+const forgetTicks = 125
+
 // noTerm is what serving holds while the replica does not serve.
 const noTerm = 0
 
@@ -358,6 +361,9 @@ func (r *Replica) tick() {
 	r.openGate()
 	if l := r.lead; l != nil {
 		l.dead.Advance(r.o.Newest.Load())
+		if mutant.On(mutant.A4) && l.ticks%forgetTicks == 0 {
+			l.dead = locks.NewDead()
+		}
 		r.collect()
 		r.tickStalled()
 		r.tickLocks()
