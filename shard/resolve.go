@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -26,7 +27,9 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 		r.reply(id, &shardrpc.ResolveResponse{Answer: shardrpc.Refused})
 		return
 	}
-	r.lead.dead.Add(m.Txn, m.BaseTS) // a copy of its prewrite may still be travelling
+	if m.Commit || !mutant.On(mutant.C1) {
+		r.lead.dead.Add(m.Txn, m.BaseTS) // a copy of its prewrite may still be travelling
+	}
 	// Its intents are here, with an outcome that is known: who gets the locks
 	// now meets them (K3).
 	r.wake(r.lead.locks.ReleaseTxn(m.Txn, m.BaseTS))

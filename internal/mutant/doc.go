@@ -54,7 +54,7 @@ const (
 	R13 Name = "R13"
 	// R14 truncates the log up to what is applied, not to what is durable.
 	R14 Name = "R14"
-	// C1 tells that an intent is missing and lets it come all the same.
+	// C1 tells that an intent is missing, or aborts it, and lets it come all the same.
 	C1 Name = "C1"
 	// C8 takes an intent that has been resolved for one that is missing.
 	C8 Name = "C8"
