@@ -48,7 +48,10 @@ type Error struct {
 	Key    Key    // nil unless one key is to blame
 	Next   string // what to do now; empty: Kind says it all
 	Oldest Timestamp
-	Err    error
+	// Other is the transaction that stood in the way, with its age; zero if unknown.
+	Other    ID
+	OtherAge Age
+	Err      error
 }
 
 // Error prints kind, key and cause; Op is for logs and tests, which use %+v.
