@@ -40,7 +40,7 @@ func (x *execution) lock(ctx context.Context) (*refusal, error) {
 	if e, ok := errors.AsType[*txn.Error](err); ok && e.Kind == txn.Wounded {
 		return &refusal{id: x.id, reply: shardrpc.Reply{
 			Answer: shardrpc.Refused, Reason: e.Reason, Key: e.Key,
-			Holder: &shardrpc.LockOwner{Txn: e.Other, Age: e.OtherAge},
+			Holder: &shardrpc.LockOwner{Txn: e.Other, Age: txn.Age{At: e.OtherAge}},
 		}}, nil
 	}
 	return nil, err

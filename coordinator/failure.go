@@ -66,7 +66,7 @@ func (r *refusal) err() error {
 	}
 	switch b, h := r.reply.Blocker, r.reply.Holder; {
 	case h != nil:
-		e.Other, e.OtherAge = h.Txn, h.Age
+		e.Other, e.OtherAge = h.Txn, h.Age.At
 	case b != nil:
 		e.Other = b.Txn
 	}

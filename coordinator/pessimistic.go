@@ -56,6 +56,18 @@ func (t *Txn) readNewest() error {
 	return nil
 }
 
+// Lock takes the locks that a pessimistic transaction needs for keys that Do
+// will be asked for. Deadline is as for Do.
+func (t *Txn) Lock(
+	ctx context.Context, keys []txn.Key, forUpdate bool, deadline time.Duration,
+) error {
+	err := t.enter(ctx, forUpdate, deadline)
+	if err == nil && t.locks != nil {
+		err = t.acquire(wanted{keys: keys, mode: lockMode(forUpdate)})
+	}
+	return failed("coordinator.Lock", t.id, err)
+}
+
 // Prefetch reads keys that Do will be asked for next, in one round instead of
 // one for each; a pessimistic transaction locks them before. Deadline is as
 // for Do.

@@ -251,7 +251,7 @@ func (s *story) failure(err error) string {
 		owned = ", still owned"
 	}
 	if e.Other != 0 {
-		owned += fmt.Sprintf(", other %v age=%d/%v", e.Other, e.OtherAge.At, e.OtherAge.ID)
+		owned += fmt.Sprintf(", other %v age=%d", e.Other, e.OtherAge)
 	}
 	return fmt.Sprintf("%v [%s] txn=%v key=%s%s", e.Kind, e.Reason, e.Txn, bound(e.Key), owned)
 }

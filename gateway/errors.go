@@ -122,6 +122,10 @@ func userKey(e *txn.Error) []byte {
 }
 
 func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
+	blocker := ""
+	if e.Other != 0 {
+		blocker = e.Other.String()
+	}
 	return &cairnv1.ErrorDetail{
 		Kind:           classOf(e.Kind).wire,
 		Reason:         e.Reason,
@@ -129,6 +133,8 @@ func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
 		Next:           nextStep(e),
 		Token:          outcomeToken(e),
 		OldestCommitTs: int64(e.Oldest),
+		BlockerTxn:     blocker,
+		BlockerAge:     int64(e.OtherAge),
 	}
 }
 

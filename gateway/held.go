@@ -22,6 +22,9 @@ const (
 	// sweepEvery is how often abandoned transactions are looked for.
 	sweepEvery = time.Second
 
+	// closeMax is how long a gateway that closes unlocks what transactions have locked.
+	closeMax = 2 * time.Second
+
 	handleVersion = 1
 )
 
@@ -143,19 +146,20 @@ func (h *heldTxns) end(
 // sweep rolls back what has been idle for too long, and says how many there were.
 func (h *heldTxns) sweep() int {
 	now := h.env.Now()
-	return h.rollBack(func(held *heldTxn) bool { return now-held.touched >= held.idle })
+	return h.rollBack(0, func(held *heldTxn) bool { return now-held.touched >= held.idle })
 }
 
 // closeAll lets no more transactions in and rolls back those that no call is using. A call that
-// is under way still ends as it would have.
+// is under way still ends as it would have. What takes longer than closeMax ends with the session.
 func (h *heldTxns) closeAll() int {
 	h.mu.Lock()
 	h.mu.closed = true
 	h.mu.Unlock()
-	return h.rollBack(func(*heldTxn) bool { return true })
+	return h.rollBack(h.env.Now()+closeMax, func(*heldTxn) bool { return true })
 }
 
-func (h *heldTxns) rollBack(which func(*heldTxn) bool) int {
+// rollBack ends those that no call is using, until then (0: all of them), and says how many.
+func (h *heldTxns) rollBack(until time.Duration, which func(*heldTxn) bool) int {
 	var over []*coordinator.Txn
 	h.mu.Lock()
 	for handle, held := range h.mu.open {
@@ -173,6 +177,9 @@ func (h *heldTxns) rollBack(which func(*heldTxn) bool) int {
 	}
 	h.mu.Unlock()
 	for _, t := range over {
+		if until > 0 && h.env.Now() >= until {
+			break
+		}
 		t.Rollback()
 	}
 	return len(over)

@@ -27,6 +27,7 @@ type pointRead struct {
 	revision *int64
 	asOf     *int64
 	keysOnly bool
+	update   bool // for_update
 }
 
 // readPoint answers the version asked for, nil if it is not found.
@@ -36,6 +37,9 @@ func (g *Gateway) readPoint(ctx context.Context, p pointRead) (*txn.Version, err
 	}
 	if p.txn != "" {
 		return g.readPointIn(ctx, p)
+	}
+	if p.update {
+		return nil, errUpdateOutside()
 	}
 	at, err := pastTime(p.asOf)
 	if err != nil {
@@ -71,7 +75,7 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 	}
 	err = g.held.do(ctx, p.txn, func(t *coordinator.Txn) error {
 		op := &txn.Op{Kind: txn.OpGet, Key: p.key, KeysOnly: p.keysOnly}
-		res, err := t.Do(ctx, op, g.deadline(ctx))
+		res, err := g.readIn(ctx, t, op, p.update)
 		if err != nil {
 			return err
 		}
@@ -86,6 +90,20 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 		return nil
 	})
 	return v, err
+}
+
+// readIn runs one reading operation of an open transaction.
+func (g *Gateway) readIn(
+	ctx context.Context, t *coordinator.Txn, op *txn.Op, update bool,
+) (txn.Result, error) {
+	if update {
+		return t.DoForUpdate(ctx, op, g.deadline(ctx))
+	}
+	return t.Do(ctx, op, g.deadline(ctx))
+}
+
+func errUpdateOutside() error {
+	return invalid("for_update_outside", "for_update means something inside a transaction only")
 }
 
 // undate takes the times off what an open transaction wrote itself: it has not committed. Its
@@ -131,6 +149,7 @@ func (g *Gateway) get(
 	}
 	v, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
+		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
@@ -163,6 +182,7 @@ func (g *Gateway) exists(
 	}
 	v, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf, keysOnly: true,
+		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err

@@ -105,12 +105,14 @@ func New(o Options) (*Gateway, error) {
 }
 
 // Close ends the streams of clients as soon as their open calls are answered, rolls back all
-// transactions that clients left open, and waits for the sweeper. Call it before the HTTP server
+// transactions that clients left open, and waits for the sweeper and for what goes on behind the
+// backs of callers. Call it before the HTTP server
 // is shut down, which waits for the streams.
 func (g *Gateway) Close() {
 	g.close()
 	_ = g.Env.Wait(context.Background(), &g.swept, 0) // an Env that has stopped has no sweeper
 	g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.closeAll()))
+	g.Coordinator.Drain(g.Env.Now() + closeMax)
 }
 
 // sweep rolls back what clients have abandoned until the Gateway closes.

@@ -48,9 +48,10 @@ type Error struct {
 	Key    Key    // nil unless one key is to blame
 	Next   string // what to do now; empty: Kind says it all
 	Oldest Timestamp
-	// Other is the transaction that stood in the way, with its age; zero if unknown.
+	// Other is the transaction that was in the way, and OtherAge when its first
+	// attempt began; 0: unknown, or there was none.
 	Other    ID
-	OtherAge Age
+	OtherAge Timestamp
 	Err      error
 }
 

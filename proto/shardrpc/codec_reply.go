@@ -45,22 +45,15 @@ func (m *Failure) decode(d *decoder) {
 	d.error(&m.Err)
 }
 
-const (
-	errorCause = 1 << iota
-	errorOther
-	errorFlags = 1<<iota - 1
-)
+const errorCause = 1 << 0
 
 // appendError appends e. Of its cause only the text crosses.
 func appendError(dst []byte, e *txn.Error) []byte {
-	other := e.Other != 0 || e.OtherAge != (txn.Age{})
-	dst = append(dst, byte(e.Kind), flag(e.Err != nil, errorCause)|flag(other, errorOther))
+	dst = append(dst, byte(e.Kind), flag(e.Err != nil, errorCause))
 	dst = appendBytes(appendBytes(dst, e.Op), e.Reason)
 	dst = appendBytes(appendID(dst, e.Txn), e.Key)
 	dst = appendTS(appendBytes(dst, e.Next), e.Oldest)
-	if other {
-		dst = appendAge(appendID(dst, e.Other), e.OtherAge)
-	}
+	dst = appendTS(appendID(dst, e.Other), e.OtherAge)
 	if e.Err != nil {
 		dst = appendBytes(dst, e.Err.Error())
 	}
@@ -69,14 +62,12 @@ func appendError(dst []byte, e *txn.Error) []byte {
 
 func (d *decoder) error(e *txn.Error) {
 	e.Kind = enum(d, txn.Unknown)
-	f := d.flags(errorFlags)
+	f := d.flags(errorCause)
 	e.Op, e.Reason = d.string(), d.string()
 	e.Txn = d.id()
 	d.key(&e.Key)
 	e.Next, e.Oldest = d.string(), d.ts()
-	if f&errorOther != 0 {
-		e.Other, e.OtherAge = d.id(), d.age()
-	}
+	e.Other, e.OtherAge = d.id(), d.ts()
 	if f&errorCause != 0 {
 		e.Err = errors.New(d.string())
 	}

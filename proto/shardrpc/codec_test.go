@@ -123,7 +123,7 @@ func TestGolden(t *testing.T) {
 		{"wounded", &Reply{Answer: Refused, Reason: ReasonWounded, Holder: &LockOwner{Txn: 1, Age: txn.Age{At: 2, ID: 3}}},
 			"03 09 07 776f756e646564 00 0000000000000001 0000000000000002 0000000000000003"},
 		{"failure", &Failure{Err: txn.Error{Kind: txn.Moved, Reason: "r", Err: errors.New("x")}},
-			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 01 78"},
+			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 0000000000000000 0000000000000000 01 78"},
 	} {
 		want, err := hex.DecodeString(strings.ReplaceAll(c.want, " ", ""))
 		if err != nil {
