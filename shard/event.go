@@ -14,7 +14,7 @@ type Event any
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
 	// ResolveRequest, QueryRequest, QueryIntentsRequest, SessionRequest, RenewRequest,
-	// TransferRequest or ReplaceRequest. Its answer
+	// FindSessionRequest, TransferRequest or ReplaceRequest. Its answer
 	// is a Reply of the same ID; one that proves nothing if the leadership ends first.
 	Request struct {
 		ID  uint64

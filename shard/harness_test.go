@@ -340,6 +340,8 @@ func answer(msg any) string {
 		return m.Answer.String()
 	case *shardrpc.RenewResponse:
 		return m.Answer.String()
+	case *shardrpc.FindSessionResponse:
+		return strings.TrimSpace(fmt.Sprintf("%v %s", m.Answer, m.Address))
 	case *shardrpc.SessionResponse:
 		return fmt.Sprintf("%v session %d", m.Answer, m.Session)
 	}

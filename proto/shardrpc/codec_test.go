@@ -38,6 +38,8 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[SessionResponse](t)
 	roundTrip[RenewRequest](t)
 	roundTrip[RenewResponse](t)
+	roundTrip[FindSessionRequest](t)
+	roundTrip[FindSessionResponse](t)
 	roundTrip[StatusRequest](t)
 	roundTrip[StatusResponse](t)
 	roundTrip[TransferRequest](t)
@@ -116,6 +118,7 @@ func TestGolden(t *testing.T) {
 		}, "02 01 0000000000000007 01 70 03 03 0000000000000008 0000000000000009"},
 		{"session", &SessionRequest{Target: Target{Shard: 1, Epoch: 1}, Address: "a", Leased: true}, "01 01 02 01 61"},
 		{"renew", &RenewRequest{Target: Target{Shard: 1, Epoch: 1}, Session: 7}, "01 01 00000007"},
+		{"find session", &FindSessionResponse{Answer: OK, Address: "a"}, "02 01 61"},
 		{"lock", &LockRequest{
 			Target: Target{Shard: 2, Epoch: 1}, Txn: 7, Age: txn.Age{At: 8, ID: 6}, BaseTS: 9, Mode: txn.LockUpdate,
 			Keys: []txn.Key{txn.Key("k")}, Spans: []txn.Span{{Start: txn.Key("a")}}, Wait: 5,

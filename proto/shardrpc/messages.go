@@ -213,3 +213,16 @@ type RenewRequest struct {
 type RenewResponse struct {
 	Answer Answer
 }
+
+// FindSessionRequest asks the meta group where the gateway of a session is.
+type FindSessionRequest struct {
+	Target
+	Session uint32
+}
+
+// FindSessionResponse says, with OK, that the session is open, and where its
+// gateway can be reached; with Gone, that it has ended or was never open.
+type FindSessionResponse struct {
+	Answer  Answer
+	Address string
+}

@@ -28,6 +28,7 @@ const (
 	MethodLock                           // LockRequest, LockResponse
 	MethodUnlock                         // UnlockRequest, UnlockResponse
 	MethodLocks                          // LocksRequest, LocksResponse
+	MethodFindSession                    // FindSessionRequest, FindSessionResponse
 	methodEnd
 )
 
@@ -35,6 +36,7 @@ var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
 	"query-intents", "lock", "unlock", "locks",
+	"find-session",
 }
 
 // Valid reports whether this release knows m.
