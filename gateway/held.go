@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"time"
@@ -24,8 +22,6 @@ const (
 
 	// closeMax is how long a gateway that closes unlocks what transactions have locked.
 	closeMax = 2 * time.Second
-
-	handleVersion = 1
 )
 
 // heldTxns are the transactions that clients have open.
@@ -34,7 +30,7 @@ type heldTxns struct {
 
 	mu struct {
 		sync.Mutex
-		open   map[string]*heldTxn
+		open   map[string]*heldTxn // by the name of the handle
 		closed bool
 	}
 }
@@ -42,10 +38,12 @@ type heldTxns struct {
 // heldTxn is one of them. Whoever has put a token into turn owns it.
 type heldTxn struct {
 	txn  *coordinator.Txn
+	name string
 	idle time.Duration // how long it may wait for its client
 	turn chan struct{} // of one place
-	// Both belong to the owner.
+	// All belong to the owner.
 	over    bool
+	anchor  txn.Key       // the first key that was written
 	touched time.Duration // by Env.Now, when the last call ended
 }
 
@@ -56,13 +54,11 @@ func newHeldTxns(e env.Env) *heldTxns {
 }
 
 // add keeps t open until it has been idle for so long, and names it.
-func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (handle string, err error) {
-	b := []byte{handleVersion}
-	b = binary.BigEndian.AppendUint64(b, uint64(t.ID())) // session and counter
-	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
-	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
-	handle = base64.RawURLEncoding.EncodeToString(b)
-	held := &heldTxn{txn: t, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now()}
+func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (string, error) {
+	named := newHandle(t.ID(), [2]uint64{h.env.Rand(), h.env.Rand()})
+	held := &heldTxn{
+		txn: t, name: named.name, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now(),
+	}
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,15 +71,27 @@ func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (handle string, e
 		e.Next = "commit or roll back some, then begin again"
 		return "", e
 	}
-	h.mu.open[handle] = held
-	return handle, nil
+	h.mu.open[held.name] = held
+	return named.String(), nil
 }
+
+// find is the transaction that a handle names, nil if it is not open here.
+func (h *heldTxns) find(s string) *heldTxn {
+	named, ok := parseHandle(s)
+	if !ok {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.open[named.name]
+}
+
+// handle is the one to use next.
+func (held *heldTxn) handle() string { return handle{held.name, held.anchor}.String() }
 
 // enter waits until the transaction is free and makes the caller its owner until leave.
 func (h *heldTxns) enter(ctx context.Context, handle string) (*heldTxn, error) {
-	h.mu.Lock()
-	held := h.mu.open[handle]
-	h.mu.Unlock()
+	held := h.find(handle)
 	if held == nil {
 		return nil, errTxnGone()
 	}
@@ -105,25 +113,29 @@ func (h *heldTxns) leave(held *heldTxn) {
 }
 
 // forget makes the handle mean nothing any more. The caller is the owner.
-func (h *heldTxns) forget(handle string, held *heldTxn) {
+func (h *heldTxns) forget(held *heldTxn) {
 	held.over = true
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.mu.open, handle)
+	delete(h.mu.open, held.name)
 }
 
 // do runs f on an open transaction, alone. One that can no longer commit is rolled back at once.
 func (h *heldTxns) do(
 	ctx context.Context, handle string, f func(*coordinator.Txn) error,
 ) error {
+	return h.use(ctx, handle, func(held *heldTxn) error { return f(held.txn) })
+}
+
+func (h *heldTxns) use(ctx context.Context, handle string, f func(*heldTxn) error) error {
 	held, err := h.enter(ctx, handle)
 	if err != nil {
 		return err
 	}
 	defer h.leave(held)
-	err = f(held.txn)
+	err = f(held)
 	if k := txn.KindOf(err); err != nil && (k == txn.Conflict || k == txn.Wounded) {
-		h.forget(handle, held)
+		h.forget(held)
 		held.txn.Rollback()
 	}
 	return err
@@ -139,7 +151,7 @@ func (h *heldTxns) end(
 		return err
 	}
 	defer h.leave(held)
-	h.forget(handle, held)
+	h.forget(held)
 	return f(held.txn)
 }
 
@@ -162,7 +174,7 @@ func (h *heldTxns) closeAll() int {
 func (h *heldTxns) rollBack(until time.Duration, which func(*heldTxn) bool) int {
 	var over []*coordinator.Txn
 	h.mu.Lock()
-	for handle, held := range h.mu.open {
+	for name, held := range h.mu.open {
 		select {
 		case held.turn <- struct{}{}:
 		default:
@@ -170,7 +182,7 @@ func (h *heldTxns) rollBack(until time.Duration, which func(*heldTxn) bool) int 
 		}
 		if which(held) {
 			held.over = true
-			delete(h.mu.open, handle)
+			delete(h.mu.open, name)
 			over = append(over, held.txn)
 		}
 		<-held.turn

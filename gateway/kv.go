@@ -122,22 +122,27 @@ func errAsOfInTxn() error {
 		"a transaction reads at one time only; give as_of to Begin instead")
 }
 
-// write runs one operation, in the open transaction that the handle names or in its own.
+// write runs one operation, in the open transaction that the handle names or in its own. next is
+// the handle to use next.
 func (g *Gateway) write(
 	ctx context.Context, handle string, op *txn.Op,
-) (res txn.Result, err error) {
+) (res txn.Result, next string, err error) {
 	if handle != "" {
-		err = g.held.do(ctx, handle, func(t *coordinator.Txn) error {
-			res, err = t.Do(ctx, op, g.deadline(ctx))
+		err = g.held.use(ctx, handle, func(held *heldTxn) error {
+			res, err = held.txn.Do(ctx, op, g.deadline(ctx))
+			if err == nil && res.OK && held.anchor == nil {
+				held.anchor = op.Key.Clone()
+			}
+			next = held.handle()
 			return err
 		})
-		return res, err
+		return res, next, err
 	}
 	done, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}})
 	if err != nil {
-		return res, err
+		return res, "", err
 	}
-	return done.Results[0], nil
+	return done.Results[0], "", nil
 }
 
 func (g *Gateway) get(
@@ -211,11 +216,11 @@ func (g *Gateway) set(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return setResponse(&res, req.GetTxn()), nil
+	return setResponse(&res, next), nil
 }
 
 // setOp checks req.
@@ -270,11 +275,11 @@ func (g *Gateway) del(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return deleteResponse(&res, req.GetTxn()), nil
+	return deleteResponse(&res, next), nil
 }
 
 func deleteOp(req *cairnv1.DeleteRequest) (txn.Op, error) {
@@ -305,11 +310,11 @@ func (g *Gateway) extend(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return extendResponse(&res, req.GetTxn()), nil
+	return extendResponse(&res, next), nil
 }
 
 func extendOp(req *cairnv1.ExtendRequest) (txn.Op, error) {

@@ -43,13 +43,19 @@ func (g *Gateway) rollback(
 		g.metrics.txns.WithLabelValues(outcomeRolledBack).Inc()
 		return nil
 	})
-	if e, ok := errors.AsType[*txn.Error](err); ok && e.Reason == reasonTxnGone {
+	if isOver(err) {
 		err = nil // nothing is left of it, as asked for
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &cairnv1.RollbackResponse{}, nil
+}
+
+// isOver reports whether err says that the transaction has ended by itself.
+func isOver(err error) bool {
+	e, ok := errors.AsType[*txn.Error](err)
+	return ok && (e.Reason == reasonTxnGone || e.Reason == reasonGatewayLost)
 }
 
 // execute runs a one-shot transaction and counts it.

@@ -188,7 +188,7 @@ type QueryIntentsResponse struct {
 // SessionRequest opens a session for a gateway at the meta group.
 type SessionRequest struct {
 	Target
-	Address string // of the gateway; for operators
+	Address string // of the gateway, for others
 	// Sole says that no other gateway lives: all earlier sessions are over.
 	Sole bool
 	// Leased says that the session ends when it is not renewed. It ends those that are not
