@@ -30,6 +30,9 @@ type Options struct {
 	CallAttemptsMax int
 	// AttemptsMax is how often Update, View and Do run their function; 0 = 50.
 	AttemptsMax int
+	// LockAfter is after how many conflicts they lock what it touches (TxnOptions.Pessimistic,
+	// and Serializable); 0 = 2, negative = never.
+	LockAfter int
 	// Log gets the few things that no error tells, such as the fall-back to unary calls.
 	// Default: nothing is logged.
 	Log *slog.Logger
@@ -38,6 +41,7 @@ type Options struct {
 const (
 	callAttemptsDefault = 8
 	attemptsDefault     = 50
+	lockAfterDefault    = 2
 )
 
 func (o *Options) validate() (*url.URL, error) {
@@ -77,6 +81,9 @@ func (o *Options) setDefaults() {
 	if o.AttemptsMax == 0 {
 		o.AttemptsMax = attemptsDefault
 	}
+	if o.LockAfter == 0 {
+		o.LockAfter = lockAfterDefault
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +94,7 @@ func (o *Options) setDefaults() {
 type DB struct {
 	KV
 	attemptsMax int
+	lockAfter   int // negative: never
 	close       func()
 }
 
@@ -104,7 +112,7 @@ func New(o Options) (*DB, error) {
 	endpoint := strings.TrimRight(base.String(), "/")
 	clients := newHTTPClients(base.Scheme, o.HTTPClient)
 	one := newUnary(clients.unary, endpoint)
-	db := &DB{attemptsMax: o.AttemptsMax, close: clients.close}
+	db := &DB{attemptsMax: o.AttemptsMax, lockAfter: o.LockAfter, close: clients.close}
 	var carrier caller = one
 	if !o.Unary {
 		s := newStream(clients, endpoint)

@@ -72,6 +72,7 @@ func ErrorToWire(e *txn.Error) *cairnv1.CallError {
 		Message: e.Kind.String(),
 		Detail: &cairnv1.ErrorDetail{
 			Reason: e.Reason, Next: e.Next, Token: OutcomeToken(e), OldestCommitTs: int64(e.Oldest),
+			BlockerAge: int64(e.OtherAge),
 		},
 	}
 	for _, row := range errorTable {
@@ -84,6 +85,9 @@ func ErrorToWire(e *txn.Error) *cairnv1.CallError {
 	}
 	if len(e.Key) > 0 {
 		w.Detail.Key = e.Key.User()
+	}
+	if e.Other != 0 {
+		w.Detail.BlockerTxn = e.Other.String()
 	}
 	return w
 }
@@ -127,7 +131,9 @@ func fromDetail(code connect.Code, message string, d *cairnv1.ErrorDetail) error
 	}
 	e := &txn.Error{
 		Kind: kind, Reason: d.Reason, Next: d.Next, Oldest: txn.Timestamp(d.OldestCommitTs),
+		OtherAge: txn.Timestamp(d.BlockerAge),
 	}
+	e.Other, _ = txn.ParseID(d.BlockerTxn) // of a newer release perhaps: nobody needs it
 	if len(d.Key) > 0 {
 		e.Key = txn.NewKey(txn.DefaultKeyspace, d.Key)
 	}

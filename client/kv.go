@@ -30,7 +30,10 @@ func (k *KV) do(ctx context.Context, c *call) error {
 // ReadOption says which version to read. Default: the latest.
 type ReadOption func(*readVersion)
 
-type readVersion struct{ revision, asOf *int64 }
+type readVersion struct {
+	revision, asOf *int64
+	forUpdate      bool
+}
 
 // AtRevision reads exactly this revision, from 0; a deletion's own is not found.
 func AtRevision(revision int64) ReadOption {
@@ -41,6 +44,13 @@ func AtRevision(revision int64) ReadOption {
 // the keyspace's history, or the error is txn.TooOld.
 func AsOf(at Timestamp) ReadOption {
 	return func(v *readVersion) { v.asOf = new(int64(at)) }
+}
+
+// ForUpdate is for reads on which the transaction's writes depend: one that is
+// Pessimistic locks the key exclusively, and one at Snapshot commits only if it
+// has not changed. It does not fit reads outside of a transaction.
+func ForUpdate() ReadOption {
+	return func(v *readVersion) { v.forUpdate = true }
 }
 
 func versionOf(opts []ReadOption) (v readVersion) {
@@ -55,6 +65,7 @@ func (k *KV) Get(ctx context.Context, key string, opts ...ReadOption) (Entry, er
 	v := versionOf(opts)
 	req := &cairnv1.GetRequest{
 		Keyspace: k.keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
+		ForUpdate: v.forUpdate,
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_GET, req: req,
@@ -82,6 +93,7 @@ func (k *KV) Exists(ctx context.Context, key string, opts ...ReadOption) (Entry,
 	v := versionOf(opts)
 	req := &cairnv1.ExistsRequest{
 		Keyspace: k.keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
+		ForUpdate: v.forUpdate,
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_EXISTS, req: req,
@@ -109,6 +121,8 @@ type BatchGetOptions struct {
 	RequireAll bool
 	// AsOf reads at this time; 0 = now.
 	AsOf Timestamp
+	// ForUpdate is as for Get.
+	ForUpdate bool
 }
 
 // BatchGet reads up to 10,000 keys from one snapshot. The entries are in the
@@ -116,7 +130,7 @@ type BatchGetOptions struct {
 func (k *KV) BatchGet(ctx context.Context, keys []string, o BatchGetOptions) ([]Entry, error) {
 	req := &cairnv1.BatchGetRequest{
 		Keyspace: k.keyspace, Keys: make([][]byte, len(keys)),
-		RequireAll: o.RequireAll, AsOf: optional(o.AsOf),
+		RequireAll: o.RequireAll, AsOf: optional(o.AsOf), ForUpdate: o.ForUpdate,
 	}
 	for i, key := range keys {
 		req.Keys[i] = []byte(key)

@@ -29,6 +29,7 @@ func GetOp(key string, opts ...ReadOption) Op {
 	return Op{key: key, wire: func(keyspace string) (*cairnv1.Op, error) {
 		return &cairnv1.Op{Request: &cairnv1.Op_Get{Get: &cairnv1.GetRequest{
 			Keyspace: keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
+			ForUpdate: v.forUpdate,
 		}}}, nil
 	}}
 }
@@ -39,6 +40,7 @@ func ExistsOp(key string, opts ...ReadOption) Op {
 	return Op{key: key, wire: func(keyspace string) (*cairnv1.Op, error) {
 		return &cairnv1.Op{Request: &cairnv1.Op_Exists{Exists: &cairnv1.ExistsRequest{
 			Keyspace: keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
+			ForUpdate: v.forUpdate,
 		}}}, nil
 	}}
 }

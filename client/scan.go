@@ -7,7 +7,8 @@ import (
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 )
 
-// Range is keys in the order of their bytes, read from one snapshot. Make one
+// Range is keys in the order of their bytes, read from one snapshot; in a
+// Pessimistic transaction it is locked instead. Make one
 // with All, Prefix, Bucket or Span, then set what else matters.
 type Range struct {
 	Limit    int64     // most entries, over all pages; 0 = all
@@ -15,6 +16,8 @@ type Range struct {
 	KeysOnly bool      // entries without values
 	AsOf     Timestamp // read at this time; 0 = now
 	Page     int64     // most entries that one call fetches; 0 = as the server likes
+	// ForUpdate is as for Get: for all that is in the range, and for what is not.
+	ForUpdate bool
 
 	selected *cairnv1.Selection
 }
@@ -46,7 +49,7 @@ func Span(start, end string) Range {
 func (r *Range) toWire(keyspace string) *cairnv1.RangeRequest {
 	return &cairnv1.RangeRequest{
 		Keyspace: keyspace, Select: r.selected, Limit: r.Limit,
-		Reverse: r.Reverse, KeysOnly: r.KeysOnly, AsOf: optional(r.AsOf),
+		Reverse: r.Reverse, KeysOnly: r.KeysOnly, AsOf: optional(r.AsOf), ForUpdate: r.ForUpdate,
 	}
 }
 

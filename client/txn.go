@@ -13,11 +13,68 @@ import (
 // errEnded answers calls on a transaction that was committed or rolled back.
 var errEnded = errors.New("the transaction has ended")
 
-// TxnOptions of Begin. The zero TxnOptions may write, and are strictly serializable.
+// Isolation is what a transaction may miss of others.
+type Isolation uint8
+
+// The isolation levels.
+const (
+	// Serializable: as if transactions ran one after the other.
+	Serializable Isolation = iota
+	// Snapshot: all reads are of one snapshot, and what is written has not
+	// changed since. What was only read may have: write skew.
+	Snapshot
+)
+
+// Priority says who gives way when transactions want the same lock.
+type Priority uint8
+
+// The priorities. Low and high are ten seconds of age away from normal.
+const (
+	PriorityNormal Priority = iota
+	PriorityLow
+	PriorityHigh
+)
+
+// TxnOptions of Begin. The zero TxnOptions may write, and are optimistic and
+// strictly serializable.
 type TxnOptions struct {
 	ReadOnly bool          // refuse writes; Commit then never conflicts
 	AsOf     Timestamp     // read everything as it was then, read only; 0 = now
 	Timeout  time.Duration // rolled back by then if still open, in whole ms; 0 = server's default
+
+	// Pessimistic locks what is read (shared, or exclusively with ForUpdate) and written. Calls
+	// wait for locks until their context is done, and each reads the newest state. Whoever began
+	// first gets the lock: the other one ends with txn.Wounded and has to run again.
+	Pessimistic bool
+	Isolation   Isolation // Snapshot excludes Pessimistic
+	Priority    Priority
+	// Retry is an earlier attempt at the same work: the new one is as old, so it need not give
+	// way for ever. Update and Do see to that by themselves.
+	Retry *Txn
+}
+
+func (o *TxnOptions) toWire() *cairnv1.BeginRequest {
+	req := &cairnv1.BeginRequest{
+		ReadOnly: o.ReadOnly, AsOf: optional(o.AsOf), TimeoutMs: milliseconds(o.Timeout),
+	}
+	if o.Pessimistic {
+		req.Mode = cairnv1.TxnMode_TXN_MODE_PESSIMISTIC
+	}
+	if o.Isolation == Snapshot {
+		req.Isolation = cairnv1.Isolation_ISOLATION_SNAPSHOT
+	}
+	if o.Retry != nil && len(o.Retry.age) > 0 { // which has the priority in it
+		req.Age = o.Retry.age
+		return req
+	}
+	switch o.Priority {
+	case PriorityLow:
+		req.Priority = cairnv1.Priority_PRIORITY_LOW
+	case PriorityHigh:
+		req.Priority = cairnv1.Priority_PRIORITY_HIGH
+	case PriorityNormal:
+	}
+	return req
 }
 
 // Txn is an open transaction. It reads its own writes, and nobody else sees
@@ -25,6 +82,7 @@ type TxnOptions struct {
 type Txn struct {
 	KV
 	readTS Timestamp
+	age    []byte // opaque, for Retry
 }
 
 // openTxn is the state that all keyspaces of a Txn share.
@@ -63,10 +121,8 @@ func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 func (db *DB) Begin(ctx context.Context, o TxnOptions) (*Txn, error) {
 	c := &call{
 		method: cairnv1.Method_METHOD_TXN_BEGIN,
-		req: &cairnv1.BeginRequest{
-			ReadOnly: o.ReadOnly, AsOf: optional(o.AsOf), TimeoutMs: milliseconds(o.Timeout),
-		},
-		res: &cairnv1.BeginResponse{},
+		req:    o.toWire(),
+		res:    &cairnv1.BeginResponse{},
 	}
 	if err := db.do(ctx, c); err != nil {
 		return nil, err
@@ -77,10 +133,12 @@ func (db *DB) Begin(ctx context.Context, o TxnOptions) (*Txn, error) {
 			caller: db.caller, keyspace: db.keyspace, tx: &openTxn{handle: res.Txn},
 		},
 		readTS: Timestamp(res.ReadTs),
+		age:    res.Age,
 	}, nil
 }
 
-// ReadTS is the snapshot that the transaction reads.
+// ReadTS is the snapshot that the transaction reads; of a Pessimistic one, when
+// it began.
 func (t *Txn) ReadTS() Timestamp { return t.readTS }
 
 // Written is one key that a transaction wrote.
@@ -91,7 +149,8 @@ type Written struct {
 
 // CommitResult says what a transaction came to.
 type CommitResult struct {
-	// CommitTS of all that was written; where nothing was, the snapshot that was read.
+	// CommitTS of all that was written; where nothing was, a moment at which all that was read
+	// was so.
 	CommitTS Timestamp
 	Written  []Written // by keyspace, then key
 }

@@ -13,8 +13,9 @@ const rollbackWait = time.Second
 
 // Update runs fn in a transaction and commits it. After a conflict, fn runs
 // again from the start, with backoff, until ctx is done or Options.AttemptsMax
-// is reached: it must not leave anything behind but its writes on tx. An error
-// of fn's own rolls back and is returned as it is.
+// is reached: it must not leave anything behind but its writes on tx. After
+// Options.LockAfter conflicts the transaction is Pessimistic. An error of fn's
+// own rolls back and is returned as it is.
 func (db *DB) Update(ctx context.Context, fn func(tx *Txn) error) error {
 	_, err := Do(ctx, db, func(tx *Txn) (struct{}, error) { return struct{}{}, fn(tx) })
 	return err
@@ -31,7 +32,20 @@ func (db *DB) View(ctx context.Context, fn func(tx *Txn) error) error {
 
 // Do is Update for a function with a result.
 func Do[T any](ctx context.Context, db *DB, fn func(tx *Txn) (T, error)) (T, error) {
-	return run(ctx, db, TxnOptions{}, fn)
+	return DoWith(ctx, db, TxnOptions{}, fn)
+}
+
+// UpdateWith is Update in a transaction of another kind.
+func (db *DB) UpdateWith(ctx context.Context, o TxnOptions, fn func(tx *Txn) error) error {
+	_, err := DoWith(ctx, db, o, func(tx *Txn) (struct{}, error) { return struct{}{}, fn(tx) })
+	return err
+}
+
+// DoWith is Do in a transaction of another kind.
+func DoWith[T any](
+	ctx context.Context, db *DB, o TxnOptions, fn func(tx *Txn) (T, error),
+) (T, error) {
+	return run(ctx, db, o, fn)
 }
 
 func run[T any](
@@ -39,7 +53,10 @@ func run[T any](
 ) (T, error) {
 	var zero T
 	for attempt := 1; ; attempt++ {
-		v, err := runOnce(ctx, db, o, fn)
+		v, tx, err := runOnce(ctx, db, o, fn)
+		if tx != nil {
+			o.Retry = tx
+		}
 		if err == nil {
 			return v, nil
 		}
@@ -53,6 +70,9 @@ func run[T any](
 				Err: fmt.Errorf("%d attempts, the last: %w", attempt, err),
 			}
 		}
+		if db.lockAfter > 0 && attempt >= db.lockAfter && !o.ReadOnly && o.AsOf == 0 {
+			o.Pessimistic, o.Isolation = true, Serializable
+		}
 		if backoff(ctx, attempt) != nil {
 			out := timeUp(ctx, "client.Update")
 			out.Err = fmt.Errorf("%w, after %w", out.Err, err)
@@ -63,11 +83,11 @@ func run[T any](
 
 func runOnce[T any](
 	ctx context.Context, db *DB, o TxnOptions, fn func(tx *Txn) (T, error),
-) (T, error) {
+) (T, *Txn, error) {
 	var zero T
 	tx, err := db.Begin(ctx, o)
 	if err != nil {
-		return zero, err
+		return zero, nil, err
 	}
 	defer func() { // after Commit this does nothing
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
@@ -76,10 +96,10 @@ func runOnce[T any](
 	}()
 	v, err := fn(tx)
 	if err != nil {
-		return zero, err
+		return zero, tx, err
 	}
 	if _, err := tx.Commit(ctx); err != nil {
-		return zero, err
+		return zero, tx, err
 	}
-	return v, nil
+	return v, tx, nil
 }

@@ -14,7 +14,7 @@ type attempt struct {
 	id     txn.ID
 	age    txn.Age
 	reads  txn.ReadSet
-	writes []txn.Write // by key; at least one
+	writes []txn.Write // by key
 	retry  bool        // an earlier id of the same transaction was refused
 	until  time.Duration
 }
@@ -39,7 +39,10 @@ func (c *Coordinator) commit(ctx context.Context, a *attempt) (*Committed, *refu
 	if err != nil {
 		return nil, nil, err
 	}
-	if !rs.oneHolds(a.footprint()) {
+	switch {
+	case len(a.writes) == 0:
+		return c.commitReads(ctx, a, rs)
+	case !rs.oneHolds(a.footprint()):
 		return c.commitTwoPhase(ctx, a, rs)
 	}
 	resp, refused, err := c.commitOnePhase(ctx, &onePhase{

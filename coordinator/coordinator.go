@@ -140,6 +140,9 @@ func (c *Coordinator) disown(id txn.ID) {
 // answer. 0: no session is held, and what needs an id is Unavailable.
 func (c *Coordinator) SetSession(session uint32) { c.session.Store(session) }
 
+// Session is the one that is held now; 0: none.
+func (c *Coordinator) Session() uint32 { return c.session.Load() }
+
 // newID names an attempt to commit. Ids are never used again (C2).
 func (c *Coordinator) newID() (txn.ID, error) {
 	session := c.session.Load()

@@ -146,6 +146,7 @@ func TestStopAnywhere(t *testing.T) {
 		"coordinator.prewrite.after-k", "coordinator.prewrite.after-all",
 		"coordinator.decide.before", "coordinator.decide.after-propose", "coordinator.decide.after",
 		"coordinator.ack.before", "coordinator.resolve.before-first", "coordinator.resolve.after-k",
+		"coordinator.lock.before", "coordinator.lock.after", "coordinator.unlock.before",
 	}
 	for _, point := range points {
 		s := newStory(t)
@@ -154,7 +155,7 @@ func TestStopAnywhere(t *testing.T) {
 		atStop := -1
 		s.env.run(t, func() {
 			var tx *coordinator.Txn
-			if tx, err = s.c.Begin(t.Context(), coordinator.BeginOptions{}); err != nil {
+			if tx, err = s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic}); err != nil {
 				return
 			}
 			for _, op := range program("get a\nset n 1\nset z 2\nget q").Then {
@@ -165,7 +166,7 @@ func TestStopAnywhere(t *testing.T) {
 			_, err = tx.Commit(t.Context(), 0)
 			atStop = s.fake.log.Len()
 		})
-		acked := strings.HasPrefix(point, "coordinator.resolve")
+		acked := strings.HasPrefix(point, "coordinator.resolve") || strings.HasPrefix(point, "coordinator.unlock")
 		if acked != (err == nil) || !acked && !errors.Is(err, env.ErrStopped) {
 			t.Errorf("%s: %v", point, err)
 		}

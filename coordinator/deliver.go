@@ -73,9 +73,15 @@ type answer[T any] struct {
 func send[T any](
 	ctx context.Context, c *Coordinator, until time.Duration, call func(context.Context) (T, error),
 ) (T, error) {
+	return sendWithin(ctx, c, min(until, c.env.Now()+c.opts.AttemptTimeout), call)
+}
+
+// sendWithin is send for a call that may take longer.
+func sendWithin[T any](
+	ctx context.Context, c *Coordinator, until time.Duration, call func(context.Context) (T, error),
+) (T, error) {
 	var none T
-	now := c.env.Now()
-	if now >= until {
+	if c.env.Now() >= until {
 		return none, env.ErrTimeout
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -85,7 +91,7 @@ func send[T any](
 		defer a.Resolve()
 		a.value, a.err = call(ctx)
 	})
-	if err := c.env.Wait(ctx, &a.Future, min(until, now+c.opts.AttemptTimeout)); err != nil {
+	if err := c.env.Wait(ctx, &a.Future, until); err != nil {
 		return none, err
 	}
 	return a.value, a.err

@@ -19,7 +19,9 @@
 // How to read it:
 //
 //	execute.go      one-shot transactions: where they run, when they run again
-//	interactive.go  transactions held open for a client
+//	begin.go interactive.go    transactions held open for a client
+//	pessimistic.go lock.go     those that lock what they touch
+//	escalate.go     one-shot transactions that lock, after others have spoilt two attempts
 //	commit.go       one attempt: which way it goes, and the way over one shard
 //	twophase.go     the way over several: requests, validation, the order of it all
 //	prewrite.go     what the answers to prewrites come to

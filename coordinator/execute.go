@@ -34,6 +34,7 @@ func (c *Coordinator) Execute(
 		return res, failed("coordinator.Execute", 0, err)
 	}
 	run := &execution{c: c, program: p, until: until}
+	defer func() { run.unlock() }()
 	var last *refusal
 	pause := backoff{c: c}
 	for {
@@ -44,6 +45,9 @@ func (c *Coordinator) Execute(
 		}
 		if err == nil {
 			last = refused
+			if refused.contended() {
+				run.contended++
+			}
 			if refused.reply.Reason == shardrpc.ReasonInvalid {
 				return nil, failed("coordinator.Execute", run.id, refused.err())
 			}
@@ -94,6 +98,10 @@ type execution struct {
 	age      txn.Age
 	attempts int
 	until    time.Duration
+
+	contended int        // attempts that others' transactions stood in the way of
+	locks     *lockSet   // nil: not yet
+	done      *Committed // what the attempt that took the locks committed
 }
 
 // attempt runs the program once: at its shard, if one holds all of it, else
@@ -105,6 +113,11 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 		return nil, nil, err
 	}
 	x.id = id
+	if x.contended >= escalateAfter {
+		if refused, err := x.lock(ctx); refused != nil || err != nil {
+			return nil, refused, err
+		}
+	}
 	rs, err := x.c.routes(ctx, x.until)
 	if err != nil {
 		return nil, nil, err
@@ -125,6 +138,7 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 	if resp == nil || err != nil {
 		return nil, refused, err
 	}
+	x.done = &Committed{resp.CommitTS, resp.Written}
 	return &Result{CommitTS: resp.CommitTS, Succeeded: resp.Succeeded, Results: resp.Results}, nil, nil
 }
 
@@ -149,7 +163,7 @@ func (x *execution) evaluate(ctx context.Context) (*Result, *refusal, error) {
 	if done == nil || err != nil {
 		return nil, refused, err
 	}
-	res.CommitTS = done.CommitTS
+	x.done, res.CommitTS = done, done.CommitTS
 	txn.Fill(out.Ops, out.Results, done.Written)
 	return res, nil, nil
 }

@@ -59,8 +59,18 @@ func (r *refusal) err() error {
 		return &txn.Error{Kind: txn.Invalid, Reason: r.reply.Reason, Key: r.reply.Key,
 			Err: errors.New("a shard cannot serve the request")}
 	}
-	return &txn.Error{Kind: txn.Conflict, Reason: r.reply.Reason, Txn: r.id, Key: r.reply.Key,
+	e := &txn.Error{Kind: txn.Conflict, Reason: r.reply.Reason, Txn: r.id, Key: r.reply.Key,
 		Err: errors.New(refusalText(r.reply.Reason))}
+	if e.Reason == shardrpc.ReasonWounded {
+		e.Kind = txn.Wounded
+	}
+	switch b, h := r.reply.Blocker, r.reply.Holder; {
+	case h != nil:
+		e.Other, e.OtherAge = h.Txn, h.Age.At
+	case b != nil:
+		e.Other = b.Txn
+	}
+	return e
 }
 
 func refusalText(reason string) string {
@@ -75,6 +85,12 @@ func refusalText(reason string) string {
 		return "the attempt was refused before"
 	case shardrpc.ReasonIntent:
 		return "another transaction holds the key"
+	case shardrpc.ReasonLocked:
+		return "an older transaction has locked a key to be written"
+	case shardrpc.ReasonWounded:
+		return "an older transaction took a lock away"
+	case shardrpc.ReasonLockTimeout:
+		return "another transaction holds the lock"
 	case reasonRecovered:
 		return "another transaction took it for abandoned and aborted it"
 	default:

@@ -68,7 +68,7 @@ func (f *fake) receive(method string, to shardrpc.Target, same any, text string)
 	f.mu.Lock()
 	copyOf := fmt.Sprintf("%s %d %s", method, to.Shard, firstWord(text))
 	whole := fmt.Sprintf("%#v", same)
-	if method != "read" && strings.HasPrefix(text, "7.") {
+	if method != "read" && method != "lock" && strings.HasPrefix(text, "7.") {
 		if old, ok := f.first[copyOf]; ok && old != whole {
 			f.t.Errorf("copies of %s differ:\n%s\n%s", copyOf, old, whole)
 		}
@@ -287,6 +287,11 @@ func (f *fake) Commit(_ context.Context, req *shardrpc.CommitRequest) (*shardrpc
 		return nil, err
 	}
 	resp := &shardrpc.CommitResponse{Reply: r.answer(), CommitTS: r.ts("ts"), Succeeded: true}
+	for _, op := range req.Program.Then {
+		if op.Kind == txn.OpSet && resp.Answer == shardrpc.OK {
+			resp.Written = append(resp.Written, txn.Written{Key: op.Key, Wrote: true})
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if resp.CommitTS == 0 {
@@ -409,10 +414,8 @@ func (f *fake) Stale(_ context.Context, req *shardrpc.StaleRequest) (*shardrpc.S
 }
 
 func (f *fake) Lock(_ context.Context, req *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
-	same := *req
-	same.Target = shardrpc.Target{}
-	r, err := f.receive("lock", req.Target, same, fmt.Sprintf("%v age=%d/%v %v %s %s wait=%d", req.Txn, req.Age.At,
-		req.Age.ID, req.Mode, keyList(req.Keys), spansText(req.Spans), req.Wait))
+	r, err := f.receive("lock", req.Target, req, fmt.Sprintf("%v age=%d/%v base=%d %v %s %s wait=%dms", req.Txn,
+		req.Age.At, req.Age.ID, req.BaseTS, req.Mode, keyList(req.Keys), spansText(req.Spans), req.Wait))
 	if err != nil {
 		return nil, err
 	}
@@ -436,7 +439,8 @@ func done(primary txn.Key) string {
 func (f *fake) Unlock(_ context.Context, req *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
 	same := *req
 	same.Target = shardrpc.Target{}
-	r, err := f.receive("unlock", req.Target, same, fmt.Sprintf("%v age=%d/%v", req.Txn, req.Age.At, req.Age.ID))
+	r, err := f.receive("unlock", req.Target, same, fmt.Sprintf("%v age=%d/%v base=%d", req.Txn, req.Age.At,
+		req.Age.ID, req.BaseTS))
 	if err != nil {
 		return nil, err
 	}

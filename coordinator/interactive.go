@@ -14,39 +14,18 @@ import (
 // read still holds.
 const recommitMax = 8
 
-// Isolation is what a transaction may miss of others.
-type Isolation uint8
-
-// The isolation levels.
-const (
-	// Serializable: everything that was read still holds at the commit.
-	Serializable Isolation = iota
-	// Snapshot: what is written has not changed since the snapshot (the first
-	// committer wins), and what was only read may have. So it allows write skew,
-	// and no lost update.
-	Snapshot
-)
-
-// BeginOptions choose what kind of transaction begins.
-type BeginOptions struct {
-	Isolation Isolation
-	ReadOnly  bool
-	// At reads the past: everything as of that timestamp, read-only.
-	At txn.Timestamp
-	// Deadline of Begin itself, by Env.Now; 0: CommitTimeout from now.
-	Deadline time.Duration
-	// Age is that of the first attempt of the same closure; nil: this is the first.
-	Age *txn.Age
-}
-
 // Txn is an open interactive transaction: reads at one snapshot and buffered
-// writes, nothing of which any shard knows before Commit. It has one owner.
+// writes, nothing of which any shard knows before Commit. One that is
+// pessimistic reads the newest each time, and shards know of its locks. It has
+// one owner, and must be ended by Commit or Rollback.
 type Txn struct {
 	c         *Coordinator
 	id        txn.ID
 	age       txn.Age
 	isolation Isolation
 	view      *view
+	locks     *lockSet // nil: it takes none
+	readTimes int      // how often a pessimistic one has read
 	buffer    txn.Buffer
 	readOnly  bool
 	finished  bool
@@ -60,36 +39,14 @@ type Committed struct {
 	Written  []txn.Written // by key
 }
 
-// Begin opens a transaction at a fresh snapshot.
-func (c *Coordinator) Begin(ctx context.Context, o BeginOptions) (*Txn, error) {
-	until := c.until(o.Deadline)
-	id, err := c.newID()
-	if err != nil {
-		return nil, failed("coordinator.Begin", 0, err)
-	}
-	at, err := c.snapshot(ctx, o.At, until)
-	if err == nil {
-		err = c.env.Point("coordinator.begin.after-ts")
-	}
-	if err != nil {
-		return nil, failed("coordinator.Begin", id, err)
-	}
-	t := &Txn{c: c, id: id, isolation: o.Isolation, readOnly: o.ReadOnly || o.At != 0}
-	t.view = newView(ctx, snapshot{c: c, at: at, until: until})
-	t.view.watch = o.Isolation != Snapshot
-	if o.Age != nil {
-		t.age = *o.Age
-	} else {
-		t.age = txn.Age{At: at, ID: id}
-	}
-	return t, nil
-}
-
 // ID names the attempt to commit. Commit may have to try with further ids;
 // then it is the last one.
 func (t *Txn) ID() txn.ID { return t.id }
 
-// ReadTS is the snapshot.
+// Locks reports whether the transaction locks what it reads and writes.
+func (t *Txn) Locks() bool { return t.locks != nil }
+
+// ReadTS is the snapshot; of a pessimistic transaction that of its last read.
 func (t *Txn) ReadTS() txn.Timestamp { return t.view.at }
 
 // Age is to be passed to the next Begin of the same closure.
@@ -97,38 +54,54 @@ func (t *Txn) Age() txn.Age { return t.age }
 
 // Do evaluates op on top of the transaction's own writes. Deadline is by
 // Env.Now; 0: CommitTimeout from now. A Do that failed wrote nothing, except
-// that a transaction over its limits cannot commit any more.
+// that a transaction over its limits, or one that lost a lock (Wounded) or got
+// none in time (Conflict), cannot commit any more.
 func (t *Txn) Do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.Result, error) {
-	return t.do(ctx, op, deadline)
+	res, err := t.do(ctx, op, false, deadline)
+	return res, failed("coordinator.Do", t.id, err)
 }
 
-// DoForUpdate is Do for a read that a write depends on: it must still hold at
-// the commit, whatever the isolation.
+// DoForUpdate is Do for a read that a write depends on: it locks exclusively in
+// a pessimistic transaction, and must still hold at the commit in any.
 func (t *Txn) DoForUpdate(
 	ctx context.Context, op *txn.Op, deadline time.Duration,
 ) (txn.Result, error) {
-	if t.readOnly {
-		return txn.Result{}, failed("coordinator.Do", t.id, errReadOnly())
-	}
-	t.view.watch = true
-	defer func() { t.view.watch = t.isolation != Snapshot }()
-	return t.do(ctx, op, deadline)
+	res, err := t.do(ctx, op, true, deadline)
+	return res, failed("coordinator.Do", t.id, err)
 }
 
-func (t *Txn) do(ctx context.Context, op *txn.Op, deadline time.Duration) (txn.Result, error) {
-	const name = "coordinator.Do"
-	if t.finished {
-		return txn.Result{}, failed(name, t.id, errFinished())
+func (t *Txn) do(
+	ctx context.Context, op *txn.Op, forUpdate bool, deadline time.Duration,
+) (txn.Result, error) {
+	writes := op.Kind != txn.OpGet && op.Kind != txn.OpRange
+	if err := t.enter(ctx, writes || forUpdate, deadline); err != nil {
+		return txn.Result{}, err
 	}
-	if t.readOnly && op.Kind != txn.OpGet && op.Kind != txn.OpRange {
-		return txn.Result{}, failed(name, t.id, errReadOnly())
+	t.view.watch = forUpdate || t.isolation != Snapshot
+	if t.locks != nil {
+		if err := t.lock(op, lockMode(writes || forUpdate)); err != nil {
+			return txn.Result{}, err
+		}
 	}
-	t.view.during(ctx, t.c.until(deadline))
 	res, err := t.buffer.Do(op, t.view, t.view.at)
 	if err != nil && !stopped(err) && txn.KindOf(err) == txn.Exhausted {
 		t.broken = err
 	}
-	return res, failed(name, t.id, err)
+	return res, err
+}
+
+// enter begins a call on an open transaction.
+func (t *Txn) enter(ctx context.Context, forUpdate bool, deadline time.Duration) error {
+	switch {
+	case t.finished:
+		return errFinished()
+	case t.readOnly && forUpdate:
+		return errReadOnly()
+	case t.broken != nil && t.locks != nil:
+		return t.broken
+	}
+	t.view.during(ctx, t.c.until(deadline))
+	return nil
 }
 
 func errReadOnly() error {
@@ -150,10 +123,12 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 		return nil, errFinished()
 	}
 	t.finished = true
+	var kept *Committed // what was committed by the id that the locks know
+	defer func() { t.unlock(kept) }()
 	if t.broken != nil {
 		return nil, t.broken
 	}
-	if len(t.buffer.Writes()) == 0 { // all reads were at one snapshot
+	if len(t.buffer.Writes()) == 0 && t.readTimes <= 1 { // all reads were at one snapshot
 		return &Committed{CommitTS: t.view.at}, nil
 	}
 	a := attempt{id: t.id, age: t.age, until: until,
@@ -163,6 +138,9 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 		this := a // requests under way keep pointing to it
 		done, refused, err := t.c.commit(ctx, &this)
 		if refused == nil {
+			if n == 1 {
+				kept = done
+			}
 			return done, err
 		}
 		if n == recommitMax || !refused.again(&a.reads) {
@@ -194,7 +172,8 @@ func (t *Txn) readSet() txn.ReadSet {
 // again reports whether another id might commit the same reads and writes.
 func (r *refusal) again(reads *txn.ReadSet) bool {
 	switch r.reply.Reason {
-	case shardrpc.ReasonStale, shardrpc.ReasonIntent, shardrpc.ReasonDead, reasonRecovered:
+	case shardrpc.ReasonStale, shardrpc.ReasonIntent, shardrpc.ReasonDead,
+		shardrpc.ReasonLocked, reasonRecovered:
 		return true
 	case shardrpc.ReasonPushed: // with another C0; an expiry stays where it is
 		return reads.MaxTS == txn.Forever
@@ -204,7 +183,10 @@ func (r *refusal) again(reads *txn.ReadSet) bool {
 }
 
 // Rollback ends the transaction without effect; after Commit it does nothing.
-func (t *Txn) Rollback() { t.finished = true }
+func (t *Txn) Rollback() {
+	t.finished = true
+	t.unlock(nil)
+}
 
 // timeIsUp tells the end of the caller's time from that of one wait.
 func timeIsUp(err error) error {

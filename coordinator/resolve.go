@@ -22,6 +22,18 @@ func (c *Coordinator) inBackground(name string, work func(until time.Duration)) 
 	})
 }
 
+// Drain waits until nothing goes on behind the backs of callers, or until then.
+func (c *Coordinator) Drain(until time.Duration) {
+	for c.background.Load() > 0 && c.env.Now() < until {
+		if c.env.Sleep(context.Background(), drainPause) != nil {
+			return
+		}
+	}
+}
+
+// drainPause is how often Drain looks.
+const drainPause = 5 * time.Millisecond
+
 // resolveAll tells every shard of the writes what was decided, the primary's
 // last: then nobody meets an intent any more that sends him to the record, and
 // its shard hears that too.

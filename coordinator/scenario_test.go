@@ -161,6 +161,19 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 		if d.HasArg("snapshot") {
 			o.Isolation = coordinator.Snapshot
 		}
+		if d.HasArg("pessimistic") {
+			o.Mode = coordinator.Pessimistic
+		}
+		if d.HasArg("low") {
+			o.Priority = coordinator.PriorityLow
+		}
+		if d.HasArg("high") {
+			o.Priority = coordinator.PriorityHigh
+		}
+		if d.HasArg("again") {
+			age := s.open.Age()
+			o.Age = &age
+		}
 		s.open, err = s.c.Begin(ctx, o)
 		if err != nil {
 			return s.failure(err)
@@ -181,6 +194,15 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 			got = append(got, fmt.Sprintf("ok=%v count=%d", res.OK, res.Count))
 		}
 		return strings.Join(got, "; ")
+	case "prefetch":
+		var keys []txn.Key
+		for name := range strings.FieldsSeq(d.Input) {
+			keys = append(keys, key(name))
+		}
+		if err := s.open.Prefetch(ctx, keys, d.HasArg("for-update"), deadline); err != nil {
+			return s.failure(err)
+		}
+		return "prefetched"
 	case "rollback":
 		s.open.Rollback()
 		return "rolled back"
@@ -234,6 +256,9 @@ func (s *story) failure(err error) string {
 	owned := ""
 	if e.Txn != 0 && s.c.Owns(e.Txn) {
 		owned = ", still owned"
+	}
+	if e.Other != 0 {
+		owned += fmt.Sprintf(", other %v age=%d", e.Other, e.OtherAge)
 	}
 	return fmt.Sprintf("%v [%s] txn=%v key=%s%s", e.Kind, e.Reason, e.Txn, bound(e.Key), owned)
 }

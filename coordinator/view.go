@@ -44,11 +44,12 @@ func (v *view) during(ctx context.Context, until time.Duration) {
 	v.ctx, v.until = ctx, until
 }
 
-// prefetch reads keys that will be looked at, in one round. Looking is what
-// puts them into the read set.
+// prefetch reads keys that will be looked at, in one round, and reorders them.
+// Looking is what puts them into the read set.
 func (v *view) prefetch(keys []txn.Key) error {
 	slices.SortFunc(keys, txn.Key.Compare)
 	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
+	keys = slices.DeleteFunc(keys, v.cached)
 	if len(keys) == 0 {
 		return nil
 	}
@@ -60,6 +61,11 @@ func (v *view) prefetch(keys []txn.Key) error {
 		v.cache[string(key)] = versions[i]
 	}
 	return nil
+}
+
+func (v *view) cached(key txn.Key) bool {
+	_, ok := v.cache[string(key)]
+	return ok
 }
 
 // Get implements txn.View.

@@ -25,6 +25,8 @@ func (g *Gateway) batchGet(
 	}
 	b := batch{g: g, keys: keys, versions: make([]txn.Version, 0, len(keys))}
 	switch {
+	case req.GetTxn() == "" && req.GetForUpdate():
+		err = errUpdateOutside()
 	case req.GetTxn() == "":
 		if b.at, err = pastTime(req.AsOf); err == nil {
 			err = b.read(ctx)
@@ -32,7 +34,9 @@ func (g *Gateway) batchGet(
 	case req.AsOf != nil:
 		err = errAsOfInTxn()
 	default:
-		err = g.held.do(ctx, req.GetTxn(), func(t *coordinator.Txn) error { return b.readIn(ctx, t) })
+		err = g.held.do(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
+			return b.readIn(ctx, t, req.GetForUpdate())
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -88,24 +92,45 @@ func (b *batch) read(ctx context.Context) error {
 			}
 		}
 		done += n
-		step = max(1, (AnswerBytesMax-b.bytes)/(b.bytes/done+1))
+		step = b.step(done)
 	}
 	return nil
 }
 
-func (b *batch) readIn(ctx context.Context, t *coordinator.Txn) error {
-	b.at = t.ReadTS()
-	for _, key := range b.keys {
-		res, err := t.Do(ctx, &txn.Op{Kind: txn.OpGet, Key: key}, b.g.deadline(ctx))
-		if err != nil {
-			return err
-		}
-		undate(&res.Entry.Version, b.at)
-		if err := b.add(res.Entry.Version, res.OK); err != nil {
+// readIn reads in an open transaction, some keys in each round. A pessimistic one locks all of them
+// before it reads the first, so the answer is one snapshot there too.
+func (b *batch) readIn(ctx context.Context, t *coordinator.Txn, update bool) error {
+	if t.Locks() {
+		if err := t.Lock(ctx, b.keys, update, b.g.deadline(ctx)); err != nil {
 			return err
 		}
 	}
+	step := batchStepMax
+	for done := 0; done < len(b.keys); {
+		some := b.keys[done:min(done+step, len(b.keys))]
+		if err := t.Prefetch(ctx, some, update, b.g.deadline(ctx)); err != nil {
+			return err
+		}
+		for _, key := range some {
+			res, err := b.g.readIn(ctx, t, &txn.Op{Kind: txn.OpGet, Key: key}, update)
+			if err != nil {
+				return err
+			}
+			b.at = t.ReadTS()
+			undate(&res.Entry.Version, b.at)
+			if err := b.add(res.Entry.Version, res.OK); err != nil {
+				return err
+			}
+		}
+		done += len(some)
+		step = b.step(done)
+	}
 	return nil
+}
+
+// step is how many keys to read next, as the values of those that are done allow.
+func (b *batch) step(done int) int {
+	return max(1, (AnswerBytesMax-b.bytes)/(b.bytes/done+1))
 }
 
 func (b *batch) add(v txn.Version, found bool) error {

@@ -26,6 +26,7 @@ const (
 	reasonEncoding      = "unsupported_encoding"
 	reasonCursor        = "cursor_invalid"
 	reasonTxnGone       = "transaction_gone"
+	reasonGatewayLost   = "gateway_lost"
 )
 
 func invalid(reason, format string, args ...any) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -122,6 +123,10 @@ func userKey(e *txn.Error) []byte {
 }
 
 func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
+	blocker := ""
+	if e.Other != 0 {
+		blocker = e.Other.String()
+	}
 	return &cairnv1.ErrorDetail{
 		Kind:           classOf(e.Kind).wire,
 		Reason:         e.Reason,
@@ -129,7 +134,32 @@ func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
 		Next:           nextStep(e),
 		Token:          outcomeToken(e),
 		OldestCommitTs: int64(e.Oldest),
+		BlockerTxn:     blocker,
+		BlockerAge:     int64(e.OtherAge),
 	}
+}
+
+// errorOf is the error of which another gateway answered the detail.
+func errorOf(d *cairnv1.ErrorDetail, message string) *txn.Error {
+	e := &txn.Error{
+		Reason: d.GetReason(), Next: d.GetNext(), Oldest: txn.Timestamp(d.GetOldestCommitTs()),
+		OtherAge: txn.Timestamp(d.GetBlockerAge()),
+	}
+	if key := d.GetKey(); len(key) > 0 {
+		e.Key = txn.NewKey(txn.DefaultKeyspace, key)
+		message = strings.TrimSuffix(message, " (key "+e.Key.String()+")")
+	}
+	e.Err = errors.New(message)
+	for kind := range errorClasses {
+		if errorClasses[kind].wire == d.GetKind() {
+			e.Kind = txn.ErrorKind(kind)
+		}
+	}
+	e.Other, _ = txn.ParseID(d.GetBlockerTxn()) // of a newer release perhaps
+	if b, err := base64.RawURLEncoding.DecodeString(d.GetToken()); err == nil && len(b) > 8 {
+		e.Txn, e.Key = txn.ID(binary.BigEndian.Uint64(b[1:])), b[9:]
+	}
+	return e
 }
 
 // outcomeToken names the transaction of an unknown outcome: its id, and its anchor if known.

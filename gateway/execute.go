@@ -72,9 +72,11 @@ func programOps(in []*cairnv1.Op) ([]txn.Op, error) {
 func programOp(in *cairnv1.Op) (txn.Op, error) {
 	switch r := in.GetRequest().(type) {
 	case *cairnv1.Op_Get:
-		return readOp(r.Get, false, r.Get.Revision, r.Get.AsOf)
+		op, err := readOp(r.Get, false, r.Get.Revision, r.Get.AsOf)
+		return op, firstErr(noUpdate(r.Get.GetForUpdate()), err)
 	case *cairnv1.Op_Exists:
-		return readOp(r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
+		op, err := readOp(r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
+		return op, firstErr(noUpdate(r.Exists.GetForUpdate()), err)
 	case *cairnv1.Op_Set:
 		op, err := setOp(r.Set)
 		return op, firstErr(noHandle(r.Set.GetTxn()), err)
@@ -108,6 +110,14 @@ func noHandle(handle string) error {
 	return nil
 }
 
+func noUpdate(forUpdate bool) error {
+	if forUpdate {
+		return invalid("for_update_in_execute",
+			"a one-shot transaction locks by itself what it has to; leave for_update out")
+	}
+	return nil
+}
+
 // keyRequest is what a get and an exists have in common.
 type keyRequest interface {
 	GetKeyspace() string
@@ -134,7 +144,7 @@ func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
 		Kind: txn.OpRange, Reverse: r.GetReverse(), KeysOnly: r.GetKeysOnly(),
 		CountOnly: r.GetCountOnly(),
 	}
-	if err := firstErr(noHandle(r.GetTxn()), checkRange(r)); err != nil {
+	if err := firstErr(noHandle(r.GetTxn()), noUpdate(r.GetForUpdate()), checkRange(r)); err != nil {
 		return op, err
 	}
 	if r.AsOf != nil || len(r.GetCursor()) > 0 {

@@ -19,6 +19,9 @@ type fakeShards struct {
 	versions map[string][]txn.Version
 	gates    map[string]*gate
 	commits  int
+	locked   map[txn.ID]bool // by the first attempt, who has locks
+	// lock, if set, answers lock requests; nil: granted.
+	lock func(*shardrpc.LockRequest) *shardrpc.LockResponse
 }
 
 // gate holds up commits that name a key.
@@ -28,7 +31,9 @@ type gate struct {
 }
 
 func newFakeShards() *fakeShards {
-	return &fakeShards{versions: make(map[string][]txn.Version), gates: make(map[string]*gate)}
+	return &fakeShards{
+		versions: make(map[string][]txn.Version), gates: make(map[string]*gate), locked: make(map[txn.ID]bool),
+	}
 }
 
 // hold makes commits of the key wait until the returned gate is open.
@@ -186,6 +191,7 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 		resp.Written = append(resp.Written, f.apply(&out.Writes[i], at, req.Txn))
 	}
 	txn.Fill(out.Ops, resp.Results, resp.Written)
+	delete(f.locked, req.Age.ID)
 	return resp, nil
 }
 
@@ -221,8 +227,13 @@ func (f *fakeShards) apply(w *txn.Write, at txn.Timestamp, id txn.ID) txn.Writte
 
 var errOneShard = errors.New("one shard needs no such request")
 
-func (f *fakeShards) Validate(context.Context, *shardrpc.ValidateRequest) (*shardrpc.Reply, error) {
-	return nil, errOneShard
+func (f *fakeShards) Validate(_ context.Context, req *shardrpc.ValidateRequest) (*shardrpc.Reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k, changed := f.changed(&req.Reads); changed {
+		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict, Key: k}, nil
+	}
+	return &shardrpc.Reply{Answer: shardrpc.OK}, nil
 }
 
 func (f *fakeShards) Prewrite(context.Context, *shardrpc.PrewriteRequest) (*shardrpc.PrewriteResponse, error) {
@@ -251,11 +262,29 @@ func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.Q
 	return nil, errOneShard
 }
 
-// Lock grants everything: its callers run one transaction at a time.
-func (f *fakeShards) Lock(context.Context, *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+// Lock grants everything, unless a test says otherwise.
+func (f *fakeShards) Lock(_ context.Context, req *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.locked[req.Age.ID] = true
+	if f.lock != nil {
+		if resp := f.lock(req); resp != nil {
+			return resp, nil
+		}
+	}
 	return &shardrpc.LockResponse{Reply: shardrpc.Reply{Answer: shardrpc.OK}, Term: 1}, nil
 }
 
-func (f *fakeShards) Unlock(context.Context, *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
+func (f *fakeShards) Unlock(_ context.Context, req *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.locked, req.Age.ID)
 	return &shardrpc.UnlockResponse{Answer: shardrpc.OK}, nil
+}
+
+// owners is how many transactions have locks.
+func (f *fakeShards) owners() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.locked)
 }

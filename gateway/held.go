@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"time"
@@ -25,7 +23,8 @@ const (
 	// left behind in the shards.
 	clearEvery = 30 * time.Second
 
-	handleVersion = 1
+	// closeMax is how long a gateway that closes unlocks what transactions have locked.
+	closeMax = 2 * time.Second
 )
 
 // heldTxns are the transactions that clients have open.
@@ -34,7 +33,7 @@ type heldTxns struct {
 
 	mu struct {
 		sync.Mutex
-		open   map[string]*heldTxn
+		open   map[string]*heldTxn // by the name of the handle
 		closed bool
 	}
 }
@@ -42,10 +41,12 @@ type heldTxns struct {
 // heldTxn is one of them. Whoever has put a token into turn owns it.
 type heldTxn struct {
 	txn  *coordinator.Txn
+	name string
 	idle time.Duration // how long it may wait for its client
 	turn chan struct{} // of one place
-	// Both belong to the owner.
+	// All belong to the owner.
 	over    bool
+	anchor  txn.Key       // the first key that was written
 	touched time.Duration // by Env.Now, when the last call ended
 }
 
@@ -56,13 +57,11 @@ func newHeldTxns(e env.Env) *heldTxns {
 }
 
 // add keeps t open until it has been idle for so long, and names it.
-func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (handle string, err error) {
-	b := []byte{handleVersion}
-	b = binary.BigEndian.AppendUint64(b, uint64(t.ID())) // session and counter
-	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
-	b = binary.BigEndian.AppendUint64(b, h.env.Rand())
-	handle = base64.RawURLEncoding.EncodeToString(b)
-	held := &heldTxn{txn: t, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now()}
+func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (string, error) {
+	named := newHandle(t.ID(), [2]uint64{h.env.Rand(), h.env.Rand()})
+	held := &heldTxn{
+		txn: t, name: named.name, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now(),
+	}
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,15 +74,27 @@ func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (handle string, e
 		e.Next = "commit or roll back some, then begin again"
 		return "", e
 	}
-	h.mu.open[handle] = held
-	return handle, nil
+	h.mu.open[held.name] = held
+	return named.String(), nil
 }
+
+// find is the transaction that a handle names, nil if it is not open here.
+func (h *heldTxns) find(s string) *heldTxn {
+	named, ok := parseHandle(s)
+	if !ok {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.open[named.name]
+}
+
+// handle is the one to use next.
+func (held *heldTxn) handle() string { return handle{held.name, held.anchor}.String() }
 
 // enter waits until the transaction is free and makes the caller its owner until leave.
 func (h *heldTxns) enter(ctx context.Context, handle string) (*heldTxn, error) {
-	h.mu.Lock()
-	held := h.mu.open[handle]
-	h.mu.Unlock()
+	held := h.find(handle)
 	if held == nil {
 		return nil, errTxnGone()
 	}
@@ -105,25 +116,29 @@ func (h *heldTxns) leave(held *heldTxn) {
 }
 
 // forget makes the handle mean nothing any more. The caller is the owner.
-func (h *heldTxns) forget(handle string, held *heldTxn) {
+func (h *heldTxns) forget(held *heldTxn) {
 	held.over = true
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.mu.open, handle)
+	delete(h.mu.open, held.name)
 }
 
 // do runs f on an open transaction, alone. One that can no longer commit is rolled back at once.
 func (h *heldTxns) do(
 	ctx context.Context, handle string, f func(*coordinator.Txn) error,
 ) error {
+	return h.use(ctx, handle, func(held *heldTxn) error { return f(held.txn) })
+}
+
+func (h *heldTxns) use(ctx context.Context, handle string, f func(*heldTxn) error) error {
 	held, err := h.enter(ctx, handle)
 	if err != nil {
 		return err
 	}
 	defer h.leave(held)
-	err = f(held.txn)
+	err = f(held)
 	if k := txn.KindOf(err); err != nil && (k == txn.Conflict || k == txn.Wounded) {
-		h.forget(handle, held)
+		h.forget(held)
 		held.txn.Rollback()
 	}
 	return err
@@ -139,29 +154,30 @@ func (h *heldTxns) end(
 		return err
 	}
 	defer h.leave(held)
-	h.forget(handle, held)
+	h.forget(held)
 	return f(held.txn)
 }
 
 // sweep rolls back what has been idle for too long, and says how many there were.
 func (h *heldTxns) sweep() int {
 	now := h.env.Now()
-	return h.rollBack(func(held *heldTxn) bool { return now-held.touched >= held.idle })
+	return h.rollBack(0, func(held *heldTxn) bool { return now-held.touched >= held.idle })
 }
 
 // closeAll lets no more transactions in and rolls back those that no call is using. A call that
-// is under way still ends as it would have.
+// is under way still ends as it would have. What takes longer than closeMax ends with the session.
 func (h *heldTxns) closeAll() int {
 	h.mu.Lock()
 	h.mu.closed = true
 	h.mu.Unlock()
-	return h.rollBack(func(*heldTxn) bool { return true })
+	return h.rollBack(h.env.Now()+closeMax, func(*heldTxn) bool { return true })
 }
 
-func (h *heldTxns) rollBack(which func(*heldTxn) bool) int {
+// rollBack ends those that no call is using, until then (0: all of them), and says how many.
+func (h *heldTxns) rollBack(until time.Duration, which func(*heldTxn) bool) int {
 	var over []*coordinator.Txn
 	h.mu.Lock()
-	for handle, held := range h.mu.open {
+	for name, held := range h.mu.open {
 		select {
 		case held.turn <- struct{}{}:
 		default:
@@ -169,13 +185,16 @@ func (h *heldTxns) rollBack(which func(*heldTxn) bool) int {
 		}
 		if which(held) {
 			held.over = true
-			delete(h.mu.open, handle)
+			delete(h.mu.open, name)
 			over = append(over, held.txn)
 		}
 		<-held.turn
 	}
 	h.mu.Unlock()
 	for _, t := range over {
+		if until > 0 && h.env.Now() >= until {
+			break
+		}
 		t.Rollback()
 	}
 	return len(over)

@@ -27,6 +27,7 @@ type pointRead struct {
 	revision *int64
 	asOf     *int64
 	keysOnly bool
+	update   bool // for_update
 }
 
 // readPoint answers the version asked for, nil if it is not found.
@@ -36,6 +37,9 @@ func (g *Gateway) readPoint(ctx context.Context, p pointRead) (*txn.Version, err
 	}
 	if p.txn != "" {
 		return g.readPointIn(ctx, p)
+	}
+	if p.update {
+		return nil, errUpdateOutside()
 	}
 	at, err := pastTime(p.asOf)
 	if err != nil {
@@ -71,7 +75,7 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 	}
 	err = g.held.do(ctx, p.txn, func(t *coordinator.Txn) error {
 		op := &txn.Op{Kind: txn.OpGet, Key: p.key, KeysOnly: p.keysOnly}
-		res, err := t.Do(ctx, op, g.deadline(ctx))
+		res, err := g.readIn(ctx, t, op, p.update)
 		if err != nil {
 			return err
 		}
@@ -86,6 +90,20 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 		return nil
 	})
 	return v, err
+}
+
+// readIn runs one reading operation of an open transaction.
+func (g *Gateway) readIn(
+	ctx context.Context, t *coordinator.Txn, op *txn.Op, update bool,
+) (txn.Result, error) {
+	if update {
+		return t.DoForUpdate(ctx, op, g.deadline(ctx))
+	}
+	return t.Do(ctx, op, g.deadline(ctx))
+}
+
+func errUpdateOutside() error {
+	return invalid("for_update_outside", "for_update means something inside a transaction only")
 }
 
 // undate takes the times off what an open transaction wrote itself: it has not committed. Its
@@ -104,22 +122,27 @@ func errAsOfInTxn() error {
 		"a transaction reads at one time only; give as_of to Begin instead")
 }
 
-// write runs one operation, in the open transaction that the handle names or in its own.
+// write runs one operation, in the open transaction that the handle names or in its own. next is
+// the handle to use next.
 func (g *Gateway) write(
 	ctx context.Context, handle string, op *txn.Op,
-) (res txn.Result, err error) {
+) (res txn.Result, next string, err error) {
 	if handle != "" {
-		err = g.held.do(ctx, handle, func(t *coordinator.Txn) error {
-			res, err = t.Do(ctx, op, g.deadline(ctx))
+		err = g.held.use(ctx, handle, func(held *heldTxn) error {
+			res, err = held.txn.Do(ctx, op, g.deadline(ctx))
+			if err == nil && res.OK && held.anchor == nil {
+				held.anchor = op.Key.Clone()
+			}
+			next = held.handle()
 			return err
 		})
-		return res, err
+		return res, next, err
 	}
 	done, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}})
 	if err != nil {
-		return res, err
+		return res, "", err
 	}
-	return done.Results[0], nil
+	return done.Results[0], "", nil
 }
 
 func (g *Gateway) get(
@@ -131,6 +154,7 @@ func (g *Gateway) get(
 	}
 	v, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
+		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
@@ -163,6 +187,7 @@ func (g *Gateway) exists(
 	}
 	v, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf, keysOnly: true,
+		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
@@ -191,11 +216,11 @@ func (g *Gateway) set(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return setResponse(&res, req.GetTxn()), nil
+	return setResponse(&res, next), nil
 }
 
 // setOp checks req.
@@ -250,11 +275,11 @@ func (g *Gateway) del(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return deleteResponse(&res, req.GetTxn()), nil
+	return deleteResponse(&res, next), nil
 }
 
 func deleteOp(req *cairnv1.DeleteRequest) (txn.Op, error) {
@@ -285,11 +310,11 @@ func (g *Gateway) extend(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req.GetTxn(), &op)
 	if err != nil {
 		return nil, err
 	}
-	return extendResponse(&res, req.GetTxn()), nil
+	return extendResponse(&res, next), nil
 }
 
 func extendOp(req *cairnv1.ExtendRequest) (txn.Op, error) {

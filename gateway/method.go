@@ -48,6 +48,16 @@ func (m method) mutates() bool {
 	}
 }
 
+// reads reports whether a call of m changes nothing, not even an open transaction's writes.
+func (m method) reads() bool {
+	switch m {
+	case methodGet, methodBatchGet, methodExists, methodRange, methodRangeStream, methodRollback:
+		return true
+	default:
+		return false
+	}
+}
+
 // call runs f as m: it counts, tells the log of bugs, and lets no error out that is not classified.
 // A panic ends the call and nothing else.
 func call[Req, Resp any](
@@ -63,7 +73,7 @@ func call[Req, Resp any](
 		}
 		g.metrics.observe(m, g.Env.Now()-start, failed)
 	}()
-	resp, err := f(g, ctx, req)
+	resp, err := serve(ctx, g, m, req, f)
 	if err == nil {
 		return resp, nil
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	// Transfer asks the leader of a shard to hand over to a member, 0: to whichever is furthest. It
 	// need not wait until that is done. nil: a single member, in this process, leads everything.
 	Transfer func(ctx context.Context, shard, to uint64) error
+	// FindSession says where the gateway of a session can be reached (host:port), or that the
+	// session has ended. nil: there is no other gateway.
+	FindSession func(ctx context.Context, session uint32) (address string, open bool, err error)
 	// Ready says why requests cannot be served now. nil: they always can.
 	Ready func() error
 	// Version of the program, as in "0.1.0".
@@ -73,6 +76,7 @@ func (o Options) validate() error {
 type Gateway struct {
 	Options
 	held    *heldTxns
+	peers   *peers
 	metrics *metrics
 	hosts   map[string]bool
 	mounts  map[string]http.Handler // by the first element of the path
@@ -91,6 +95,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{Options: o.withDefaults(), started: o.Env.Now()}
 	g.held = newHeldTxns(o.Env)
+	g.peers = newPeers(&g.Options)
 	g.closing, g.close = context.WithCancel(context.Background())
 	g.hosts = make(map[string]bool)
 	for _, h := range o.Hosts {
@@ -107,7 +112,8 @@ func New(o Options) (*Gateway, error) {
 }
 
 // Close ends the streams of clients as soon as their open calls are answered, rolls back all
-// transactions that clients left open, and waits for the sweepers. Call it before the HTTP server
+// transactions that clients left open, and waits for the sweepers and for what goes on behind the
+// backs of callers. Call it before the HTTP server
 // is shut down, which waits for the streams.
 func (g *Gateway) Close() {
 	g.close()
@@ -115,6 +121,8 @@ func (g *Gateway) Close() {
 	_ = g.Env.Wait(context.Background(), &g.swept, 0)
 	_ = g.Env.Wait(context.Background(), &g.cleared, 0)
 	g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.closeAll()))
+	g.Coordinator.Drain(g.Env.Now() + closeMax)
+	g.peers.http.CloseIdleConnections()
 }
 
 // sweep rolls back what clients have abandoned until the Gateway closes.

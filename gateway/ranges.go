@@ -63,10 +63,13 @@ func (g *Gateway) walkOf(req *cairnv1.RangeRequest) (*walk, error) {
 	}
 	w := &walk{
 		g: g, handle: req.GetTxn(), sel: sel, rest: sel.span,
-		reverse: req.GetReverse(), keysOnly: req.GetKeysOnly(),
+		reverse: req.GetReverse(), keysOnly: req.GetKeysOnly(), update: req.GetForUpdate(),
 	}
 	if w.handle != "" && req.AsOf != nil {
 		return nil, errAsOfInTxn()
+	}
+	if w.handle == "" && w.update {
+		return nil, errUpdateOutside()
 	}
 	asOf := req.AsOf
 	if len(req.GetCursor()) > 0 {
@@ -105,7 +108,7 @@ func (g *Gateway) rangeStream(
 	return g.eachPiece(ctx, &cairnv1.RangeRequest{
 		Keyspace: req.GetKeyspace(), Txn: req.GetTxn(), Select: req.GetSelect(),
 		Limit: req.GetLimit(), Reverse: req.GetReverse(), KeysOnly: req.GetKeysOnly(),
-		AsOf: req.AsOf,
+		AsOf: req.AsOf, ForUpdate: req.GetForUpdate(),
 	}, func(entries []txn.Entry, w *walk, last bool) error {
 		err := send(&cairnv1.RangeStreamResponse{
 			Entries:  wireEntries(entries, w.keysOnly),

@@ -27,7 +27,7 @@ func unary[Req, Resp any](
 	ctx context.Context, g *Gateway, m method, req *connect.Request[Req],
 	f func(*Gateway, context.Context, *Req) (*Resp, error),
 ) (*connect.Response[Resp], error) {
-	resp, err := call(ctx, g, m, req.Msg, f)
+	resp, err := call(arrived(ctx, req.Header()), g, m, req.Msg, f)
 	if err != nil {
 		return nil, connectError(err)
 	}
@@ -83,9 +83,13 @@ func (s kvService) RangeStream(
 	ctx context.Context, req *connect.Request[cairnv1.RangeStreamRequest],
 	stream *connect.ServerStream[cairnv1.RangeStreamResponse],
 ) error {
+	ctx = arrived(ctx, req.Header())
 	_, err := call(ctx, s.g, methodRangeStream, req.Msg, func(
 		g *Gateway, ctx context.Context, req *cairnv1.RangeStreamRequest,
 	) (*struct{}, error) {
+		if h, away := g.away(ctx, req); away {
+			return nil, g.forwardStream(ctx, h, req, stream.Send)
+		}
 		return nil, g.rangeStream(ctx, req, stream.Send)
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,23 +36,31 @@ func (e *testEnv) Now() time.Duration { return e.Real.Now() + time.Duration(e.sk
 // fixture is a Gateway over one shard in memory, and clients of it.
 type fixture struct {
 	*testing.T
-	env    *testEnv
-	shards *fakeShards
-	g      *Gateway
-	url    string
-	plain  *http.Client // HTTP/1.1
-	h2     *http.Client
-	kv     cairnv1connect.KVServiceClient
-	txns   cairnv1connect.TxnServiceClient
+	env     *testEnv
+	shards  *fakeShards
+	g       *Gateway
+	url     string
+	address string       // host:port
+	die     func()       // its server ends, as if the process did
+	plain   *http.Client // HTTP/1.1
+	h2      *http.Client
+	kv      cairnv1connect.KVServiceClient
+	txns    cairnv1connect.TxnServiceClient
 }
 
 func start(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
-	f := &fixture{env: &testEnv{Real: env.NewReal()}, shards: newFakeShards()}
+	return startOn(t, newFakeShards(), 7, change...)
+}
+
+// startOn is start over shards that other gateways may use too.
+func startOn(t testing.TB, shards *fakeShards, session uint32, change ...func(*Options)) *fixture {
+	t.Helper()
+	f := &fixture{env: &testEnv{Real: env.NewReal()}, shards: shards}
 	if test, ok := t.(*testing.T); ok {
 		f.T = test
 	}
-	c, err := coordinator.New(coordinator.Options{Env: f.env, Shards: f.shards, Session: 7})
+	c, err := coordinator.New(coordinator.Options{Env: f.env, Shards: f.shards, Session: session})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +81,11 @@ func start(t testing.TB, change ...func(*Options)) *fixture {
 	srv := transport.NewServer(f.g.Handler())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
+	f.die = sync.OnceFunc(func() {
+		_ = srv.Close()
+		<-done
+	})
+	f.address = l.Addr().String()
 	f.url = "http://" + l.Addr().String()
 	f.plain = &http.Client{Transport: &http.Transport{}}
 	f.h2 = transport.NewClient()
@@ -81,8 +95,7 @@ func start(t testing.TB, change ...func(*Options)) *fixture {
 		f.g.Close()
 		f.plain.CloseIdleConnections()
 		f.h2.CloseIdleConnections()
-		_ = srv.Close()
-		<-done
+		f.die()
 		f.env.Close()
 	})
 	return f

@@ -3,54 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/cairnkv/cairn/coordinator"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
 )
-
-func (g *Gateway) begin(
-	ctx context.Context, req *cairnv1.BeginRequest,
-) (*cairnv1.BeginResponse, error) {
-	idle, err := idleTimeout(req.GetTimeoutMs())
-	if err != nil {
-		return nil, err
-	}
-	switch req.GetIsolation() {
-	case cairnv1.Isolation_ISOLATION_UNSPECIFIED, cairnv1.Isolation_ISOLATION_SERIALIZABLE:
-	default:
-		return nil, invalid("isolation_unsupported",
-			"isolation %v is not offered; serializable is", req.GetIsolation())
-	}
-	at, err := pastTime(req.AsOf)
-	if err != nil {
-		return nil, err
-	}
-	t, err := g.Coordinator.Begin(ctx, coordinator.BeginOptions{
-		ReadOnly: req.GetReadOnly() || at != 0, At: at, Deadline: g.deadline(ctx),
-	})
-	if err != nil {
-		return nil, err
-	}
-	handle, err := g.held.add(t, idle)
-	if err != nil {
-		t.Rollback()
-		return nil, err
-	}
-	return &cairnv1.BeginResponse{Txn: handle, ReadTs: int64(t.ReadTS())}, nil
-}
-
-func idleTimeout(ms int64) (time.Duration, error) {
-	if limit := IdleMax.Milliseconds(); ms < 0 || ms > limit {
-		return 0, invalid("timeout_invalid", "timeout_ms is %d; it must be 0 (%d) to %d",
-			ms, limit, limit)
-	}
-	if ms == 0 {
-		return IdleMax, nil
-	}
-	return time.Duration(ms) * time.Millisecond, nil
-}
 
 func (g *Gateway) commit(
 	ctx context.Context, req *cairnv1.CommitRequest,
@@ -86,13 +43,19 @@ func (g *Gateway) rollback(
 		g.metrics.txns.WithLabelValues(outcomeRolledBack).Inc()
 		return nil
 	})
-	if e, ok := errors.AsType[*txn.Error](err); ok && e.Reason == reasonTxnGone {
+	if isOver(err) {
 		err = nil // nothing is left of it, as asked for
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &cairnv1.RollbackResponse{}, nil
+}
+
+// isOver reports whether err says that the transaction has ended by itself.
+func isOver(err error) bool {
+	e, ok := errors.AsType[*txn.Error](err)
+	return ok && (e.Reason == reasonTxnGone || e.Reason == reasonGatewayLost)
 }
 
 // execute runs a one-shot transaction and counts it.

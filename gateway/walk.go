@@ -17,7 +17,8 @@ const (
 	txnPageEntriesMax = 256
 )
 
-// walk goes through a range piece by piece, all at one snapshot, in constant memory.
+// walk goes through a range piece by piece, in constant memory. All pieces are of one snapshot,
+// except in a pessimistic transaction, which has locked the range.
 type walk struct {
 	g        *Gateway
 	handle   string // of an open transaction; empty: none
@@ -25,7 +26,8 @@ type walk struct {
 	rest     txn.Span // still to come
 	reverse  bool
 	keysOnly bool
-	at       txn.Timestamp // 0 until the first piece is there
+	update   bool          // for_update
+	at       txn.Timestamp // of the last piece, 0 until there is one
 	done     bool
 }
 
@@ -93,13 +95,13 @@ func (w *walk) page(ctx context.Context, limit, bytes int) (page *coordinator.Pa
 		})
 	}
 	err = w.g.held.do(ctx, w.handle, func(t *coordinator.Txn) error {
-		if w.at != 0 && w.at != t.ReadTS() {
+		if w.at != 0 && w.at != t.ReadTS() && !t.Locks() {
 			return invalid("cursor_mismatch", "the cursor belongs to another transaction")
 		}
-		res, err := t.Do(ctx, &txn.Op{
+		res, err := w.g.readIn(ctx, t, &txn.Op{
 			Kind: txn.OpRange, Span: w.rest, Reverse: w.reverse, KeysOnly: w.keysOnly,
 			Limit: min(limit, txnPageEntriesMax),
-		}, w.g.deadline(ctx))
+		}, w.update)
 		page = &coordinator.Page{Entries: res.Entries, At: t.ReadTS(), More: res.More}
 		if n := len(res.Entries); n > 0 {
 			page.Next = after(res.Entries[n-1].Key, w.reverse)

@@ -69,6 +69,8 @@ func (r *Replica) request(ev Request) {
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
 		r.renew(ev.ID, m)
+	case *shardrpc.FindSessionRequest:
+		r.findSession(ev.ID, m)
 	case *shardrpc.TransferRequest:
 		r.requestTransfer(ev.ID, m)
 	case *shardrpc.ReplaceRequest:

@@ -352,6 +352,8 @@ func answer(msg any) string {
 		return lockTable(m)
 	case *shardrpc.RenewResponse:
 		return m.Answer.String()
+	case *shardrpc.FindSessionResponse:
+		return strings.TrimSpace(fmt.Sprintf("%v %s", m.Answer, m.Address))
 	case *shardrpc.SessionResponse:
 		return fmt.Sprintf("%v session %d", m.Answer, m.Session)
 	}

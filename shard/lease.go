@@ -54,6 +54,24 @@ func (r *Replica) watchLeases() {
 	})
 }
 
+// findSession tells other gateways where a session's is. That it has ended is
+// the end of its transactions: only a leader who is one may say so.
+func (r *Replica) findSession(id uint64, m *shardrpc.FindSessionRequest) {
+	a, rejected := r.rejects(m.Target, nil, nil)
+	if !rejected && r.o.Meta == nil {
+		a, rejected = shardrpc.Moved, true
+	}
+	if rejected {
+		r.reply(id, &shardrpc.FindSessionResponse{Answer: a})
+		return
+	}
+	resp := &shardrpc.FindSessionResponse{Answer: shardrpc.Gone}
+	if address, open := r.o.Meta.Address(m.Session); open {
+		resp = &shardrpc.FindSessionResponse{Answer: shardrpc.OK, Address: address}
+	}
+	r.assert(id, resp, &shardrpc.FindSessionResponse{Answer: shardrpc.Retry})
+}
+
 // renew gives a session another full lease.
 func (r *Replica) renew(id uint64, m *shardrpc.RenewRequest) {
 	a, rejected := r.rejects(m.Target, nil, nil)

@@ -106,7 +106,8 @@ func (w *world) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "commit", "prewrite":
 		w.writes(d, name)
-	case "decide", "resolve", "query", "query-intents", "stale", "session", "renew":
+	case "decide", "resolve", "query", "query-intents", "stale", "session", "renew",
+		"find-session":
 		w.control(d, name)
 	case "lock", "unlock", "locks":
 		w.lockCommand(d, name)
@@ -346,6 +347,10 @@ func (w *world) control(d *datadriven.TestData, name string) {
 	case "session":
 		w.requestTo(w.metaR, name, &shardrpc.SessionRequest{Address: "test", Sole: d.HasArg("sole"),
 			Leased: d.HasArg("leased"),
+			Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}})
+	case "find-session":
+		n, _ := strconv.ParseUint(arg(d, "session"), 10, 32)
+		w.requestTo(w.metaR, name, &shardrpc.FindSessionRequest{Session: uint32(n),
 			Target: shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}})
 	case "renew":
 		n, _ := strconv.ParseUint(arg(d, "session"), 10, 32)

@@ -48,7 +48,11 @@ type Error struct {
 	Key    Key    // nil unless one key is to blame
 	Next   string // what to do now; empty: Kind says it all
 	Oldest Timestamp
-	Err    error
+	// Other is the transaction that was in the way, and OtherAge when its first
+	// attempt began; 0: unknown, or there was none.
+	Other    ID
+	OtherAge Timestamp
+	Err      error
 }
 
 // Error prints kind, key and cause; Op is for logs and tests, which use %+v.

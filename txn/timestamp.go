@@ -3,6 +3,8 @@ package txn
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -53,6 +55,17 @@ func (id ID) Session() uint32 { return uint32(id >> (64 - SessionBits)) }
 // String prints session and counter, as in "3.17".
 func (id ID) String() string {
 	return fmt.Sprintf("%d.%d", id.Session(), uint64(id)&(1<<(64-SessionBits)-1))
+}
+
+// ParseID undoes String.
+func ParseID(s string) (ID, error) {
+	session, counter, _ := strings.Cut(s, ".")
+	hi, err := strconv.ParseUint(session, 10, SessionBits)
+	lo, err2 := strconv.ParseUint(counter, 10, 64-SessionBits)
+	if err != nil || err2 != nil {
+		return 0, Errorf(Invalid, "transaction_id", "%q is no transaction id", s)
+	}
+	return NewID(uint32(hi), lo), nil
 }
 
 // Age orders logical transactions for wound-wait: the timestamp of the first

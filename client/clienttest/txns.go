@@ -24,7 +24,11 @@ func (s *Server) begin(r *cairnv1.BeginRequest) (proto.Message, error) {
 	s.nextID++
 	handle := fmt.Sprintf("t%d", s.nextID)
 	s.txns[handle] = t
-	return &cairnv1.BeginResponse{Txn: handle, ReadTs: int64(t.view.at)}, nil
+	age := r.Age
+	if len(age) == 0 {
+		age = []byte(handle)
+	}
+	return &cairnv1.BeginResponse{Txn: handle, ReadTs: int64(t.view.at), Age: age}, nil
 }
 
 func (s *Server) commit(r *cairnv1.CommitRequest) (proto.Message, error) {

@@ -22,7 +22,9 @@ type backend struct {
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
 	// transfer hands a leadership over; nil: there is nobody to take it.
 	transfer func(ctx context.Context, shard, to uint64) error
-	ready    func() error
+	// findSession is where another gateway is, by its session; nil: there is none.
+	findSession func(context.Context, uint32) (address string, open bool, err error)
+	ready       func() error
 	// begin is told the coordinator, once there is one.
 	begin func(*coordinator.Coordinator)
 	// failed is closed when the gateway cannot go on; then failure says why.
@@ -56,7 +58,7 @@ func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
 	}
 	// One process serves this directory, so the sessions of its earlier lives
 	// are over.
-	session, err := m.OpenSession(ctx, g.lis.Addr().String(), true)
+	session, err := m.OpenSession(ctx, g.address, true)
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -83,13 +85,13 @@ func (g *Gateway) linked() (*backend, error) {
 		}
 	}
 	c := remote.Dial(g.Shards, remote.Options{Log: g.log})
-	l := newLease(leaseOptions{env: g.env, members: c, gateway: g.lis.Addr().String(), log: g.log})
+	l := newLease(leaseOptions{env: g.env, members: c, gateway: g.address, log: g.log})
 	return &backend{
 		transfer: func(ctx context.Context, shard, to uint64) error {
 			return c.Transfer(ctx, shardrpc.ShardID(shard), to)
 		},
 		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
-		status: c.Status, ready: l.ready,
+		status: c.Status, ready: l.ready, findSession: c.FindSession,
 		begin:   l.begin,
 		failure: func() error { return nil },
 		leave:   l.leave,

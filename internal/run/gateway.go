@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -27,13 +29,15 @@ const shutdownMax = 5 * time.Second
 // Gateway is a gateway: with a member in the same process, the default, or
 // with the cluster of which Shards names members.
 type Gateway struct {
-	Listen   string   // 127.0.0.1:7600
-	Shards   []string // host:port of members; none: there is one in this process
-	Data     string   // ./cairn-data
-	Splits   []string // keys that cut keyspace default at the first start
-	Hosts    []string
-	CacheMiB int64
-	Commit   string // parallel or 2pc
+	Listen string // 127.0.0.1:7600
+	// Advertise is where other gateways of the cluster reach this one; where it listens.
+	Advertise string
+	Shards    []string // host:port of members; none: there is one in this process
+	Data      string   // ./cairn-data
+	Splits    []string // keys that cut keyspace default at the first start
+	Hosts     []string
+	CacheMiB  int64
+	Commit    string // parallel or 2pc
 	// Retention is how long the outcome of a transaction can be asked for. 15min
 	Retention time.Duration
 	PProf     bool
@@ -44,17 +48,20 @@ type Gateway struct {
 	// Serving, if set, is called with the address once /readyz answers 200.
 	Serving func(address string)
 
-	log    *slog.Logger
-	env    *env.Real
-	back   *backend
-	gw     *gateway.Gateway
-	server *http.Server
-	lis    net.Listener
+	log     *slog.Logger
+	env     *env.Real
+	address string // for other gateways
+	back    *backend
+	gw      *gateway.Gateway
+	server  *http.Server
+	lis     net.Listener
 }
 
 // Flags declares the flags of cmd/gateway.
 func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.StringVar(&g.Listen, "listen", "127.0.0.1:7600", "address of the API")
+	f.StringVar(&g.Advertise, "advertise", "",
+		"address under which other gateways reach this one, with --shards (default: where it listens)")
 	f.StringSliceVar(&g.Shards, "shards", nil,
 		"addresses of members that run by themselves; without it one runs here")
 	f.StringVar(&g.Data, "data", "./cairn-data",
@@ -111,6 +118,9 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	if g.lis, err = listen(g.Listen); err != nil {
 		return err
 	}
+	if g.address, err = advertised(g.Advertise, g.lis); err != nil {
+		return err
+	}
 	g.env = env.NewReal()
 	if len(g.Shards) > 0 {
 		g.back, err = g.linked()
@@ -128,9 +138,22 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	g.back.begin(c)
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
 		Status: g.back.status, Transfer: g.back.transfer, Ready: g.back.ready,
-		Version: release.Version, Log: g.log,
-		Hosts: g.Hosts, AccessPProf: g.PProf})
+		FindSession: g.back.findSession,
+		Version:     release.Version, Log: g.log,
+		Hosts: g.names(), AccessPProf: g.PProf})
 	return err
+}
+
+// names are those under which the gateway may be reached: other gateways know its address.
+func (g *Gateway) names() []string {
+	host, _, err := net.SplitHostPort(g.address)
+	if err != nil || len(g.Shards) == 0 {
+		return g.Hosts
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return append(slices.Clone(g.Hosts), host)
 }
 
 // listen opens the port of a server.

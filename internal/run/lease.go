@@ -20,7 +20,7 @@ const openEvery = 50 * time.Millisecond
 type leaseOptions struct {
 	env     env.Env
 	members *remote.Client
-	gateway string // its address, for operators
+	gateway string // its address, for other gateways
 	log     *slog.Logger
 }
 

@@ -48,6 +48,8 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.SessionRequest:
 		return recoded(m)
+	case *shardrpc.FindSessionRequest:
+		return recoded(m)
 	case *shardrpc.ReplaceRequest:
 		return recoded(m)
 	case *shardrpc.SnapshotRequest:

@@ -57,6 +57,9 @@ func TestSessions(t *testing.T) {
 		if shardrpc.Method(method) == shardrpc.MethodRenew {
 			return shardrpc.Encode(&shardrpc.RenewResponse{Answer: answer}), nil
 		}
+		if shardrpc.Method(method) == shardrpc.MethodFindSession {
+			return shardrpc.Encode(&shardrpc.FindSessionResponse{Answer: answer, Address: "there"}), nil
+		}
 		req, err := shardrpc.Decode[shardrpc.SessionRequest](b)
 		if err != nil || !req.Leased || req.Sole || req.Address != "gw" {
 			t.Errorf("%+v, %v", req, err)
@@ -78,6 +81,10 @@ func TestSessions(t *testing.T) {
 		open, err2 := client.Renew(t.Context(), 7)
 		if session != c.session || open != c.open || txn.KindOf(err) != c.opens || txn.KindOf(err2) != c.renew {
 			t.Errorf("%v: session %d, open %v, %v, %v", c.answer, session, open, err, err2)
+		}
+		at, found, err := client.FindSession(t.Context(), 7)
+		if found != c.open || found && at != "there" || txn.KindOf(err) != c.renew {
+			t.Errorf("%v: found at %q, %v, %v", c.answer, at, found, err)
 		}
 	}
 }

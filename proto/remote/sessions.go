@@ -39,6 +39,23 @@ func (c *Client) Renew(ctx context.Context, session uint32) (open bool, err erro
 	return false, unavailable("remote.Renew", errNotServing)
 }
 
+// FindSession is where the gateway of a session can be reached. open false says
+// that the session has ended.
+func (c *Client) FindSession(
+	ctx context.Context, session uint32,
+) (address string, open bool, err error) {
+	resp, err := call[shardrpc.FindSessionResponse](ctx, c, request{
+		Message: &shardrpc.FindSessionRequest{Target: meta(), Session: session},
+		method:  shardrpc.MethodFindSession, shard: shardrpc.MetaShard})
+	switch {
+	case err != nil:
+		return "", false, unavailable("remote.FindSession", err)
+	case resp.Answer == shardrpc.OK, resp.Answer == shardrpc.Gone:
+		return resp.Address, resp.Answer == shardrpc.OK, nil
+	}
+	return "", false, unavailable("remote.FindSession", errNotServing)
+}
+
 // meta addresses the meta group, which is never split.
 func meta() shardrpc.Target { return shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1} }
 

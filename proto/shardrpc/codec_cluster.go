@@ -95,6 +95,25 @@ func (m *RenewResponse) Append(dst []byte) []byte { return append(dst, byte(m.An
 
 func (m *RenewResponse) decode(d *decoder) { m.Answer = enum(d, Gone) }
 
+// Append implements Message.
+func (m *FindSessionRequest) Append(dst []byte) []byte {
+	return binary.BigEndian.AppendUint32(appendTarget(dst, m.Target), m.Session)
+}
+
+func (m *FindSessionRequest) decode(d *decoder) {
+	d.target(&m.Target)
+	m.Session = d.u32()
+}
+
+// Append implements Message.
+func (m *FindSessionResponse) Append(dst []byte) []byte {
+	return appendBytes(append(dst, byte(m.Answer)), m.Address)
+}
+
+func (m *FindSessionResponse) decode(d *decoder) {
+	m.Answer, m.Address = enum(d, Gone), d.string()
+}
+
 const routeBytesMin = 4
 
 func appendRoute(dst []byte, r *Route) []byte {

@@ -53,6 +53,7 @@ func appendError(dst []byte, e *txn.Error) []byte {
 	dst = appendBytes(appendBytes(dst, e.Op), e.Reason)
 	dst = appendBytes(appendID(dst, e.Txn), e.Key)
 	dst = appendTS(appendBytes(dst, e.Next), e.Oldest)
+	dst = appendTS(appendID(dst, e.Other), e.OtherAge)
 	if e.Err != nil {
 		dst = appendBytes(dst, e.Err.Error())
 	}
@@ -66,6 +67,7 @@ func (d *decoder) error(e *txn.Error) {
 	e.Txn = d.id()
 	d.key(&e.Key)
 	e.Next, e.Oldest = d.string(), d.ts()
+	e.Other, e.OtherAge = d.id(), d.ts()
 	if f&errorCause != 0 {
 		e.Err = errors.New(d.string())
 	}

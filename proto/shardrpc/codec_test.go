@@ -38,6 +38,8 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[SessionResponse](t)
 	roundTrip[RenewRequest](t)
 	roundTrip[RenewResponse](t)
+	roundTrip[FindSessionRequest](t)
+	roundTrip[FindSessionResponse](t)
 	roundTrip[StatusRequest](t)
 	roundTrip[StatusResponse](t)
 	roundTrip[TransferRequest](t)
@@ -116,6 +118,7 @@ func TestGolden(t *testing.T) {
 		}, "02 01 0000000000000007 01 70 03 03 0000000000000008 0000000000000009"},
 		{"session", &SessionRequest{Target: Target{Shard: 1, Epoch: 1}, Address: "a", Leased: true}, "01 01 02 01 61"},
 		{"renew", &RenewRequest{Target: Target{Shard: 1, Epoch: 1}, Session: 7}, "01 01 00000007"},
+		{"find session", &FindSessionResponse{Answer: OK, Address: "a"}, "02 01 61"},
 		{"lock", &LockRequest{
 			Target: Target{Shard: 2, Epoch: 1}, Txn: 7, Age: txn.Age{At: 8, ID: 6}, BaseTS: 9, Mode: txn.LockUpdate,
 			Keys: []txn.Key{txn.Key("k")}, Spans: []txn.Span{{Start: txn.Key("a")}}, Wait: 5,
@@ -123,7 +126,7 @@ func TestGolden(t *testing.T) {
 		{"wounded", &Reply{Answer: Refused, Reason: ReasonWounded, Holder: &LockOwner{Txn: 1, Age: txn.Age{At: 2, ID: 3}}},
 			"03 09 07 776f756e646564 00 0000000000000001 0000000000000002 0000000000000003"},
 		{"failure", &Failure{Err: txn.Error{Kind: txn.Moved, Reason: "r", Err: errors.New("x")}},
-			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 01 78"},
+			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 0000000000000000 0000000000000000 01 78"},
 	} {
 		want, err := hex.DecodeString(strings.ReplaceAll(c.want, " ", ""))
 		if err != nil {

@@ -62,6 +62,8 @@ func FuzzCluster(f *testing.F) {
 		again[SessionResponse](t, b)
 		again[RenewRequest](t, b)
 		again[RenewResponse](t, b)
+		again[FindSessionRequest](t, b)
+		again[FindSessionResponse](t, b)
 		again[TransferRequest](t, b)
 		again[FoundRequest](t, b)
 		again[FoundResponse](t, b)

@@ -208,7 +208,7 @@ type StaleResponse struct {
 // SessionRequest opens a session for a gateway at the meta group.
 type SessionRequest struct {
 	Target
-	Address string // of the gateway; for operators
+	Address string // of the gateway, for others
 	// Sole says that no other gateway lives: all earlier sessions are over.
 	Sole bool
 	// Leased says that the session ends when it is not renewed. It ends those that are not
@@ -232,4 +232,17 @@ type RenewRequest struct {
 // session has ended or was never open.
 type RenewResponse struct {
 	Answer Answer
+}
+
+// FindSessionRequest asks the meta group where the gateway of a session is.
+type FindSessionRequest struct {
+	Target
+	Session uint32
+}
+
+// FindSessionResponse says, with OK, that the session is open, and where its
+// gateway can be reached; with Gone, that it has ended or was never open.
+type FindSessionResponse struct {
+	Answer  Answer
+	Address string
 }

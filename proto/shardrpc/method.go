@@ -29,13 +29,14 @@ const (
 	MethodLock                           // LockRequest, LockResponse
 	MethodUnlock                         // UnlockRequest, UnlockResponse
 	MethodLocks                          // LocksRequest, LocksResponse
+	MethodFindSession                    // FindSessionRequest, FindSessionResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
-	"query-intents", "stale", "lock", "unlock", "locks",
+	"query-intents", "stale", "lock", "unlock", "locks", "find-session",
 }
 
 // Valid reports whether this release knows m.

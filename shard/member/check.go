@@ -324,6 +324,10 @@ func checkSession(m *shardrpc.SessionRequest) error {
 	return checkMeta(m.Target)
 }
 
+func checkFindSession(m *shardrpc.FindSessionRequest) error {
+	return checkMeta(m.Target)
+}
+
 func checkRenew(m *shardrpc.RenewRequest) error {
 	return checkMeta(m.Target)
 }

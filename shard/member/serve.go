@@ -57,6 +57,8 @@ func (m *Member) serve(
 		return answer(ctx, b, nil, leads(m, m.Locks))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
+	case shardrpc.MethodFindSession:
+		return answer(ctx, b, checkFindSession, leads(m, m.findSession))
 	case shardrpc.MethodRenew:
 		return answer(ctx, b, checkRenew, leads(m, m.renew))
 	case shardrpc.MethodStatus:
@@ -159,6 +161,12 @@ func (m *Member) session(
 	ctx context.Context, req *shardrpc.SessionRequest,
 ) (*shardrpc.SessionResponse, error) {
 	return call[shardrpc.SessionResponse](ctx, m, shardrpc.MetaShard, req)
+}
+
+func (m *Member) findSession(
+	ctx context.Context, req *shardrpc.FindSessionRequest,
+) (*shardrpc.FindSessionResponse, error) {
+	return call[shardrpc.FindSessionResponse](ctx, m, shardrpc.MetaShard, req)
 }
 
 func (m *Member) renew(

@@ -117,6 +117,18 @@ func (s *State) Alive(session uint32) bool {
 	return slices.ContainsFunc(s.sessions.Open, func(o Session) bool { return o.ID == session })
 }
 
+// Address is where the gateway of an open session said that it is.
+func (s *State) Address(session uint32) (address string, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.sessions.Open {
+		if o.ID == session {
+			return o.Address, true
+		}
+	}
+	return "", false
+}
+
 // Leased are the leased sessions that are open, in the order of their ids.
 func (s *State) Leased() []uint32 {
 	s.mu.Lock()

@@ -136,8 +136,13 @@ type ErrorDetail struct {
 	Token string `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
 	// Oldest time that can still be read, microseconds since the Unix epoch. 0 unless too old.
 	OldestCommitTs int64 `protobuf:"varint,6,opt,name=oldest_commit_ts,json=oldestCommitTs,proto3" json:"oldest_commit_ts,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The other transaction that a conflict was with, as "session.counter"; empty unless it is known.
+	BlockerTxn string `protobuf:"bytes,7,opt,name=blocker_txn,json=blockerTxn,proto3" json:"blocker_txn,omitempty"`
+	// When that one began its first attempt, microseconds since the Unix epoch: the smaller, the
+	// older. 0 = unknown, as for one that has committed.
+	BlockerAge    int64 `protobuf:"varint,8,opt,name=blocker_age,json=blockerAge,proto3" json:"blocker_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ErrorDetail) Reset() {
@@ -212,18 +217,36 @@ func (x *ErrorDetail) GetOldestCommitTs() int64 {
 	return 0
 }
 
+func (x *ErrorDetail) GetBlockerTxn() string {
+	if x != nil {
+		return x.BlockerTxn
+	}
+	return ""
+}
+
+func (x *ErrorDetail) GetBlockerAge() int64 {
+	if x != nil {
+		return x.BlockerAge
+	}
+	return 0
+}
+
 var File_cairn_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x15cairn/v1/errors.proto\x12\bcairn.v1\"\xb4\x01\n" +
+	"\x15cairn/v1/errors.proto\x12\bcairn.v1\"\xf6\x01\n" +
 	"\vErrorDetail\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.cairn.v1.ErrorKindR\x04kind\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x12\n" +
 	"\x04next\x18\x04 \x01(\tR\x04next\x12\x14\n" +
 	"\x05token\x18\x05 \x01(\tR\x05token\x12(\n" +
-	"\x10oldest_commit_ts\x18\x06 \x01(\x03R\x0eoldestCommitTs*\xef\x02\n" +
+	"\x10oldest_commit_ts\x18\x06 \x01(\x03R\x0eoldestCommitTs\x12\x1f\n" +
+	"\vblocker_txn\x18\a \x01(\tR\n" +
+	"blockerTxn\x12\x1f\n" +
+	"\vblocker_age\x18\b \x01(\x03R\n" +
+	"blockerAge*\xef\x02\n" +
 	"\tErrorKind\x12\x1a\n" +
 	"\x16ERROR_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ERROR_KIND_INTERNAL\x10\x01\x12\x16\n" +

@@ -34,7 +34,11 @@ type GetRequest struct {
 	Revision *int64 `protobuf:"varint,4,opt,name=revision,proto3,oneof" json:"revision,omitempty"`
 	// The version current at this time: microseconds since the Unix epoch, positive, not in the
 	// future, within history_age. Excludes revision.
-	AsOf          *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	AsOf *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	// The caller's writes depend on what it reads: lock it exclusively if the transaction is
+	// pessimistic, and commit only if it has not changed, also if that is snapshot isolated. Only
+	// inside a transaction that may write.
+	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -102,6 +106,13 @@ func (x *GetRequest) GetAsOf() int64 {
 		return *x.AsOf
 	}
 	return 0
+}
+
+func (x *GetRequest) GetForUpdate() bool {
+	if x != nil {
+		return x.ForUpdate
+	}
+	return false
 }
 
 // GetResponse is the version found, or says that there is none.
@@ -216,7 +227,9 @@ type BatchGetRequest struct {
 	// Answer not_found, listing the missing keys in order, unless all of them exist.
 	RequireAll bool `protobuf:"varint,4,opt,name=require_all,json=requireAll,proto3" json:"require_all,omitempty"`
 	// Read at this time: microseconds since the Unix epoch. Default: now.
-	AsOf          *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	AsOf *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	// As for Get, for all of the keys.
+	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +297,13 @@ func (x *BatchGetRequest) GetAsOf() int64 {
 		return *x.AsOf
 	}
 	return 0
+}
+
+func (x *BatchGetRequest) GetForUpdate() bool {
+	if x != nil {
+		return x.ForUpdate
+	}
+	return false
 }
 
 // BatchGetResponse has one result per key asked for.
@@ -819,7 +839,9 @@ type ExistsRequest struct {
 	// Exactly this revision, 0 or more. Excludes as_of.
 	Revision *int64 `protobuf:"varint,4,opt,name=revision,proto3,oneof" json:"revision,omitempty"`
 	// At this time, microseconds since the Unix epoch. Excludes revision.
-	AsOf          *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	AsOf *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	// As for Get.
+	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -887,6 +909,13 @@ func (x *ExistsRequest) GetAsOf() int64 {
 		return *x.AsOf
 	}
 	return 0
+}
+
+func (x *ExistsRequest) GetForUpdate() bool {
+	if x != nil {
+		return x.ForUpdate
+	}
+	return false
 }
 
 // ExistsResponse is a GetResponse without the value.
@@ -1156,7 +1185,9 @@ type RangeRequest struct {
 	// Read at this time, microseconds since the Unix epoch. Default: now. A cursor brings its own.
 	AsOf *int64 `protobuf:"varint,8,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
 	// From the answer before; empty = the first page. Everything else must be as it was then.
-	Cursor        []byte `protobuf:"bytes,9,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor []byte `protobuf:"bytes,9,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// As for Get, for the whole range from here on: what is there and what is not.
+	ForUpdate     bool `protobuf:"varint,10,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1254,6 +1285,13 @@ func (x *RangeRequest) GetCursor() []byte {
 	return nil
 }
 
+func (x *RangeRequest) GetForUpdate() bool {
+	if x != nil {
+		return x.ForUpdate
+	}
+	return false
+}
+
 // RangeResponse is one page.
 type RangeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1263,7 +1301,8 @@ type RangeResponse struct {
 	Cursor []byte `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Entries on this page; with count_only, keys in the whole range.
 	Count int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
-	// The snapshot that was read, microseconds since the Unix epoch; the same for all pages.
+	// The snapshot that was read, microseconds since the Unix epoch; the same for all pages, except
+	// in a pessimistic transaction.
 	CommitTs int64 `protobuf:"varint,4,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
 	// Handle to use next.
 	Txn           string `protobuf:"bytes,5,opt,name=txn,proto3" json:"txn,omitempty"`
@@ -1352,7 +1391,9 @@ type RangeStreamRequest struct {
 	// Entries without values.
 	KeysOnly bool `protobuf:"varint,6,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
 	// Read at this time, microseconds since the Unix epoch. Default: now.
-	AsOf          *int64 `protobuf:"varint,7,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	AsOf *int64 `protobuf:"varint,7,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	// As for Get, for the whole range: what is there and what is not.
+	ForUpdate     bool `protobuf:"varint,8,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1436,6 +1477,13 @@ func (x *RangeStreamRequest) GetAsOf() int64 {
 	return 0
 }
 
+func (x *RangeStreamRequest) GetForUpdate() bool {
+	if x != nil {
+		return x.ForUpdate
+	}
+	return false
+}
+
 // RangeStreamResponse is the next piece of the range. A stream that ends without `last` was cut.
 type RangeStreamResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1513,14 +1561,16 @@ var File_cairn_v1_kv_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\n" +
-	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\x9e\x01\n" +
+	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\xbd\x01\n" +
 	"\n" +
 	"GetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1f\n" +
 	"\brevision\x18\x04 \x01(\x03H\x00R\brevision\x88\x01\x01\x12\x18\n" +
-	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01B\v\n" +
+	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdateB\v\n" +
 	"\t_revisionB\b\n" +
 	"\x06_as_of\"\xd1\x01\n" +
 	"\vGetResponse\x12\x14\n" +
@@ -1531,14 +1581,16 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcreate_ts\x18\x05 \x01(\x03R\bcreateTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\a \x01(\tR\x03txn\"\x98\x01\n" +
+	"\x03txn\x18\a \x01(\tR\x03txn\"\xb7\x01\n" +
 	"\x0fBatchGetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x12\n" +
 	"\x04keys\x18\x03 \x03(\fR\x04keys\x12\x1f\n" +
 	"\vrequire_all\x18\x04 \x01(\bR\n" +
 	"requireAll\x12\x18\n" +
-	"\x05as_of\x18\x05 \x01(\x03H\x00R\x04asOf\x88\x01\x01B\b\n" +
+	"\x05as_of\x18\x05 \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdateB\b\n" +
 	"\x06_as_of\"q\n" +
 	"\x10BatchGetResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.cairn.v1.BatchGetResultR\aresults\x12\x17\n" +
@@ -1587,13 +1639,15 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcommit_ts\x18\x03 \x01(\x03R\bcommitTs\x12#\n" +
 	"\rprev_revision\x18\x04 \x01(\x03R\fprevRevision\x12#\n" +
 	"\x04prev\x18\x05 \x01(\v2\x0f.cairn.v1.EntryR\x04prev\x12\x10\n" +
-	"\x03txn\x18\x06 \x01(\tR\x03txn\"\xa1\x01\n" +
+	"\x03txn\x18\x06 \x01(\tR\x03txn\"\xc0\x01\n" +
 	"\rExistsRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1f\n" +
 	"\brevision\x18\x04 \x01(\x03H\x00R\brevision\x88\x01\x01\x12\x18\n" +
-	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01B\v\n" +
+	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdateB\v\n" +
 	"\t_revisionB\b\n" +
 	"\x06_as_of\"\xaf\x01\n" +
 	"\x0eExistsResponse\x12\x16\n" +
@@ -1615,7 +1669,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcommit_ts\x18\x03 \x01(\x03R\bcommitTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x04 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\x05 \x01(\tR\x03txn\"\x91\x02\n" +
+	"\x03txn\x18\x05 \x01(\tR\x03txn\"\xb0\x02\n" +
 	"\fRangeRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12+\n" +
@@ -1626,14 +1680,17 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\n" +
 	"count_only\x18\a \x01(\bR\tcountOnly\x12\x18\n" +
 	"\x05as_of\x18\b \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x16\n" +
-	"\x06cursor\x18\t \x01(\fR\x06cursorB\b\n" +
+	"\x06cursor\x18\t \x01(\fR\x06cursor\x12\x1d\n" +
+	"\n" +
+	"for_update\x18\n" +
+	" \x01(\bR\tforUpdateB\b\n" +
 	"\x06_as_of\"\x97\x01\n" +
 	"\rRangeResponse\x12)\n" +
 	"\aentries\x18\x01 \x03(\v2\x0f.cairn.v1.EntryR\aentries\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\fR\x06cursor\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x03R\x05count\x12\x1b\n" +
 	"\tcommit_ts\x18\x04 \x01(\x03R\bcommitTs\x12\x10\n" +
-	"\x03txn\x18\x05 \x01(\tR\x03txn\"\xe0\x01\n" +
+	"\x03txn\x18\x05 \x01(\tR\x03txn\"\xff\x01\n" +
 	"\x12RangeStreamRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12+\n" +
@@ -1641,7 +1698,9 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\x05limit\x18\x04 \x01(\x03R\x05limit\x12\x18\n" +
 	"\areverse\x18\x05 \x01(\bR\areverse\x12\x1b\n" +
 	"\tkeys_only\x18\x06 \x01(\bR\bkeysOnly\x12\x18\n" +
-	"\x05as_of\x18\a \x01(\x03H\x00R\x04asOf\x88\x01\x01B\b\n" +
+	"\x05as_of\x18\a \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"for_update\x18\b \x01(\bR\tforUpdateB\b\n" +
 	"\x06_as_of\"\x83\x01\n" +
 	"\x13RangeStreamResponse\x12)\n" +
 	"\aentries\x18\x01 \x03(\v2\x0f.cairn.v1.EntryR\aentries\x12\x1b\n" +

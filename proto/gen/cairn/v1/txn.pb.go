@@ -99,7 +99,8 @@ const (
 	Isolation_ISOLATION_UNSPECIFIED Isolation = 0
 	// Strictly serializable: no stale reads, no phantoms, no write skew.
 	Isolation_ISOLATION_SERIALIZABLE Isolation = 1
-	// Reserved: answers invalid_argument for now.
+	// Reads are of one snapshot, and what the transaction writes must not have changed since: no lost
+	// update, but write skew. Not for pessimistic transactions.
 	Isolation_ISOLATION_SNAPSHOT Isolation = 2
 )
 
@@ -142,6 +143,118 @@ func (x Isolation) Number() protoreflect.EnumNumber {
 // Deprecated: Use Isolation.Descriptor instead.
 func (Isolation) EnumDescriptor() ([]byte, []int) {
 	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{1}
+}
+
+// TxnMode is how a transaction keeps others from undoing what it does. Append only.
+type TxnMode int32
+
+const (
+	// Optimistic.
+	TxnMode_TXN_MODE_UNSPECIFIED TxnMode = 0
+	// Nothing is locked. All reads are of one snapshot, and Commit finds out about conflicts.
+	TxnMode_TXN_MODE_OPTIMISTIC TxnMode = 1
+	// Reads lock shared, or exclusively with for_update; writes lock exclusively; ranges as a whole.
+	// Each read sees the newest state. Calls wait for locks until their deadline; the younger
+	// transaction gives way to the older, so nobody waits in a circle.
+	TxnMode_TXN_MODE_PESSIMISTIC TxnMode = 2
+)
+
+// Enum value maps for TxnMode.
+var (
+	TxnMode_name = map[int32]string{
+		0: "TXN_MODE_UNSPECIFIED",
+		1: "TXN_MODE_OPTIMISTIC",
+		2: "TXN_MODE_PESSIMISTIC",
+	}
+	TxnMode_value = map[string]int32{
+		"TXN_MODE_UNSPECIFIED": 0,
+		"TXN_MODE_OPTIMISTIC":  1,
+		"TXN_MODE_PESSIMISTIC": 2,
+	}
+)
+
+func (x TxnMode) Enum() *TxnMode {
+	p := new(TxnMode)
+	*p = x
+	return p
+}
+
+func (x TxnMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TxnMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_txn_proto_enumTypes[2].Descriptor()
+}
+
+func (TxnMode) Type() protoreflect.EnumType {
+	return &file_cairn_v1_txn_proto_enumTypes[2]
+}
+
+func (x TxnMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TxnMode.Descriptor instead.
+func (TxnMode) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{2}
+}
+
+// Priority moves the age by which transactions give way to each other, by ten seconds. Append only.
+type Priority int32
+
+const (
+	// Normal.
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	// As if it had begun ten seconds later.
+	Priority_PRIORITY_LOW Priority = 1
+	// As old as it is.
+	Priority_PRIORITY_NORMAL Priority = 2
+	// As if it had begun ten seconds earlier.
+	Priority_PRIORITY_HIGH Priority = 3
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_LOW",
+		2: "PRIORITY_NORMAL",
+		3: "PRIORITY_HIGH",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_LOW":         1,
+		"PRIORITY_NORMAL":      2,
+		"PRIORITY_HIGH":        3,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_txn_proto_enumTypes[3].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_cairn_v1_txn_proto_enumTypes[3]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{3}
 }
 
 // ExecuteRequest is a one-shot transaction. At most 10,000 keys, and 8 MiB of keys and values
@@ -1109,7 +1222,14 @@ type BeginRequest struct {
 	AsOf *int64 `protobuf:"varint,3,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
 	// Milliseconds without a call after which the transaction is rolled back; 0 = the server's
 	// default, 60,000. Negative, or above 60,000, is invalid.
-	TimeoutMs     int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	TimeoutMs int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Default: optimistic. One that is read_only locks nothing, whatever this says.
+	Mode TxnMode `protobuf:"varint,5,opt,name=mode,proto3,enum=cairn.v1.TxnMode" json:"mode,omitempty"`
+	// Default: normal. Excludes age.
+	Priority Priority `protobuf:"varint,6,opt,name=priority,proto3,enum=cairn.v1.Priority" json:"priority,omitempty"`
+	// Opaque; from the answer to an earlier attempt at the same work, so that this one is as old and
+	// does not have to give way for ever. Empty = this is the first attempt.
+	Age           []byte `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1172,13 +1292,37 @@ func (x *BeginRequest) GetTimeoutMs() int64 {
 	return 0
 }
 
+func (x *BeginRequest) GetMode() TxnMode {
+	if x != nil {
+		return x.Mode
+	}
+	return TxnMode_TXN_MODE_UNSPECIFIED
+}
+
+func (x *BeginRequest) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *BeginRequest) GetAge() []byte {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
 // BeginResponse is an open transaction.
 type BeginResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Opaque handle. Every later answer of the transaction carries the one to use next.
 	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
-	// The snapshot that its reads see, microseconds since the Unix epoch.
-	ReadTs        int64 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
+	// The snapshot that its reads see, microseconds since the Unix epoch; of a pessimistic one, when
+	// it began.
+	ReadTs int64 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
+	// Opaque; for the Begin of the next attempt at the same work.
+	Age           []byte `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1225,6 +1369,13 @@ func (x *BeginResponse) GetReadTs() int64 {
 		return x.ReadTs
 	}
 	return 0
+}
+
+func (x *BeginResponse) GetAge() []byte {
+	if x != nil {
+		return x.Age
+	}
+	return nil
 }
 
 // CommitRequest ends a transaction.
@@ -1277,7 +1428,7 @@ func (x *CommitRequest) GetTxn() string {
 type CommitResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Microseconds since the Unix epoch, the same for all that it wrote; of a transaction that wrote
-	// nothing, the snapshot that it read.
+	// nothing, a moment at which all that it read was so.
 	CommitTs int64 `protobuf:"varint,1,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
 	// What it wrote, one per key, ordered by keyspace, then key.
 	Written       []*Written `protobuf:"bytes,2,rep,name=written,proto3" json:"written,omitempty"`
@@ -1536,17 +1687,21 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x06extend\x18\x05 \x01(\v2\x18.cairn.v1.ExtendResponseH\x00R\x06extend\x12/\n" +
 	"\x05range\x18\x06 \x01(\v2\x17.cairn.v1.RangeResponseH\x00R\x05rangeB\n" +
 	"\n" +
-	"\bresponse\"\xa1\x01\n" +
+	"\bresponse\"\x8a\x02\n" +
 	"\fBeginRequest\x121\n" +
 	"\tisolation\x18\x01 \x01(\x0e2\x13.cairn.v1.IsolationR\tisolation\x12\x1b\n" +
 	"\tread_only\x18\x02 \x01(\bR\breadOnly\x12\x18\n" +
 	"\x05as_of\x18\x03 \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x04 \x01(\x03R\ttimeoutMsB\b\n" +
-	"\x06_as_of\":\n" +
+	"timeout_ms\x18\x04 \x01(\x03R\ttimeoutMs\x12%\n" +
+	"\x04mode\x18\x05 \x01(\x0e2\x11.cairn.v1.TxnModeR\x04mode\x12.\n" +
+	"\bpriority\x18\x06 \x01(\x0e2\x12.cairn.v1.PriorityR\bpriority\x12\x10\n" +
+	"\x03age\x18\a \x01(\fR\x03ageB\b\n" +
+	"\x06_as_of\"L\n" +
 	"\rBeginResponse\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x17\n" +
-	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\"!\n" +
+	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
+	"\x03age\x18\x03 \x01(\fR\x03age\"!\n" +
 	"\rCommitRequest\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\"Z\n" +
 	"\x0eCommitResponse\x12\x1b\n" +
@@ -1570,7 +1725,16 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\tIsolation\x12\x19\n" +
 	"\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ISOLATION_SERIALIZABLE\x10\x01\x12\x16\n" +
-	"\x12ISOLATION_SNAPSHOT\x10\x022\x86\x02\n" +
+	"\x12ISOLATION_SNAPSHOT\x10\x02*V\n" +
+	"\aTxnMode\x12\x18\n" +
+	"\x14TXN_MODE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13TXN_MODE_OPTIMISTIC\x10\x01\x12\x18\n" +
+	"\x14TXN_MODE_PESSIMISTIC\x10\x02*^\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
+	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
+	"\rPRIORITY_HIGH\x10\x032\x86\x02\n" +
 	"\n" +
 	"TxnService\x12>\n" +
 	"\aExecute\x12\x18.cairn.v1.ExecuteRequest\x1a\x19.cairn.v1.ExecuteResponse\x128\n" +
@@ -1590,86 +1754,90 @@ func file_cairn_v1_txn_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_txn_proto_rawDescData
 }
 
-var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cairn_v1_txn_proto_goTypes = []any{
 	(CompareOp)(0),           // 0: cairn.v1.CompareOp
 	(Isolation)(0),           // 1: cairn.v1.Isolation
-	(*ExecuteRequest)(nil),   // 2: cairn.v1.ExecuteRequest
-	(*ExecuteResponse)(nil),  // 3: cairn.v1.ExecuteResponse
-	(*Condition)(nil),        // 4: cairn.v1.Condition
-	(*ConditionList)(nil),    // 5: cairn.v1.ConditionList
-	(*Compare)(nil),          // 6: cairn.v1.Compare
-	(*CompareCount)(nil),     // 7: cairn.v1.CompareCount
-	(*Unchanged)(nil),        // 8: cairn.v1.Unchanged
-	(*Op)(nil),               // 9: cairn.v1.Op
-	(*OpResult)(nil),         // 10: cairn.v1.OpResult
-	(*BeginRequest)(nil),     // 11: cairn.v1.BeginRequest
-	(*BeginResponse)(nil),    // 12: cairn.v1.BeginResponse
-	(*CommitRequest)(nil),    // 13: cairn.v1.CommitRequest
-	(*CommitResponse)(nil),   // 14: cairn.v1.CommitResponse
-	(*Written)(nil),          // 15: cairn.v1.Written
-	(*RollbackRequest)(nil),  // 16: cairn.v1.RollbackRequest
-	(*RollbackResponse)(nil), // 17: cairn.v1.RollbackResponse
-	(*Value)(nil),            // 18: cairn.v1.Value
-	(*Selection)(nil),        // 19: cairn.v1.Selection
-	(*GetRequest)(nil),       // 20: cairn.v1.GetRequest
-	(*SetRequest)(nil),       // 21: cairn.v1.SetRequest
-	(*DeleteRequest)(nil),    // 22: cairn.v1.DeleteRequest
-	(*ExistsRequest)(nil),    // 23: cairn.v1.ExistsRequest
-	(*ExtendRequest)(nil),    // 24: cairn.v1.ExtendRequest
-	(*RangeRequest)(nil),     // 25: cairn.v1.RangeRequest
-	(*GetResponse)(nil),      // 26: cairn.v1.GetResponse
-	(*SetResponse)(nil),      // 27: cairn.v1.SetResponse
-	(*DeleteResponse)(nil),   // 28: cairn.v1.DeleteResponse
-	(*ExistsResponse)(nil),   // 29: cairn.v1.ExistsResponse
-	(*ExtendResponse)(nil),   // 30: cairn.v1.ExtendResponse
-	(*RangeResponse)(nil),    // 31: cairn.v1.RangeResponse
+	(TxnMode)(0),             // 2: cairn.v1.TxnMode
+	(Priority)(0),            // 3: cairn.v1.Priority
+	(*ExecuteRequest)(nil),   // 4: cairn.v1.ExecuteRequest
+	(*ExecuteResponse)(nil),  // 5: cairn.v1.ExecuteResponse
+	(*Condition)(nil),        // 6: cairn.v1.Condition
+	(*ConditionList)(nil),    // 7: cairn.v1.ConditionList
+	(*Compare)(nil),          // 8: cairn.v1.Compare
+	(*CompareCount)(nil),     // 9: cairn.v1.CompareCount
+	(*Unchanged)(nil),        // 10: cairn.v1.Unchanged
+	(*Op)(nil),               // 11: cairn.v1.Op
+	(*OpResult)(nil),         // 12: cairn.v1.OpResult
+	(*BeginRequest)(nil),     // 13: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),    // 14: cairn.v1.BeginResponse
+	(*CommitRequest)(nil),    // 15: cairn.v1.CommitRequest
+	(*CommitResponse)(nil),   // 16: cairn.v1.CommitResponse
+	(*Written)(nil),          // 17: cairn.v1.Written
+	(*RollbackRequest)(nil),  // 18: cairn.v1.RollbackRequest
+	(*RollbackResponse)(nil), // 19: cairn.v1.RollbackResponse
+	(*Value)(nil),            // 20: cairn.v1.Value
+	(*Selection)(nil),        // 21: cairn.v1.Selection
+	(*GetRequest)(nil),       // 22: cairn.v1.GetRequest
+	(*SetRequest)(nil),       // 23: cairn.v1.SetRequest
+	(*DeleteRequest)(nil),    // 24: cairn.v1.DeleteRequest
+	(*ExistsRequest)(nil),    // 25: cairn.v1.ExistsRequest
+	(*ExtendRequest)(nil),    // 26: cairn.v1.ExtendRequest
+	(*RangeRequest)(nil),     // 27: cairn.v1.RangeRequest
+	(*GetResponse)(nil),      // 28: cairn.v1.GetResponse
+	(*SetResponse)(nil),      // 29: cairn.v1.SetResponse
+	(*DeleteResponse)(nil),   // 30: cairn.v1.DeleteResponse
+	(*ExistsResponse)(nil),   // 31: cairn.v1.ExistsResponse
+	(*ExtendResponse)(nil),   // 32: cairn.v1.ExtendResponse
+	(*RangeResponse)(nil),    // 33: cairn.v1.RangeResponse
 }
 var file_cairn_v1_txn_proto_depIdxs = []int32{
-	4,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
-	9,  // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
-	9,  // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
-	10, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
-	6,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
-	5,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
-	5,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
-	4,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
-	7,  // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
-	8,  // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
-	4,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
+	6,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
+	11, // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
+	11, // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
+	12, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
+	8,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
+	7,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
+	7,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
+	6,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
+	9,  // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
+	10, // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
+	6,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
 	0,  // 11: cairn.v1.Compare.op:type_name -> cairn.v1.CompareOp
-	18, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
-	19, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
+	20, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
+	21, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
 	0,  // 14: cairn.v1.CompareCount.op:type_name -> cairn.v1.CompareOp
-	19, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
-	20, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
-	21, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
-	22, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
-	23, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
-	24, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
-	25, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
-	26, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
-	27, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
-	28, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
-	29, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
-	30, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
-	31, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
+	21, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
+	22, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
+	23, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
+	24, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
+	25, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
+	26, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
+	27, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
+	28, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
+	29, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
+	30, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
+	31, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
+	32, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
+	33, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
 	1,  // 28: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
-	15, // 29: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	2,  // 30: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	11, // 31: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	13, // 32: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	16, // 33: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	3,  // 34: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	12, // 35: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	14, // 36: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	17, // 37: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	34, // [34:38] is the sub-list for method output_type
-	30, // [30:34] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	2,  // 29: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
+	3,  // 30: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
+	17, // 31: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	4,  // 32: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	13, // 33: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	15, // 34: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	18, // 35: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	5,  // 36: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	14, // 37: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	16, // 38: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	19, // 39: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	36, // [36:40] is the sub-list for method output_type
+	32, // [32:36] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
@@ -1716,7 +1884,7 @@ func file_cairn_v1_txn_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_txn_proto_rawDesc), len(file_cairn_v1_txn_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      4,
 			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -1,0 +1,217 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"connectrpc.com/connect"
+
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// An open transaction lives in the gateway that began it. A call that reaches another one goes on
+// to that, by the session in its handle, and no further.
+
+const (
+	// forwardedHeader marks a call that has come from another gateway.
+	forwardedHeader = "Cairn-Forwarded"
+	// reachMax is how long a gateway that does not answer is asked again. By then its session has
+	// ended if it is gone.
+	reachMax = 3 * time.Second
+	// reachPause is between two attempts.
+	reachPause = 100 * time.Millisecond
+)
+
+type forwardedKey struct{}
+
+// arrived is ctx of a call with these headers.
+func arrived(ctx context.Context, header interface{ Get(string) string }) context.Context {
+	if header.Get(forwardedHeader) == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, forwardedKey{}, true)
+}
+
+// away reports whether the transaction that req names, if it does, is held by another gateway.
+func (g *Gateway) away(ctx context.Context, req any) (handle, bool) {
+	r, ok := req.(interface{ GetTxn() string })
+	if !ok || r.GetTxn() == "" || g.held.find(r.GetTxn()) != nil {
+		return handle{}, false
+	}
+	h, ok := parseHandle(r.GetTxn())
+	if !ok || h.id().Session() == g.Coordinator.Session() {
+		return handle{}, false // there is none, or it has ended
+	}
+	return h, ctx.Value(forwardedKey{}) == nil
+}
+
+// serve runs f here, or at the gateway that holds the transaction.
+func serve[Req, Resp any](
+	ctx context.Context, g *Gateway, m method, req *Req,
+	f func(*Gateway, context.Context, *Req) (*Resp, error),
+) (*Resp, error) {
+	h, away := g.away(ctx, req)
+	if !away || m == methodRangeStream { // which has an answer of its own kind
+		return f(g, ctx, req)
+	}
+	resp := new(Resp)
+	err := g.reach(ctx, distant{m, h}, func(address string) error {
+		c := connect.NewClient[Req, Resp](g.peers.http, peerURL(address, m), peerOptions()...)
+		r := connect.NewRequest(req)
+		r.Header().Set(forwardedHeader, "1")
+		answer, err := c.CallUnary(ctx, r)
+		if err == nil {
+			resp = answer.Msg
+		}
+		return err
+	})
+	if m == methodRollback && isOver(err) {
+		err = nil // nothing is left of it, as asked for
+	}
+	return resp, err
+}
+
+// forwardStream is serve for RangeStream.
+func (g *Gateway) forwardStream(
+	ctx context.Context, h handle, req *cairnv1.RangeStreamRequest,
+	send func(*cairnv1.RangeStreamResponse) error,
+) error {
+	sent := false
+	return g.reach(ctx, distant{methodRangeStream, h}, func(address string) error {
+		if sent { // what was sent cannot be taken back
+			return errCut
+		}
+		c := connect.NewClient[cairnv1.RangeStreamRequest, cairnv1.RangeStreamResponse](
+			g.peers.http, peerURL(address, methodRangeStream), peerOptions()...)
+		r := connect.NewRequest(req)
+		r.Header().Set(forwardedHeader, "1")
+		stream, err := c.CallServerStream(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stream.Close() }() // it is over, or nobody reads it
+		for stream.Receive() {
+			sent = true
+			if err := send(stream.Msg()); err != nil {
+				return errGaveUp(context.Canceled)
+			}
+		}
+		return stream.Err()
+	})
+}
+
+var errCut = errors.New("the answer of the gateway that holds the transaction was cut")
+
+func peerURL(address string, m method) string {
+	return "http://" + address + "/cairn.v1." + m.String()
+}
+
+func peerOptions() []connect.ClientOption {
+	return []connect.ClientOption{
+		connect.WithAcceptCompression("gzip", nil, nil),
+		connect.WithReadMaxBytes(ResponseBytesMax),
+	}
+}
+
+// distant is a call for a transaction that another gateway holds.
+type distant struct {
+	method method
+	handle handle
+}
+
+// reach calls try with the address of the gateway that holds the transaction until that answers, or
+// is known to be gone.
+func (g *Gateway) reach(ctx context.Context, c distant, try func(address string) error) error {
+	until := g.Env.Now() + reachMax
+	session := c.handle.id().Session()
+	for {
+		address, open, err := g.peers.find(ctx, session)
+		switch {
+		case err != nil:
+			return err
+		case !open:
+			return c.gone()
+		}
+		err = try(address)
+		if err == nil {
+			return nil
+		}
+		if e := answered(err); e != nil {
+			return e
+		}
+		g.peers.forget(session)
+		switch {
+		case !neverSent(err) && !c.method.reads():
+			return c.lost(err)
+		case ctx.Err() != nil:
+			return errGaveUp(ctx.Err())
+		case g.Env.Now() >= until:
+			return txn.Errorf(txn.Unavailable, "gateway_unreachable",
+				"the gateway at %s, which holds the transaction, does not answer: %w", address, err)
+		}
+		if err := g.Env.Sleep(ctx, reachPause); err != nil {
+			return errGaveUp(err)
+		}
+	}
+}
+
+// gone is for a transaction whose gateway's session has ended: nothing of it is left, unless an
+// earlier call was to commit it.
+func (c distant) gone() error {
+	if c.method == methodCommit && c.handle.anchor != nil {
+		return c.unknown(errors.New("the gateway that held the transaction is gone; " +
+			"whether it was told to commit before is not known here"))
+	}
+	return &txn.Error{
+		Kind: txn.Conflict, Reason: reasonGatewayLost, Txn: c.handle.id(),
+		Err:  errors.New("the gateway that held the transaction is gone, and the transaction with it"),
+		Next: "run the transaction again from the start",
+	}
+}
+
+// lost is for a call that may have been carried out.
+func (c distant) lost(err error) error {
+	err = fmt.Errorf("the gateway that holds the transaction did not answer: %w", err)
+	if c.method == methodCommit && c.handle.anchor != nil {
+		return c.unknown(err)
+	}
+	return &txn.Error{
+		Kind: txn.Conflict, Reason: "answer_lost", Txn: c.handle.id(), Err: err,
+		Next: "nothing was committed: run the transaction again from the start",
+	}
+}
+
+func (c distant) unknown(err error) error {
+	return &txn.Error{
+		Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.id(), Key: c.handle.anchor, Err: err,
+		Next: "the commit may have happened or may yet: read the key before writing it again",
+	}
+}
+
+// answered is what the other gateway itself said, nil if it said nothing.
+func answered(err error) *txn.Error {
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		return e
+	}
+	c, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return nil
+	}
+	for _, d := range c.Details() {
+		v, err := d.Value()
+		if detail, ok := v.(*cairnv1.ErrorDetail); ok && err == nil {
+			return errorOf(detail, c.Message())
+		}
+	}
+	return nil
+}
+
+// neverSent reports whether err is that of making the connection.
+func neverSent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
