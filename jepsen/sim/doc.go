@@ -26,6 +26,10 @@
 // could do harm (echo), and members are restarted just before a request for
 // their vote arrives (forget).
 //
+// In one seed of five lockers (lockers.go) take locks in everybody's way, which
+// may cost others their attempts, but must not change what any of them is told;
+// afterwards no lock may be left.
+//
 // Some things are looked at whenever they happen (watch.go, issues.go): at most
 // one leader a term, the same entry at the same index everywhere, an applied
 // index that never falls, a lease only while nobody else leads (I8),

@@ -15,7 +15,9 @@ import (
 type gateway struct {
 	p           *process
 	coordinator *coordinator.Coordinator // nil until there is a session
-	running     []*client                // whose operation is under way here
+	session     uint32
+	lockers     uint64    // that began here
+	running     []*client // whose operation is under way here
 }
 
 func startGateway(p *process) {
@@ -60,7 +62,7 @@ func (w *world) serveSession(g *gateway, session uint32) {
 		w.violate("%s: %w", g.p.name, err)
 		return
 	}
-	g.coordinator = c
+	g.coordinator, g.session = c, session
 	g.p.start("gateway.clear", nil, g.clear)
 }
 

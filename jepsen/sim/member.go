@@ -330,6 +330,11 @@ func (w *world) sawRefusal(msg any) {
 		r = &m.Reply
 	case *shardrpc.PrewriteResponse:
 		r = &m.Reply
+	case *shardrpc.LockResponse:
+		if m.Answer == shardrpc.Refused {
+			w.saw("lock refused: " + m.Reason)
+		}
+		return
 	default:
 		return
 	}

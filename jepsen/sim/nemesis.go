@@ -35,6 +35,7 @@ func (w *world) unleash() {
 			w.cuts[[2]int{b.id, a.id}] = w.cuts[[2]int{a.id, b.id}]
 		}
 	})
+	w.every(w.plan.lockEvery, "locker", w.locker)
 	w.every(f.slowEvery, "slow disk", func() {
 		w.saw("slow disk")
 		pick(w.chance, w.nodes).slow = w.now + w.between(0, time.Second)

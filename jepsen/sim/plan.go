@@ -38,6 +38,7 @@ type plan struct {
 	backgroundMax int
 	commit        coordinator.CommitMode
 	retention     time.Duration // of decided records; 0: the default
+	lockEvery     time.Duration // mean time between two lockers; 0: there are none
 	faults        faults
 	patient       bool         // clients never give up: no deadlines, cancels, rollbacks
 	stage         func(*world) // what happens besides; nil: nothing
@@ -82,6 +83,9 @@ func newPlan(seed uint64) *plan {
 	}
 	if c.oneIn(2) {
 		p.commit = coordinator.Parallel
+	}
+	if c.oneIn(5) {
+		p.lockEvery = pick(c, []time.Duration{100 * time.Millisecond, 500 * time.Millisecond})
 	}
 	if c.oneIn(2) {
 		p.retention = pick(c, []time.Duration{time.Microsecond, 200 * time.Millisecond, 2 * time.Second})

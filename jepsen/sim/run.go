@@ -83,6 +83,9 @@ func (w *world) live() error {
 	if w.broken != nil {
 		return w.broken
 	}
+	if err := w.locksOver(); err != nil {
+		return err
+	}
 	if w.oneIn(2) { // what is still on its way may do harm
 		w.run(max(w.now, w.lastLate)+time.Second, func() bool { return false })
 	}

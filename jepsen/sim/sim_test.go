@@ -109,7 +109,9 @@ var mustSee = []string{
 	"snapshot sent", "snapshot installed", "snapshot lost on its way", "disk lost", "member replaced",
 	"restarted before a vote", "request came again late", "request came again to a later leadership",
 	"refused: conflict", "refused: pushed", "refused: stale_base", "refused: dead", "refused: intent",
-	"refused: invalid",
+	"refused: invalid", "refused: locked",
+	"locked", "lock refused: wounded", "lock refused: lock_timeout", "lock refused: dead",
+	"lock refused: stale_base",
 	"tested: compare, program true", "tested: compare, program false", "tested: count, program true",
 	"tested: count, program false", "tested: unchanged, program true", "tested: unchanged, program false",
 }

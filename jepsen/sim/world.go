@@ -44,6 +44,7 @@ type world struct {
 	sessions map[uint32]*process
 
 	snapshots uint64 // that were sent
+	lockers   int    // under way
 
 	issued  issues // by the oracle
 	writers map[txn.Timestamp]txn.ID

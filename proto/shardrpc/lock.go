@@ -57,8 +57,8 @@ type LocksRequest struct {
 	Target
 }
 
-// LocksResponse carries, with OK, the locks by key, held ones first, then
-// those who wait, oldest first.
+// LocksResponse carries, with OK, the range locks, then those of keys in order;
+// of each what is held, then who waits, oldest first.
 type LocksResponse struct {
 	Answer Answer
 	Locks  []LockInfo
