@@ -3,10 +3,12 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -37,6 +39,32 @@ func (r *runner) steps(o coordinator.BeginOptions, ops ...txn.Op) error {
 			}
 		}
 		return nil
+	})
+}
+
+// lock locks keys of r's client at a shard, reads one of them, and unlocks.
+func (r *runner) lock(at int) error {
+	return r.interact(coordinator.BeginOptions{ReadOnly: true}, func(s *session) error {
+		i := slices.IndexFunc(r.w.routes, func(route shardrpc.Route) bool {
+			return route.Span.Contains(r.ownKey(at))
+		})
+		to := shardrpc.Target{Shard: r.w.routes[i].Shard, Epoch: r.w.routes[i].Epoch}
+		req := &shardrpc.LockRequest{Target: to, Txn: s.t.ID(), Age: s.t.Age(), BaseTS: s.t.ReadTS(),
+			Mode: txn.LockExclusive, Keys: []txn.Key{r.ownKey(at), r.ownKey(at)},
+			Spans: []txn.Span{r.ownSpan(at)}, Wait: 100}
+		resp, err := (&shards{r.p}).Lock(r.ctx, req)
+		if err == nil && resp.Answer != shardrpc.OK {
+			err = txn.Errorf(txn.Internal, "lock", "a lock that nobody else wants: %v", resp.Reply)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.do(txn.Op{Kind: txn.OpGet, Key: req.Keys[0]}); err != nil {
+			return err
+		}
+		_, err = (&shards{r.p}).Unlock(r.ctx, &shardrpc.UnlockRequest{Target: to, Txn: req.Txn, Age: req.Age,
+			BaseTS: req.BaseTS})
+		return err
 	})
 }
 
@@ -85,6 +113,7 @@ func countedOperations() []counted {
 		{"validated on two shards, written on one", 2, 1, func(r *runner) error {
 			return r.steps(coordinator.BeginOptions{}, get(r.ownKey(0)), get(r.ownKey(2)), r.set(1))
 		}},
+		{"locks, a read under them, and their release", 0, 0, func(r *runner) error { return r.lock(one(r)) }},
 		{"get on three shards", 0, 0, func(r *runner) error {
 			return r.get(coordinator.Read{Keys: []txn.Key{r.ownKey(0), r.ownKey(1), r.ownKey(2)}})
 		}},
