@@ -27,6 +27,7 @@ type manualEnv struct {
 	parked []*parked
 	// stopped is told that the running read waits, or has ended (nil).
 	stopped chan *parked
+	at      func(point string) // called at each Point; nil: nothing
 }
 
 type parked struct {
@@ -40,7 +41,13 @@ func (e *manualEnv) Wall() int64                                { return e.wall 
 func (e *manualEnv) Rand() uint64                               { return 0 }
 func (e *manualEnv) Go(_ string, task func())                   { task() }
 func (e *manualEnv) Sleep(context.Context, time.Duration) error { return env.ErrStopped }
-func (e *manualEnv) Point(string) error                         { return nil }
+
+func (e *manualEnv) Point(name string) error {
+	if e.at != nil {
+		e.at(name)
+	}
+	return nil
+}
 
 func (e *manualEnv) Wait(_ context.Context, f *env.Future, until time.Duration) error {
 	if f.Done() {

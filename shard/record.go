@@ -3,6 +3,7 @@ package shard
 import (
 	"slices"
 
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -36,7 +37,9 @@ func (r *Replica) evaluateDecide(w *write) {
 			r.release(w)
 			return
 		}
-		r.lead.dead.Add(m.Txn, m.BaseTS) // no prewrite of it may come any more
+		if !mutant.On(mutant.A2) {
+			r.lead.dead.Add(m.Txn, m.BaseTS) // no prewrite of it may come any more
+		}
 	}
 	c := &command{kind: cmdDecide, txn: m.Txn, baseTS: m.BaseTS, ts: m.CommitTS,
 		from: m.From, to: m.To, primary: m.Primary}

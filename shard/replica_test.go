@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -88,6 +89,35 @@ func TestLongQueueOfOneKey(t *testing.T) {
 	}
 	if n := len(w.r.lead.writes) + w.r.mu.latches.Held(); n != 0 {
 		t.Fatalf("%d writes or latches are left", n)
+	}
+}
+
+// A reader tells the timestamp cache of itself before it looks at what is there: whoever writes
+// after that look goes above it (V3).
+func TestReaderBumpsFirst(t *testing.T) {
+	w := newWorld(t)
+	base, at := w.timestamp(), w.timestamp()
+	looked := false
+	w.env.at = func(point string) {
+		if looked || point != "shard.read.taken" && point != "shard.read.opened" {
+			return
+		}
+		looked = true
+		m := &shardrpc.PrewriteRequest{Target: shardrpc.Target{Shard: w.route().Shard, Epoch: 1}, Txn: 1,
+			BaseTS: base, MaxTS: txn.Forever, Primary: key("a"), Record: txn.Pending,
+			Writes: []txn.Write{{Key: key("a"), Kind: txn.KindSet, Value: txn.StringValue("late")}}}
+		w.request("prewrite", m)
+		w.settle()
+	}
+	w.env.run(func() {
+		_, err := w.r.Read(context.Background(), &shardrpc.ReadRequest{
+			Target: shardrpc.Target{Shard: w.route().Shard, Epoch: 1}, At: at, Keys: []txn.Key{key("a")}})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if in := w.r.mu.intents.Get(key("a")); !looked || in == nil || in.TS <= at {
+		t.Errorf("after a read at %d there is an intent %+v", at, in)
 	}
 }
 

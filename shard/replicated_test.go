@@ -258,6 +258,23 @@ func TestGroupLeaseEnds(t *testing.T) {
 	}
 }
 
+// A leader that has offered its leadership to somebody has no lease any more: the offer may arrive at
+// any time, and whoever takes it is elected beside the gates (R4).
+func TestTransferEndsLease(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	lead.r.lease.wanted = true
+	g.settle()
+	if _, ok := lead.r.IssueNow(1); !ok {
+		t.Fatal("no lease after a round")
+	}
+	g.cut = func(from, to uint64) bool { return from == lead.id || to == lead.id }
+	lead.r.Step(Transfer{To: lead.id%3 + 1})
+	if _, ok := lead.r.IssueNow(1); ok {
+		t.Error("a lease beside an offer")
+	}
+}
+
 // A claim of a leader that has lost touch waits for a round, and proves nothing without one (L4).
 func TestGroupClaimWaits(t *testing.T) {
 	g := newGroup(t, 1, 2, 3)
