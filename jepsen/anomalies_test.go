@@ -5,15 +5,16 @@ type anomaly struct {
 	name   string
 	init   string
 	script string
-	// bad are histories with the anomaly in it. Nobody may ever see one; at snapshot those in
-	// skewed, which this level allows, must be seen.
+	// bad are histories with the anomaly in it, which nobody may ever see; those in skewed are
+	// allowed at snapshot, and optimistic transactions must see them there.
 	bad    []string
 	skewed []string
 	// hidden says that the script does not show it where nothing is isolated at all.
 	hidden bool
-	// want says what is seen, by the words before the colon that are true of a run: a locking
-	// (optimistic, pessimistic; T1-locks and T2-locks if only T1 and T3, or only T2 and T4, are
-	// pessimistic) and a level. The first line that fits counts. A bar is between what may happen.
+	// want says what is seen, by words that are true of a run: a locking (optimistic, pessimistic;
+	// T1-locks and T2-locks if only T1 and T3, or only T2 and T4, are pessimistic), the level of
+	// who is optimistic, and one-shard or two-shards. Of more lines below one another, or with a
+	// bar between them, each may be seen. The first words that fit count.
 	want string
 }
 
@@ -34,8 +35,10 @@ var anomalies = []anomaly{
 			T2 commit`,
 		bad: []string{"T1 ok; T2 ok; x=12 y=21", "T1 ok; T2 ok; x=11 y=22"},
 		want: `
-			optimistic serializable: T1 ok; T2 ok; x=12 y=22
-			optimistic snapshot:     T1 ok; T2 aborted; x=11 y=21`,
+			pessimistic:  T1 ok; T2 waits ok; x=12 y=22
+			T2-locks:     T1 ok; T2 ok; x=12 y=22
+			serializable: T1 ok; T2 ok; x=12 y=22
+			snapshot:     T1 ok; T2 aborted; x=11 y=21`,
 	},
 	{
 		name: "G1a aborted read",
@@ -50,7 +53,8 @@ var anomalies = []anomaly{
 			T2 commit`,
 		bad: []string{"T1 rollback; T2 ok {x=101,y=20} {x=10,y=20}; x=10 y=20"},
 		want: `
-			optimistic: T1 rollback; T2 ok {x=10,y=20} {x=10,y=20}; x=10 y=20`,
+			pessimistic: T1 rollback; T2 waits ok {x=10,y=20} {x=10,y=20}; x=10 y=20
+			else:        T1 rollback; T2 ok {x=10,y=20} {x=10,y=20}; x=10 y=20`,
 	},
 	{
 		name: "G1b intermediate read",
@@ -66,7 +70,9 @@ var anomalies = []anomaly{
 			T2 commit`,
 		bad: []string{"T1 ok; T2 ok {x=101,y=20} {x=11,y=20}; x=11 y=20"},
 		want: `
-			optimistic: T1 ok; T2 ok {x=10,y=20} {x=10,y=20}; x=11 y=20`,
+			pessimistic: T1 ok; T2 waits ok {x=11,y=20} {x=11,y=20}; x=11 y=20
+			T2-locks:    T1 ok; T2 aborted {x=10,y=20} {x=11,y=20}; x=11 y=20
+			else:        T1 ok; T2 ok {x=10,y=20} {x=10,y=20}; x=11 y=20`,
 	},
 	{
 		name: "G1c circular information flow",
@@ -83,8 +89,11 @@ var anomalies = []anomaly{
 		bad:    []string{"T1 ok y=22; T2 ok x=11; x=11 y=22"},
 		skewed: []string{"T1 ok y=20; T2 ok x=10; x=11 y=22"},
 		want: `
-			optimistic serializable: T1 ok y=20; T2 aborted x=10; x=11 y=20
-			optimistic snapshot:     T1 ok y=20; T2 ok x=10; x=11 y=22`,
+			pessimistic one-shard:  T1 ok y=20; T2 aborted; x=11 y=20
+			pessimistic two-shards: T1 ok y=20; T2 waits ok x=11; x=11 y=22
+			T2-locks:               T1 ok y=20; T2 aborted x=10; x=11 y=20
+			serializable:           T1 ok y=20; T2 aborted x=10; x=11 y=20
+			snapshot:               T1 ok y=20; T2 ok x=10; x=11 y=22`,
 	},
 	{
 		name: "OTV observed transaction vanishes",
@@ -109,8 +118,13 @@ var anomalies = []anomaly{
 			"T1 ok; T2 ok; T3 ok x=12 y=19 y=19 x=12; x=12 y=18",
 		},
 		want: `
-			optimistic serializable: T1 ok; T2 ok; T3 ok x=10 y=20 y=20 x=10; x=12 y=18
-			optimistic snapshot:     T1 ok; T2 aborted; T3 ok x=10 y=20 y=20 x=10; x=11 y=19`,
+			pessimistic:           T1 ok; T2 waits ok; T3 waits ok x=12 y=18 y=18 x=12; x=12 y=18
+			T1-locks serializable: T1 ok; T2 ok; T3 aborted x=11 y=19 y=19 x=11; x=12 y=18
+			T1-locks snapshot:     T1 ok; T2 aborted; T3 ok x=11 y=19 y=19 x=11; x=11 y=19
+			T2-locks one-shard:    T1 ok; T2 aborted; T3 ok x=10 y=20 y=20 x=10; x=11 y=19
+			T2-locks two-shards:   T1 ok; T2 ok; T3 ok x=10 y=20 y=20 x=10; x=12 y=18
+			serializable:          T1 ok; T2 ok; T3 ok x=10 y=20 y=20 x=10; x=12 y=18
+			snapshot:              T1 ok; T2 aborted; T3 ok x=10 y=20 y=20 x=10; x=11 y=19`,
 	},
 	{
 		name: "PMP predicate-many-preceders",
@@ -125,7 +139,9 @@ var anomalies = []anomaly{
 			T1 commit`,
 		bad: []string{"T1 ok {} {z=30}; T2 ok; x=10 y=20 z=30"},
 		want: `
-			optimistic: T1 ok {} {}; T2 ok; x=10 y=20 z=30`,
+			optimistic: T1 ok {} {}; T2 ok; x=10 y=20 z=30
+			T2-locks:   T1 ok {} {}; T2 ok; x=10 y=20 z=30
+			else:       T1 ok {} {}; T2 waits ok; x=10 y=20 z=30`,
 	},
 	{
 		name: "PMP of a write predicate",
@@ -143,7 +159,8 @@ var anomalies = []anomaly{
 			"T1 ok {x=10,y=20}; T2 ok {x=20,y=20}; x=20 y=30",
 		},
 		want: `
-			optimistic: T1 ok {x=10,y=20}; T2 aborted {x=10,y=20}; x=20 y=30`,
+			pessimistic: T1 ok {x=10,y=20}; T2 waits ok {x=20,y=30}; y=30
+			else:        T1 ok {x=10,y=20}; T2 aborted {x=10,y=20}; x=20 y=30`,
 	},
 	{
 		name: "P4 lost update",
@@ -159,7 +176,24 @@ var anomalies = []anomaly{
 			T2 commit`,
 		bad: []string{"T1 ok x=10; T2 ok x=10; x=11"},
 		want: `
-			optimistic: T1 ok x=10; T2 aborted x=10; x=11`,
+			else: T1 ok x=10; T2 aborted x=10; x=11`,
+	},
+	{
+		name: "P4 lost update, with reads for update",
+		init: "x=10",
+		script: `
+			T1 begin
+			T2 begin
+			T1 lock x
+			T2 lock x
+			T1 set x x+1
+			T2 set x x+1
+			T1 commit
+			T2 commit`,
+		bad: []string{"T1 ok x=10; T2 ok x=10; x=11"},
+		want: `
+			pessimistic: T1 ok x=10; T2 waits ok x=11; x=12
+			else:        T1 ok x=10; T2 aborted x=10; x=11`,
 	},
 	{
 		name: "P2 read that does not repeat",
@@ -174,7 +208,9 @@ var anomalies = []anomaly{
 			T1 commit`,
 		bad: []string{"T1 ok x=10 x=11; T2 ok; x=11"},
 		want: `
-			optimistic: T1 ok x=10 x=10; T2 ok; x=11`,
+			optimistic: T1 ok x=10 x=10; T2 ok; x=11
+			T2-locks:   T1 ok x=10 x=10; T2 ok; x=11
+			else:       T1 ok x=10 x=10; T2 waits ok; x=11`,
 	},
 	{
 		name: "G-single read skew",
@@ -192,7 +228,13 @@ var anomalies = []anomaly{
 			T1 commit`,
 		bad: []string{"T1 ok x=10 y=18; T2 ok x=10 y=20; x=12 y=18"},
 		want: `
-			optimistic: T1 ok x=10 y=20; T2 ok x=10 y=20; x=12 y=18`,
+			optimistic: T1 ok x=10 y=20; T2 ok x=10 y=20; x=12 y=18
+			T2-locks:   T1 ok x=10 y=20; T2 ok x=10 y=20; x=12 y=18
+			T1-locks two-shards:
+				T1 ok x=10 y=20; T2 waits ok x=10 y=20; x=12 y=18
+				T1 ok x=10 y=20; T2 waits aborted x=10 y=20; x=10 y=20
+				T1 ok x=10 y=20; T2 aborted x=10 y=20; x=10 y=20
+			else:       T1 ok x=10 y=20; T2 waits ok x=10 y=20; x=12 y=18`,
 	},
 	{
 		name: "G-single of a predicate",
@@ -207,7 +249,9 @@ var anomalies = []anomaly{
 			T1 commit`,
 		bad: []string{"T1 ok {x=10} {x=12}; T2 ok; x=12 y=20"},
 		want: `
-			optimistic: T1 ok {x=10} {}; T2 ok; x=12 y=20`,
+			optimistic: T1 ok {x=10} {}; T2 ok; x=12 y=20
+			T2-locks:   T1 ok {x=10} {}; T2 ok; x=12 y=20
+			else:       T1 ok {x=10} {}; T2 waits ok; x=12 y=20`,
 	},
 	{
 		name: "G-single of a write predicate",
@@ -228,7 +272,12 @@ var anomalies = []anomaly{
 			"T1 ok x=10 {x=10,y=20} y=-; T2 ok {x=10,y=20}; x=12",
 		},
 		want: `
-			optimistic: T1 aborted x=10 {x=10,y=20} y=-; T2 ok {x=10,y=20}; x=12 y=18`,
+			optimistic: T1 aborted x=10 {x=10,y=20} y=-; T2 ok {x=10,y=20}; x=12 y=18
+			T2-locks:   T1 aborted x=10 {x=10,y=20} y=-; T2 ok {x=10,y=20}; x=12 y=18
+			T1-locks two-shards:
+				T1 ok x=10 {x=10,y=20} y=-; T2 waits aborted {x=10,y=20}; x=10
+				T1 ok x=10 {x=10,y=20} y=-; T2 aborted {x=10,y=20}; x=10
+			else:       T1 ok x=10 {x=10,y=20} y=-; T2 waits aborted {x=10,y=20}; x=10`,
 	},
 	{
 		name: "G-single of a write predicate that comes between",
@@ -248,7 +297,8 @@ var anomalies = []anomaly{
 			"T1 rollback x=10 {x=10,y=20}; T2 ok {x=10,y=20}; x=12",
 		},
 		want: `
-			optimistic: T1 rollback x=10 {x=10,y=20}; T2 ok {x=10,y=20}; x=12 y=18`,
+			pessimistic: T1 rollback x=10 {x=10,y=20}; T2 waits aborted {x=10,y=20}; x=10 y=20
+			else:        T1 rollback x=10 {x=10,y=20}; T2 ok {x=10,y=20}; x=12 y=18`,
 	},
 	{
 		name: "G2-item write skew",
@@ -266,8 +316,29 @@ var anomalies = []anomaly{
 			T2 commit`,
 		skewed: []string{"T1 ok x=10 y=20; T2 ok x=10 y=20; x=11 y=21"},
 		want: `
-			optimistic serializable: T1 ok x=10 y=20; T2 aborted x=10 y=20; x=11 y=20
-			optimistic snapshot:     T1 ok x=10 y=20; T2 ok x=10 y=20; x=11 y=21`,
+			pessimistic two-shards: T1 ok x=10 y=20; T2 waits aborted x=10 y=20; x=11 y=20
+			optimistic snapshot:    T1 ok x=10 y=20; T2 ok x=10 y=20; x=11 y=21
+			T1-locks snapshot:      T1 ok x=10 y=20; T2 ok x=10 y=20; x=11 y=21
+			else:                   T1 ok x=10 y=20; T2 aborted x=10 y=20; x=11 y=20`,
+	},
+	{
+		name: "G2-item write skew, with reads for update",
+		init: "x=10 y=20",
+		script: `
+			T1 begin
+			T2 begin
+			T1 lock x
+			T1 lock y
+			T2 lock x
+			T2 lock y
+			T1 set x 11
+			T2 set y 21
+			T1 commit
+			T2 commit`,
+		bad: []string{"T1 ok x=10 y=20; T2 ok x=10 y=20; x=11 y=21"},
+		want: `
+			pessimistic: T1 ok x=10 y=20; T2 waits ok x=11 y=20; x=11 y=21
+			else:        T1 ok x=10 y=20; T2 aborted x=10 y=20; x=11 y=20`,
 	},
 	{
 		name: "G2-item write skew over a range: who is on call",
@@ -283,8 +354,10 @@ var anomalies = []anomaly{
 			T2 commit`,
 		skewed: []string{"T1 ok {x=1,y=1}; T2 ok {x=1,y=1}; x=0 y=0"},
 		want: `
-			optimistic serializable: T1 ok {x=1,y=1}; T2 aborted {x=1,y=1}; x=0 y=1
-			optimistic snapshot:     T1 ok {x=1,y=1}; T2 ok {x=1,y=1}; x=0 y=0`,
+			pessimistic two-shards: T1 ok {x=1,y=1}; T2 waits aborted {x=1,y=1}; x=0 y=1
+			optimistic snapshot:    T1 ok {x=1,y=1}; T2 ok {x=1,y=1}; x=0 y=0
+			T1-locks snapshot:      T1 ok {x=1,y=1}; T2 ok {x=1,y=1}; x=0 y=0
+			else:                   T1 ok {x=1,y=1}; T2 aborted {x=1,y=1}; x=0 y=1`,
 	},
 	{
 		name: "G2 anti-dependency cycle of predicates",
@@ -300,8 +373,10 @@ var anomalies = []anomaly{
 			T2 commit`,
 		skewed: []string{"T1 ok {}; T2 ok {}; w=30 x=10 y=20 z=30"},
 		want: `
-			optimistic serializable: T1 ok {}; T2 aborted {}; x=10 y=20 z=30
-			optimistic snapshot:     T1 ok {}; T2 ok {}; w=30 x=10 y=20 z=30`,
+			pessimistic two-shards: T1 ok {}; T2 waits aborted {}; x=10 y=20 z=30
+			optimistic snapshot:    T1 ok {}; T2 ok {}; w=30 x=10 y=20 z=30
+			T1-locks snapshot:      T1 ok {}; T2 ok {}; w=30 x=10 y=20 z=30
+			else:                   T1 ok {}; T2 aborted {}; x=10 y=20 z=30`,
 	},
 	{
 		name: "G2 of two edges, which a reader sees",
@@ -321,7 +396,10 @@ var anomalies = []anomaly{
 		skewed: []string{"T1 ok {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=0 y=25"},
 		want: `
 			optimistic serializable: T1 aborted {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=10 y=25
-			optimistic snapshot:     T1 ok {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=0 y=25`,
+			T2-locks serializable:   T1 aborted {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=10 y=25
+			optimistic snapshot:     T1 ok {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=0 y=25
+			T2-locks snapshot:       T1 ok {x=10,y=20}; T2 ok y=20; T3 ok {x=10,y=25}; x=0 y=25
+			else:                    T1 ok {x=10,y=20}; T2 waits ok y=20; T3 waits ok {x=0,y=25}; x=0 y=25`,
 	},
 	{
 		name: "long fork",
@@ -343,7 +421,10 @@ var anomalies = []anomaly{
 			T4 commit`,
 		bad: []string{"T1 ok; T2 ok; T3 ok y=21 x=10; T4 ok y=20 x=11; x=11 y=21"},
 		want: `
-			optimistic: T1 ok; T2 ok; T3 ok y=21 x=10; T4 ok y=20 x=10; x=11 y=21`,
+			pessimistic: T1 ok; T2 waits ok; T3 waits ok y=21 x=11; T4 ok y=20 x=11; x=11 y=21
+			T1-locks:    T1 ok; T2 ok; T3 aborted y=21 x=10; T4 ok y=20 x=10; x=11 y=21
+			T2-locks:    T1 ok; T2 waits ok; T3 ok y=20 x=10; T4 ok y=20 x=11; x=11 y=21
+			optimistic:  T1 ok; T2 ok; T3 ok y=21 x=10; T4 ok y=20 x=10; x=11 y=21`,
 	},
 	{
 		name: "causal reverse",
@@ -361,7 +442,10 @@ var anomalies = []anomaly{
 			T3 commit`,
 		bad: []string{"T1 ok; T2 ok; T3 ok x=10 y=21; x=11 y=21"},
 		want: `
-			optimistic: T1 ok; T2 ok; T3 ok x=10 y=20; x=11 y=21`,
+			optimistic: T1 ok; T2 ok; T3 ok x=10 y=20; x=11 y=21
+			T2-locks:   T1 ok; T2 ok; T3 ok x=10 y=20; x=11 y=21
+			one-shard:  T1 ok; T2 ok; T3 aborted x=10; x=11 y=21
+			two-shards: T1 ok; T2 ok; T3 aborted x=10 y=21; x=11 y=21`,
 	},
 	{
 		name: "the second writer is the older one",
@@ -377,8 +461,17 @@ var anomalies = []anomaly{
 			T2 commit`,
 		bad: []string{"T1 ok; T2 ok; x=12 y=21", "T1 ok; T2 ok; x=11 y=22"},
 		want: `
-			optimistic serializable: T1 ok; T2 ok; x=12 y=22
-			optimistic snapshot:     T1 ok; T2 aborted; x=11 y=21`,
+			pessimistic one-shard:  T1 aborted; T2 ok; x=12 y=22
+			pessimistic two-shards: T1 waits ok; T2 ok; x=11 y=21
+			T2-locks serializable one-shard: T1 waits ok; T2 ok; x=11 y=21
+			T2-locks serializable two-shards:
+				T1 waits ok; T2 ok; x=11 y=21
+				T1 waits aborted; T2 ok; x=12 y=22
+				T1 aborted; T2 ok; x=12 y=22
+			T2-locks snapshot one-shard:  T1 waits aborted; T2 ok; x=12 y=22
+			T2-locks snapshot two-shards: T1 waits aborted; T2 ok; x=12 y=22 | T1 aborted; T2 ok; x=12 y=22
+			serializable: T1 ok; T2 ok; x=12 y=22
+			snapshot:     T1 ok; T2 aborted; x=11 y=21`,
 	},
 	{
 		name: "writers in a circle",
@@ -394,7 +487,16 @@ var anomalies = []anomaly{
 			T1 commit`,
 		bad: []string{"T1 ok; T2 ok; x=11 y=22", "T1 ok; T2 ok; x=12 y=21"},
 		want: `
-			optimistic serializable: T1 ok; T2 ok; x=11 y=21
-			optimistic snapshot:     T1 aborted; T2 ok; x=12 y=22`,
+			pessimistic one-shard:  T1 ok; T2 aborted; x=11 y=21
+			pessimistic two-shards: T1 ok; T2 waits ok; x=12 y=22
+			T1-locks serializable one-shard: T1 ok; T2 waits ok; x=12 y=22
+			T1-locks serializable two-shards:
+				T1 ok; T2 waits ok; x=12 y=22
+				T1 ok; T2 waits aborted; x=11 y=21
+				T1 ok; T2 aborted; x=11 y=21
+			T1-locks snapshot one-shard:  T1 ok; T2 waits aborted; x=11 y=21
+			T1-locks snapshot two-shards: T1 ok; T2 waits aborted; x=11 y=21 | T1 ok; T2 aborted; x=11 y=21
+			serializable: T1 ok; T2 ok; x=11 y=21
+			snapshot:     T1 aborted; T2 ok; x=12 y=22`,
 	},
 }

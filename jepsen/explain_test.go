@@ -77,7 +77,8 @@ func all(level isolation) func(string) isolation { return func(string) isolation
 // explain looks for an order of the committed transactions that accounts for all that was observed.
 //
 // A serializable transaction sees what those before it left, and nothing else; one at snapshot
-// what the first of those before it left, and nobody in between wrote what it writes. Who ended
+// what the first of those before it left, and nobody in between wrote what it writes, or has read
+// for update. Who ended
 // before another began comes first. A transaction that did not commit saw what some of them left.
 func explain(h history, level func(txn string) isolation) error {
 	var in, out []observed
@@ -160,9 +161,14 @@ func places(order []observed, t observed) []int {
 func overwritten(by []observed, t observed) bool {
 	return slices.ContainsFunc(by, func(other observed) bool {
 		writes := other.writes()
-		for k := range t.writes() {
-			if _, both := writes[k]; both {
+		for _, o := range t.ops {
+			if _, locked := writes[o.step.locked()]; locked {
 				return true
+			}
+			for k := range o.wrote {
+				if _, both := writes[k]; both {
+					return true
+				}
 			}
 		}
 		return false

@@ -21,8 +21,8 @@ const (
 	hotLong    = 3000 // in the long tier
 	hotKey     = "hot"
 
-	hotRatioMin = 0.3              // of the throughput of one client
-	hotWaitMax  = 10 * time.Second // for one write, all tries of it
+	hotRatioMin = 0.3             // of the throughput of one client
+	hotWaitMax  = 2 * time.Second // for one write, all tries of it
 )
 
 // TestHotKey lets sixteen clients count up one key, then one client, five times in turn: together
@@ -67,7 +67,7 @@ func TestHotKey(t *testing.T) {
 }
 
 // hotModes are the lockings that a hot key is tried with.
-func hotModes() []locking { return []locking{optimistic} }
+func hotModes() []locking { return []locking{optimistic, pessimistic} }
 
 // hotWork is a key to count up, and how.
 type hotWork struct {
@@ -125,8 +125,13 @@ func countTogether(t *testing.T, dbs []*client.DB, w hotWork) hotRun {
 }
 
 func (w hotWork) countUp(ctx context.Context, db *client.DB) error {
-	return db.Update(ctx, func(tx *client.Txn) error {
-		e, err := tx.Get(ctx, w.key)
+	var o client.TxnOptions
+	var read []client.ReadOption
+	if w.mode == pessimistic {
+		o.Pessimistic, read = true, append(read, client.ForUpdate())
+	}
+	return db.UpdateWith(ctx, o, func(tx *client.Txn) error {
+		e, err := tx.Get(ctx, w.key, read...)
 		if err != nil {
 			return err
 		}

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/txn"
 )
 
 const (
 	blockMin = 40 * time.Millisecond // a step that takes so long waits for somebody
-	blockMax = time.Second           // even on a machine that is busy
+	triesMax = 5                     // each with twice as much patience
 	lanes    = 8                     // runs at a time
 	txnsMax  = 4                     // of a script
 )
@@ -38,16 +39,26 @@ type setting struct {
 }
 
 func (s setting) String() string {
-	shards := "one shard"
-	if s.split {
-		shards = "two shards"
-	}
-	return fmt.Sprintf("%s, %s, %s", s.locking, s.level, shards)
+	return fmt.Sprintf("%s, %s, %s", s.locking, s.level, s.shards())
 }
 
-func settings() (all []setting) {
+func (s setting) shards() string {
+	if s.split {
+		return "two-shards"
+	}
+	return "one-shard"
+}
+
+// settings are all that there are; without those on one shard if only two matter.
+func settings(onlySplit bool) (all []setting) {
 	for _, split := range []bool{false, true} {
-		all = append(all, setting{optimistic, serializable, split})
+		for _, level := range []isolation{serializable, snapshot} {
+			for _, l := range []locking{optimistic, pessimistic, oddLock, evenLock} {
+				if (split || !onlySplit) && (l != pessimistic || level == serializable) {
+					all = append(all, setting{l, level, split})
+				}
+			}
+		}
 	}
 	return all
 }
@@ -70,10 +81,19 @@ func (s setting) levelOf(name string) isolation {
 func (s setting) torn(name string) bool { return s.locks(name) }
 
 // options are those of one transaction.
-func (s setting) options(name string) client.TxnOptions { return client.TxnOptions{} }
+func (s setting) options(name string) client.TxnOptions {
+	o := client.TxnOptions{Pessimistic: s.locks(name)}
+	if s.levelOf(name) == snapshot {
+		o.Isolation = client.Snapshot
+	}
+	return o
+}
 
 // get reads a key, for update if the verb is lock.
 func get(ctx context.Context, tx transaction, verb, key string) (client.Entry, error) {
+	if verb == "lock" {
+		return tx.Get(ctx, key, client.ForUpdate())
+	}
 	return tx.Get(ctx, key)
 }
 
@@ -95,7 +115,7 @@ type wanted struct {
 // fits reports whether the words are true of a setting.
 func (w wanted) fits(s setting) bool {
 	return !slices.ContainsFunc(w.when, func(word string) bool {
-		return word != string(s.locking) && word != string(s.level)
+		return word != "else" && word != string(s.locking) && word != string(s.level) && word != s.shards()
 	})
 }
 
@@ -123,12 +143,18 @@ func parseCase(t *testing.T, a anomaly) *isolationCase {
 		c.skewed = append(c.skewed, parse(line))
 	}
 	for line := range strings.Lines(strings.TrimSpace(a.want)) {
-		when, outcomes, _ := strings.Cut(line, ":")
-		w := wanted{when: strings.Fields(when)}
-		for outcome := range strings.SplitSeq(outcomes, "|") {
-			w.lines = append(w.lines, parse(strings.TrimSpace(outcome)).String())
+		when, outcomes, begins := strings.Cut(line, ":")
+		if begins {
+			c.wanted = append(c.wanted, wanted{when: strings.Fields(when)})
+		} else {
+			outcomes = line
 		}
-		c.wanted = append(c.wanted, w)
+		w := &c.wanted[len(c.wanted)-1]
+		for outcome := range strings.SplitSeq(outcomes, "|") {
+			if outcome = strings.TrimSpace(outcome); outcome != "" {
+				w.lines = append(w.lines, parse(outcome).String())
+			}
+		}
 	}
 	return c
 }
@@ -149,26 +175,31 @@ func TestIsolation(t *testing.T) {
 	for _, commit := range []string{"2pc", "parallel"} {
 		t.Run(commit, func(t *testing.T) {
 			free, db := newLanes(t, commit)
+			_, err := db.Begin(t.Context(), client.TxnOptions{Pessimistic: true, Isolation: client.Snapshot})
+			if txn.KindOf(err) != txn.Invalid {
+				t.Errorf("a pessimistic transaction at snapshot: %v", err)
+			}
+			in := settings(commit == "parallel") // that says nothing of who has one shard
 			began := time.Now()
 			var running sync.WaitGroup
 			for _, a := range anomalies {
 				c := parseCase(t, a)
 				running.Go(func() {
-					t.Run(a.name, func(t *testing.T) { c.checkAll(t, free, db) })
+					t.Run(a.name, func(t *testing.T) { c.checkAll(t, in, free, db) })
 				})
 			}
 			running.Wait()
 			t.Logf("%d cases in %d settings, each with its twin, in %v",
-				len(anomalies), len(settings()), ms(time.Since(began)))
+				len(anomalies), len(in), ms(time.Since(began)))
 		})
 	}
 }
 
 // checkAll runs the case and its twin in all settings, as soon as lanes are free.
-func (c *isolationCase) checkAll(t *testing.T, free chan lane, db *client.DB) {
+func (c *isolationCase) checkAll(t *testing.T, in []setting, free chan lane, db *client.DB) {
 	var checks sync.WaitGroup
 	defer checks.Wait()
-	for _, s := range settings() {
+	for _, s := range in {
 		for _, check := range []func(*testing.T, *client.DB, lane, setting){c.check, c.checkTwin} {
 			checks.Go(func() {
 				l := <-free
@@ -205,7 +236,8 @@ func newLanes(t *testing.T, commit string) (free chan lane, db *client.DB) {
 // have been slow: then all is done again, with more patience. What nothing explains is never
 // excused.
 func (c *isolationCase) check(t *testing.T, db *client.DB, l lane, s setting) {
-	for bound := blockMin; ; bound = min(blockMax, 5*bound) {
+	bound := blockMin
+	for try := 1; ; try++ {
 		r := c.run(db, l, s)
 		if s.locking != optimistic { // who only does that never waits
 			r.bound = bound
@@ -219,10 +251,11 @@ func (c *isolationCase) check(t *testing.T, db *client.DB, l lane, s setting) {
 		if err == nil {
 			return
 		}
-		if !hasty || bound == blockMax {
+		if !hasty || try == triesMax {
 			t.Errorf("%v: %v\n%v", s, err, r)
 			return
 		}
+		bound *= 2
 	}
 }
 

@@ -29,7 +29,7 @@ func TestExplain(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			for _, s := range settings() {
+			for _, s := range settings(false) {
 				c.checkWanted(t, s)
 			}
 		})

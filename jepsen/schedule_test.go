@@ -80,6 +80,11 @@ type transaction interface {
 // bare is no isolation: every operation takes effect at once, and stays.
 type bare struct{ *client.KV }
 
+// Get is never for update: there is nothing to lock for.
+func (b bare) Get(ctx context.Context, key string, _ ...client.ReadOption) (client.Entry, error) {
+	return b.KV.Get(ctx, key)
+}
+
 func (bare) Commit(context.Context) (r client.CommitResult, err error) { return r, nil }
 func (bare) Rollback(context.Context) error                            { return nil }
 

@@ -93,6 +93,14 @@ func (s step) ranged() bool {
 	return s.verb == "scan" || s.verb == "where" || s.verb == "add" || s.verb == "drop"
 }
 
+// locked is the key that the step reads for update, if it does.
+func (s step) locked() string {
+	if s.verb != "lock" {
+		return ""
+	}
+	return s.args[0]
+}
+
 func (s step) number() int64 {
 	n, err := strconv.ParseInt(s.args[len(s.args)-1], 10, 64)
 	if err != nil {
