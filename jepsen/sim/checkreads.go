@@ -152,9 +152,7 @@ func (c *checker) place(op *Op) (ts txn.Timestamp, wrote, ok bool) {
 	if op.Outcome != Committed {
 		return 0, false, false
 	}
-	past := op.Txn != nil && op.Txn.At != 0 || op.Get != nil && op.Get.Read.At != 0 ||
-		len(op.Scans) > 0 && op.Scans[0].Scan.At != 0
-	return op.commitTS(), false, !past
+	return op.commitTS(), false, !op.past()
 }
 
 // differ says how a result is not the one that was to be expected.

@@ -107,6 +107,9 @@ func (c *client) finish(err error) {
 	case kind == txn.Conflict, kind == txn.Unavailable, kind == txn.Deadline,
 		kind == txn.Exhausted && w.plan.faults.fullEvery > 0:
 		w.saw("failed: " + kind.String())
+		if kind == txn.Conflict {
+			w.saw("lost a conflict: " + op.Name)
+		}
 	case kind == txn.Unknown:
 		op.Outcome, op.End = Unknown, 0
 		w.saw("outcome unknown")

@@ -43,9 +43,15 @@
 // their timestamps on a plain model. That must reproduce every answer that any
 // client got and every version that is left, and keep real-time order; a
 // transaction that failed left nothing; one whose client was not told is there
-// whole or not at all. All replicas of a shard must apply the same log to its
-// end, have the voters that they should have, and hold the same bytes. Another
-// restart, from the log alone, must come to the same state.
+// whole or not at all. The classic workloads have checks of their own beside
+// that, which know nothing of the model (direct.go): lists to which is only
+// appended, and an order of all who read or wrote them (lists.go, cycle.go);
+// accounts whose sum stays (bank.go); pairs of which one is always on, against
+// write skew (pairs.go); ranges of which only so many entries may exist, against
+// phantoms (rooms.go); marks that random programs leave whole (marks.go). All
+// replicas of a shard must apply the same log to its end, have the voters that
+// they should have, and hold the same bytes. Another restart, from the log
+// alone, must come to the same state.
 //
 // Failpoints (failpoint.go) are another kind of run: plans made by hand, in which
 // one thing goes wrong at one place, the n-th time that it is passed. Places are the

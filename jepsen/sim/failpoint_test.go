@@ -40,19 +40,20 @@ func scenes() []scenario {
 	return []scenario{
 		{name: "one shard", mix: []string{"set", "program", "get", "scan"},
 			plan: func(p *plan) { p.cuts, p.shards = nil, 1 }},
-		{name: "several shards", mix: []string{"blind batch", "transfer", "write skew", "count", "read-only"},
+		{name: "several shards", mix: []string{"blind batch", "bank transfer", "write skew", "count", "read-only"},
 			plan: func(p *plan) { p.retention = 100 * time.Millisecond }},
-		{name: "conflicts", mix: []string{"append", "transfer", "write skew"},
+		{name: "conflicts", mix: []string{"list append", "bank transfer", "write skew"},
 			plan: func(p *plan) {
-				p.keys, p.clients, p.think = p.keys[:3], 4, 20*time.Millisecond
+				p.classics = newClassics(newChance(1), true)
+				p.clients, p.think = 4, 20*time.Millisecond
 				p.active = time.Second
 			}},
-		{name: "orphans", mix: []string{"transfer", "blind batch", "get", "set"},
+		{name: "orphans", mix: []string{"bank transfer", "blind batch", "get", "set"},
 			plan: func(p *plan) {
 				p.active, p.think, p.retention = 4*time.Second, 200*time.Millisecond, 100*time.Millisecond
 			},
 			also: []failpoint{{site: "coordinator.prewrite.after-all", mishap: dies, nth: 3}}},
-		{name: "leaders", mix: []string{"transfer", "set", "scan", "snapshot"},
+		{name: "leaders", mix: []string{"bank transfer", "set", "scan", "snapshot"},
 			plan: func(p *plan) {
 				p.active, p.think = 2*time.Second, 100*time.Millisecond
 				p.faults.transferEvery, p.faults.leaderEvery = time.Second, 1500*time.Millisecond
@@ -85,8 +86,9 @@ func (w *world) leaveBehind() {
 func (s *scenario) planOf(seed uint64) *plan {
 	p := &plan{seed: seed, commit: s.commit, shape: shapeThree, grouped: true,
 		nodes: []nodePlan{{member: true}, {member: true}, {member: true}, {gateway: true}, {gateway: true}},
-		keys:  []string{"k00", "k01", "k02", "k03", "k04", "k05"}, cuts: []string{"k02", "k04"}, shards: 3,
-		clients: 3, active: 1500 * time.Millisecond, think: 60 * time.Millisecond,
+		keys:  []string{"k00", "k01", "k02", "k03", "k04", "k05"}, cuts: []string{"c1", "k03"}, shards: 3,
+		classics: newClassics(newChance(1), false),
+		clients:  3, active: 1500 * time.Millisecond, think: 60 * time.Millisecond,
 		switchMax: 20 * time.Microsecond, drainMax: 300 * time.Microsecond, hopMax: time.Millisecond,
 		callTimeout: 500 * time.Millisecond, flush: 0.1, cacheSlots: 1024, backgroundMax: 256, faults: calm()}
 	if s.plan != nil {

@@ -7,9 +7,21 @@ import "github.com/cairnkv/cairn/txn"
 type knowledge struct {
 	newest map[string]txn.Version
 	stamps []txn.Timestamp // some that were read at or committed at
+	// whole are versions of classic keys, with their values.
+	whole map[string]txn.Version
+	rooms map[int]roomCount
 }
 
-func newKnowledge() knowledge { return knowledge{newest: map[string]txn.Version{}} }
+// roomCount is how many entries a room had at some time, at most.
+type roomCount struct {
+	at txn.Timestamp
+	n  int64
+}
+
+func newKnowledge() knowledge {
+	return knowledge{newest: map[string]txn.Version{}, whole: map[string]txn.Version{},
+		rooms: map[int]roomCount{}}
+}
 
 const stampsMax = 200
 

@@ -16,6 +16,7 @@ type plan struct {
 	shape         string
 	nodes         []nodePlan
 	keys          []string // of the users
+	classics      *classics
 	cuts          []string // where a data shard ends and the next begins
 	shards        int      // of data
 	homes         []int    // node of each data shard, in the shapes without groups
@@ -180,6 +181,7 @@ func (p *plan) planKeys(c chance) {
 	for i := range keys {
 		p.keys = append(p.keys, fmt.Sprintf("k%02d", i))
 	}
+	p.classics = newClassics(c, p.hot)
 	p.shards = c.number(2, 5)
 	if p.grouped {
 		p.shards = c.number(1, 3)
@@ -187,6 +189,9 @@ func (p *plan) planKeys(c chance) {
 	for len(p.cuts) < p.shards-1 {
 		// Between two keys, or before all, or after all: a shard may be empty.
 		cut := fmt.Sprintf("k%02d", c.IntN(len(p.keys)+1))
+		if c.oneIn(2) {
+			cut = pick(c, classicCuts)
+		}
 		if len(p.cuts) > len(p.keys) || slices.Contains(p.cuts, cut) {
 			cut += fmt.Sprintf("-%d", len(p.cuts))
 		}
@@ -204,9 +209,13 @@ func (p *plan) planMix(c chance) {
 	if c.oneIn(6) {
 		readers = 40 // logs stand still, leases are in use
 	}
+	share := 2 // one in so many
+	if p.hot && c.oneIn(2) {
+		share = 6 // hardly more than one
+	}
 	for len(p.mix) == 0 {
 		for _, w := range all {
-			if c.oneIn(2) {
+			if c.oneIn(share) {
 				most := 4
 				if w.reads {
 					most = readers

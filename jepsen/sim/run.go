@@ -97,7 +97,8 @@ func (w *world) live() error {
 		return err
 	}
 	w.countUnknown(final)
-	return Check(&History{Ops: w.ops, Final: final, Issued: w.issued.has})
+	return Check(&History{Ops: w.ops, Final: final, Issued: w.issued.has,
+		classics: w.plan.classics})
 }
 
 // countUnknown counts what became of those whose clients were not told.

@@ -112,12 +112,27 @@ var mustSee = []string{
 	"refused: invalid", "refused: locked",
 	"locked", "lock refused: wounded", "lock refused: lock_timeout", "lock refused: dead",
 	"lock refused: stale_base",
+	"lost a conflict: list append", "lost a conflict: bank transfer", "lost a conflict: write skew",
+	"lost a conflict: range count", "lost a conflict: count", "lost a conflict: interactive",
 	"tested: compare, program true", "tested: compare, program false", "tested: count, program true",
 	"tested: count, program false", "tested: unchanged, program true", "tested: unchanged, program false",
 }
 
+// mustSeeOften is what makes the classic workloads worth it. On an average, every other seed must
+// have it: a workload that never commits, or never gets to do what it is there for, proves nothing.
+var mustSeeOften = []string{
+	"list-append: appended", "bank: transferred", "write skew: off", "write skew: on",
+	"range count: entered", "range count: full", "marks set", "read together: lists",
+	"read together: accounts", "read together: a pair", "read together: a room", "read together: marks",
+}
+
 func (c *tally) checkSeen(t *testing.T) {
 	t.Helper()
+	for _, what := range mustSeeOften {
+		if n := c.seen[what]; n < c.seeds/2 {
+			t.Errorf("%d seeds had this only %d times: %s", c.seeds, n, what)
+		}
+	}
 	for _, what := range mustSee {
 		if c.seen[what] == 0 {
 			t.Errorf("%d seeds never met this: %s", c.seeds, what)

@@ -1,9 +1,6 @@
 package sim
 
 import (
-	"bytes"
-	"fmt"
-
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -21,14 +18,17 @@ func workloads() []workload {
 		{name: "set", run: runSet},
 		{name: "blind batch", run: runBlindBatch},
 		{name: "interactive", run: runInteractive},
-		{name: "append", run: runAppend},
-		{name: "transfer", run: runTransfer},
-		{name: "write skew", run: runSkew},
 		{name: "count", run: runCount},
+		{name: "list append", run: runListAppend},
+		{name: "bank transfer", run: runTransfer},
+		{name: "write skew", run: runSkew},
+		{name: "range count", run: runRoom},
+		{name: "mark", run: runMark},
 		{name: "snapshot", reads: true, run: runSnapshot},
 		{name: "get", reads: true, run: runGet},
 		{name: "scan", reads: true, run: runScan},
 		{name: "read-only", reads: true, run: runReadOnly},
+		{name: "read together", reads: true, run: runReadTogether},
 	}
 }
 
@@ -55,74 +55,6 @@ func runInteractive(r *runner) error {
 			}
 		}
 		return nil
-	})
-}
-
-// runAppend adds to a list, as list-append tests do.
-func runAppend(r *runner) error {
-	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
-		for range s.w.number(1, 3) {
-			key := s.key()
-			got, err := s.do(txn.Op{Kind: txn.OpGet, Key: key})
-			if err != nil {
-				return err
-			}
-			list := bytes.Clone(got.Entry.Value.Data)
-			if len(list) > 200 {
-				list = nil
-			}
-			s.values++
-			list = fmt.Appendf(list, "|a%d.%d", s.runner.op.ID, s.values)
-			set := txn.Op{Kind: txn.OpSet, Key: key, Value: txn.BytesValue(list)}
-			if _, err := s.do(set); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// runTransfer moves something from one account to another.
-func runTransfer(r *runner) error {
-	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
-		from, to := s.key(), s.key()
-		var balance [2]int64
-		for i, key := range []txn.Key{from, to} {
-			got, err := s.do(txn.Op{Kind: txn.OpGet, Key: key})
-			if err != nil {
-				return err
-			}
-			balance[i] = 100
-			if got.OK && got.Entry.Value.Type == txn.Int {
-				balance[i] = got.Entry.Value.Int()
-			}
-		}
-		if from.Compare(to) == 0 {
-			return nil
-		}
-		amount := int64(s.w.number(1, 10))
-		_, err := s.do(txn.Op{Kind: txn.OpSet, Key: from, Value: txn.IntValue(balance[0] - amount)})
-		if err == nil {
-			_, err = s.do(txn.Op{Kind: txn.OpSet, Key: to, Value: txn.IntValue(balance[1] + amount)})
-		}
-		return err
-	})
-}
-
-// runSkew reads two keys and writes one of them: of two such transactions
-// that cross, one must lose.
-func runSkew(r *runner) error {
-	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
-		a := s.w.IntN(len(s.w.plan.keys))
-		pair := [2]txn.Key{userKey(s.w.plan.keys[a]),
-			userKey(s.w.plan.keys[len(s.w.plan.keys)-1-a])}
-		for _, key := range pair {
-			if _, err := s.do(txn.Op{Kind: txn.OpGet, Key: key}); err != nil {
-				return err
-			}
-		}
-		_, err := s.do(txn.Op{Kind: txn.OpSet, Key: pair[s.w.IntN(2)], Value: s.value()})
-		return err
 	})
 }
 
