@@ -28,7 +28,9 @@ func TestTransactionOfAnotherGateway(t *testing.T) {
 	ctx := t.Context()
 	value := &cairnv1.Value{Kind: &cairnv1.Value_StringValue{StringValue: "v"}}
 	begin := func() string {
-		b, err := begins.Begin(ctx, connect.NewRequest(&cairnv1.BeginRequest{}))
+		b, err := begins.Begin(ctx, connect.NewRequest(&cairnv1.BeginRequest{
+			Mode: cairnv1.TxnMode_TXN_MODE_PESSIMISTIC, Priority: cairnv1.Priority_PRIORITY_LOW,
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}

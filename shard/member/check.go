@@ -1,6 +1,8 @@
 package member
 
 import (
+	"time"
+
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
@@ -283,9 +285,14 @@ func (newest issued) checkQueryIntents(m *shardrpc.QueryIntentsRequest) error {
 
 func checkStale(m *shardrpc.StaleRequest) error { return checkData(m.Target) }
 
+// ageAheadMax is by how much a low priority makes a transaction younger than it
+// is. An age is no timestamp to commit at: it says who gives way.
+const ageAheadMax = 10 * time.Second
+
 // checkOwner is about who locks.
 func (newest issued) checkOwner(id txn.ID, age txn.Age, base txn.Timestamp) error {
-	return firstOf(checkID(id), checkID(age.ID), newest.times(age.At, base))
+	youngest := issued(txn.Timestamp(newest).Add(ageAheadMax))
+	return firstOf(checkID(id), checkID(age.ID), newest.times(base), youngest.times(age.At))
 }
 
 // checkLock wants something to lock, and not more than a transaction may write.

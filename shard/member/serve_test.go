@@ -49,7 +49,9 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 			Keys: []txn.Key{key("d")}},
 		shardrpc.MethodStale: &shardrpc.StaleRequest{Target: to},
 		shardrpc.MethodLock: &shardrpc.LockRequest{Target: to, Txn: txn.NewID(9, 10),
-			Age: txn.Age{At: base, ID: txn.NewID(9, 10)}, BaseTS: base, Mode: txn.LockUpdate,
+			// Of low priority, and of an oracle whose clock is ahead.
+			Age:    txn.Age{At: base.Add(15 * time.Second), ID: txn.NewID(9, 10)},
+			BaseTS: base, Mode: txn.LockUpdate,
 			Keys: []txn.Key{key("f")}, Spans: []txn.Span{{Start: key("g"), End: key("h")}}, Wait: 10},
 		shardrpc.MethodUnlock:      &shardrpc.UnlockRequest{Target: to, Txn: id, Age: age, BaseTS: base},
 		shardrpc.MethodLocks:       &shardrpc.LocksRequest{Target: to},
