@@ -92,6 +92,7 @@ type Coordinator struct {
 	session    atomic.Uint32 // 0: none now
 	counter    atomic.Uint64 // of transaction ids
 	background atomic.Int64  // tasks of inBackground
+	unlocks    atomic.Int64  // tasks of unlockLater
 
 	mu struct {
 		sync.Mutex

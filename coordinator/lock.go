@@ -316,16 +316,45 @@ func (l *lockSet) release(done *Committed) {
 	if len(asked) == 0 {
 		return
 	}
-	c, req := l.c, shardrpc.UnlockRequest{Txn: l.id, Age: l.age}
-	req.BaseTS, _ = c.newest() // no lock request of it had a later one
-	c.inBackground("coordinator.unlock", func(until time.Duration) {
-		if c.env.Point("coordinator.unlock.before") != nil {
+	req := shardrpc.UnlockRequest{Txn: l.id, Age: l.age}
+	req.BaseTS, _ = l.c.newest() // no lock request of it had a later one
+	l.c.unlockLater(asked, req)
+}
+
+// unlocksMax is how many transactions' locks may be on their way back.
+const unlocksMax = 16_384
+
+// unlockLater lets the locks of a transaction go behind the caller's back, and
+// does not give up while their session lasts: a lock that is forgotten keeps
+// everyone who is younger from its key. With the session the shards forget it.
+// Over the limit the caller does it, and waits for AttemptTimeout at most.
+func (c *Coordinator) unlockLater(asked []askedShard, req shardrpc.UnlockRequest) {
+	each := func(until func() time.Duration, again bool) {
+		if stopped(c.env.Point("coordinator.unlock.before")) {
 			return
 		}
-		// Who cannot be reached until then forgets the locks with the session.
 		_ = c.parallel("coordinator.unlock", len(asked), func(i int) error {
-			return c.unlock(asked[i].key, req, until)
+			for {
+				err := c.unlock(asked[i].key, req, until())
+				lasts := c.session.Load() == req.Txn.Session()
+				if err == nil || stopped(err) || !again || !lasts {
+					return err
+				}
+				if err := c.env.Sleep(context.Background(), pauseMax); err != nil {
+					return err
+				}
+			}
 		})
+	}
+	if c.unlocks.Add(1) > unlocksMax {
+		c.unlocks.Add(-1)
+		end := c.env.Now() + c.opts.AttemptTimeout
+		each(func() time.Duration { return end }, false)
+		return
+	}
+	c.env.Go("coordinator.unlock", func() {
+		defer c.unlocks.Add(-1)
+		each(func() time.Duration { return c.env.Now() + cleanUpMax }, true)
 	})
 }
 

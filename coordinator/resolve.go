@@ -24,7 +24,7 @@ func (c *Coordinator) inBackground(name string, work func(until time.Duration)) 
 
 // Drain waits until nothing goes on behind the backs of callers, or until then.
 func (c *Coordinator) Drain(until time.Duration) {
-	for c.background.Load() > 0 && c.env.Now() < until {
+	for c.background.Load()+c.unlocks.Load() > 0 && c.env.Now() < until {
 		if c.env.Sleep(context.Background(), drainPause) != nil {
 			return
 		}

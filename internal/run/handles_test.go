@@ -86,7 +86,8 @@ func TestAdvertised(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	host, port, err := net.SplitHostPort(must(advertised("", everywhere))(t))
-	if _, want, _ := net.SplitHostPort(everywhere.Addr().String()); err != nil || host == "" || host == "::" || port != want {
+	_, want, _ := net.SplitHostPort(everywhere.Addr().String())
+	if err != nil || host == "" || host == "::" || port != want {
 		t.Errorf("%q %q, %v", host, port, err)
 	}
 	for _, bad := range []string{"gw", ":7600"} {

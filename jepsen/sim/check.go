@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -246,6 +247,9 @@ func fill(ops []txn.Op, results []txn.Result, made []txn.Written) {
 // at its commit timestamp.
 func (c *checker) replaySteps(cm *commit, o *overlay) error {
 	t := cm.op.Txn
+	if t.Isolation == coordinator.Snapshot {
+		return c.replaySnapshot(cm, o)
+	}
 	for i := range t.Steps {
 		got, want := &t.Steps[i].Result, o.do(&t.Steps[i].Op)
 		forStep(&t.Steps[i].Op, &want)
@@ -255,6 +259,29 @@ func (c *checker) replaySteps(cm *commit, o *overlay) error {
 				cm.op, c.lastWriter(cm))
 		}
 	}
+	return c.compareMade(cm, o)
+}
+
+// replaySnapshot runs a transaction at its snapshot, and commits what that came
+// to at its commit timestamp. Nobody may have written the same keys in between.
+func (c *checker) replaySnapshot(cm *commit, o *overlay) error {
+	t := cm.op.Txn
+	at := c.model.overlay(t.ReadTS, t.ReadTS)
+	for i := range t.Steps {
+		at.do(&t.Steps[i].Op)
+	}
+	for _, key := range sortedKeys(at.own) {
+		if v := c.model.at(txn.Key(key), cm.ts-1); v.TS > t.ReadTS {
+			return violation(fmt.Sprintf("an update of %v at %d is lost: it was not in the snapshot at %d",
+				txn.Key(key), v.TS, t.ReadTS), cm.op, c.writer(v.Txn))
+		}
+	}
+	o.own = at.own
+	return c.compareMade(cm, o)
+}
+
+func (c *checker) compareMade(cm *commit, o *overlay) error {
+	t := cm.op.Txn
 	made := o.made()
 	if err := c.compareLeft(cm, made); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -37,13 +38,20 @@ func (c *checker) checkReads() error {
 
 func (c *checker) checkSteps(op *Op) error {
 	t := op.Txn
-	o := c.model.overlay(t.ReadTS, t.ReadTS)
+	at := t.ReadTS
+	if t.Mode == coordinator.Pessimistic { // each read has its own timestamp
+		if op.Outcome != Committed || c.commits[op] != nil {
+			return nil // nothing to be checked, or replaySteps has done it
+		}
+		at = t.Committed.CommitTS
+	}
+	o := c.model.overlay(at, at)
 	for i := range t.Steps {
 		want := o.do(&t.Steps[i].Op)
 		forStep(&t.Steps[i].Op, &want)
 		if what := differ(&t.Steps[i].Result, &want); what != "" {
 			return violation(fmt.Sprintf("step %d (%s): %s; at %d it is %s", i, tellOp(&t.Steps[i].Op),
-				what, t.ReadTS, tellResult(&want)), op)
+				what, at, tellResult(&want)), op)
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func scenes() []scenario {
 		{name: "conflicts", mix: []string{"list append", "bank transfer", "write skew"},
 			plan: func(p *plan) {
 				p.classics = newClassics(newChance(1), true)
-				p.clients, p.think = 4, 20*time.Millisecond
+				p.clients, p.think, p.pessimistic = 4, 20*time.Millisecond, 0.5
 				p.active = time.Second
 			}},
 		{name: "orphans", mix: []string{"bank transfer", "blind batch", "get", "set"},

@@ -54,6 +54,8 @@ type Execution struct {
 // Interactive is a transaction of many calls.
 type Interactive struct {
 	At        txn.Timestamp // not 0: reads the past
+	Mode      coordinator.Mode
+	Isolation coordinator.Isolation
 	ReadTS    txn.Timestamp // 0: it did not begin
 	Steps     []Step
 	Committed *coordinator.Committed

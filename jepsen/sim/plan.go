@@ -38,6 +38,7 @@ type plan struct {
 	keep          int64 // of it for replicas that lag
 	backgroundMax int
 	commit        coordinator.CommitMode
+	pessimistic   float64       // of the interactive transactions
 	retention     time.Duration // of decided records; 0: the default
 	lockEvery     time.Duration // mean time between two lockers; 0: there are none
 	faults        faults
@@ -88,6 +89,7 @@ func newPlan(seed uint64) *plan {
 	if c.oneIn(5) {
 		p.lockEvery = pick(c, []time.Duration{100 * time.Millisecond, 500 * time.Millisecond})
 	}
+	p.pessimistic = pick(c, []float64{0, 0.3, 1})
 	if c.oneIn(2) {
 		p.retention = pick(c, []time.Duration{time.Microsecond, 200 * time.Millisecond, 2 * time.Second})
 	}

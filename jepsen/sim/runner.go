@@ -112,14 +112,19 @@ func (r *runner) scan(s coordinator.Scan) (*coordinator.Page, error) {
 func (r *runner) interact(o coordinator.BeginOptions, body func(t *session) error) error {
 	o.Deadline, o.Age = r.deadline, r.c.age
 	r.c.age = nil
-	r.op.Txn = &Interactive{At: o.At}
+	if !o.ReadOnly && o.At == 0 && o.Isolation == coordinator.Serializable &&
+		r.w.hit(r.w.plan.pessimistic) {
+		o.Mode = coordinator.Pessimistic
+		r.w.saw("began: pessimistic")
+	}
+	r.op.Txn = &Interactive{At: o.At, Mode: o.Mode, Isolation: o.Isolation}
 	t, err := r.co.Begin(r.ctx, o)
 	if err != nil {
 		return err
 	}
 	r.op.Txn.ReadTS = t.ReadTS()
 	r.w.known.stamp(t.ReadTS())
-	s := &session{runner: r, t: t}
+	s := &session{runner: r, t: t, readOnly: o.ReadOnly}
 	if err := body(s); err != nil {
 		t.Rollback()
 		return err
@@ -131,7 +136,8 @@ func (r *runner) interact(o coordinator.BeginOptions, body func(t *session) erro
 	}
 	done, err := t.Commit(r.ctx, r.deadline)
 	if err != nil {
-		if age := t.Age(); txn.KindOf(err) == txn.Conflict {
+		kind := txn.KindOf(err)
+		if age := t.Age(); kind == txn.Conflict || kind == txn.Wounded {
 			r.c.age = &age
 		}
 		return err
@@ -149,7 +155,8 @@ func (r *runner) interact(o coordinator.BeginOptions, body func(t *session) erro
 // session is an open transaction.
 type session struct {
 	*runner
-	t *coordinator.Txn
+	t        *coordinator.Txn
+	readOnly bool
 }
 
 func (s *session) do(op txn.Op) (txn.Result, error) {
@@ -158,7 +165,11 @@ func (s *session) do(op txn.Op) (txn.Result, error) {
 			return txn.Result{}, err
 		}
 	}
-	res, err := s.t.Do(s.ctx, &op, s.deadline)
+	do := s.t.Do
+	if s.op.Txn.At == 0 && !s.readOnly && s.w.oneIn(4) {
+		do = s.t.DoForUpdate
+	}
+	res, err := do(s.ctx, &op, s.deadline)
 	if err == nil {
 		s.op.Txn.Steps = append(s.op.Txn.Steps, Step{Op: op, Result: res})
 	}

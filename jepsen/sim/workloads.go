@@ -48,7 +48,12 @@ func runBlindBatch(r *runner) error {
 }
 
 func runInteractive(r *runner) error {
-	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+	var o coordinator.BeginOptions
+	if r.w.oneIn(4) {
+		o.Isolation = coordinator.Snapshot
+		r.w.saw("began: at snapshot isolation")
+	}
+	return r.interact(o, func(s *session) error {
 		for range s.w.number(1, 6) {
 			if _, err := s.do(s.anyOp()); err != nil {
 				return err
