@@ -104,7 +104,7 @@ func (c *client) finish(err error) {
 	case err == nil:
 		op.Outcome = Committed
 		w.saw("done: " + op.Name)
-	case kind == txn.Conflict, kind == txn.Unavailable, kind == txn.Deadline,
+	case kind == txn.Conflict, kind == txn.Wounded, kind == txn.Unavailable, kind == txn.Deadline,
 		kind == txn.Exhausted && w.plan.faults.fullEvery > 0:
 		w.saw("failed: " + kind.String())
 		if kind == txn.Conflict {
