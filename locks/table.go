@@ -41,6 +41,7 @@ type Request struct {
 	Mode   txn.LockMode
 	Keys   []txn.Key
 	Spans  []txn.Span    // none empty
+	Base   txn.Timestamp // that this request and all copies of it carry
 	Since  txn.Timestamp // by the caller's clock, for Snapshot
 	Caller any           // never looked at here
 
@@ -118,7 +119,7 @@ type Table struct {
 	names   int // keys and spans that are held or waited for
 	spans   int // the spans among them
 	wounded wounds
-	ended   *Dead
+	past    pasts
 
 	// What the call that is under way has changed: see settle.
 	touched     []*point
@@ -148,7 +149,7 @@ type spanLock struct {
 func NewTable() *Table {
 	return &Table{
 		owners: make(map[txn.Age]*owner), byTxn: make(map[txn.ID]*owner),
-		points: make(map[string]*point), ended: NewDead(),
+		points: make(map[string]*point),
 		order: btree.NewBTreeGOptions(func(a, b *point) bool { return a.key.Compare(b.key) < 0 },
 			btree.Options{NoLocks: true}),
 	}
@@ -160,10 +161,10 @@ func (t *Table) Empty() bool { return len(t.owners) == 0 }
 // Has reports whether an owner of that age holds anything or waits.
 func (t *Table) Has(age txn.Age) bool { return t.owners[age] != nil }
 
-// Advance tells a newer timestamp of the oracle. Ends of attempts are
+// Advance tells a newer timestamp of the oracle. Which attempts have ended is
 // remembered for DeadFor after their base: a request of an older base must be
 // refused by the caller, who reads both together.
-func (t *Table) Advance(newest txn.Timestamp) { t.ended.Advance(newest) }
+func (t *Table) Advance(newest txn.Timestamp) { t.past.advance(newest) }
 
 // Lock grants r, queues it, or turns it away.
 func (t *Table) Lock(r *Request) (Answer, []Woken) {
@@ -173,6 +174,7 @@ func (t *Table) Lock(r *Request) (Answer, []Woken) {
 	if a := t.turnsAway(r); a != Granted {
 		return a, nil
 	}
+	t.past.saw(r.Owner, r.Base)
 	o := t.adopt(r.Owner)
 	t.woundYounger(r)
 	if t.free(r) {
@@ -189,14 +191,13 @@ func (t *Table) Lock(r *Request) (Answer, []Woken) {
 
 // turnsAway is Granted for a request that may be looked at.
 func (t *Table) turnsAway(r *Request) Answer {
-	if t.ended.Has(r.Owner.Txn) {
+	if t.past.over(r.Owner) {
 		return Over
 	}
 	if _, ok := t.wounded.get(r.Owner.Txn); ok {
 		return Wounded
 	}
-	o := t.owners[r.Owner.Age]
-	if o != nil && (stale(r.Owner.Txn, o.Txn) || o.Txn == r.Owner.Txn && o.committing) {
+	if o := t.owners[r.Owner.Age]; o != nil && o.Txn == r.Owner.Txn && o.committing {
 		return Over
 	}
 	spans := t.spans+len(r.Spans) > SpansMax && len(r.Spans) > 0
@@ -206,12 +207,9 @@ func (t *Table) turnsAway(r *Request) Answer {
 	return Granted
 }
 
-// stale reports whether an attempt came before the one that speaks. Counters
-// order those of a session; between two sessions there is no telling, and who
-// comes last speaks.
-func stale(id, speaks txn.ID) bool { return id.Session() == speaks.Session() && id < speaks }
-
 // ends reports whether the end of an attempt ends what another one speaks for.
+// Counters order those of a session; between two sessions there is no telling,
+// and who comes last speaks.
 func ends(id, speaks txn.ID) bool {
 	return id == speaks || id.Session() == speaks.Session() && id > speaks
 }
@@ -250,34 +248,36 @@ func (t *Table) Cancel(r *Request) []Woken {
 	return t.settle()
 }
 
-// Release ends an attempt, whose requests carry at most base: all that its
-// owner holds or waits for goes, unless a later attempt speaks for it. A
-// request of the attempt that comes late is Over, unless base is 0.
+// Release ends an attempt and those before it, whose requests carry at most
+// base: all that its owner holds or waits for goes, unless a later attempt
+// speaks for it. Of what comes late of them each is Over, unless base is 0.
 func (t *Table) Release(who Owner, base txn.Timestamp) []Woken {
-	t.end(who.Txn, base)
+	t.wounded.forget(who.Txn)
+	if base != 0 {
+		t.past.end(who, base)
+	}
 	if o := t.owners[who.Age]; o != nil && ends(who.Txn, o.Txn) {
 		t.drop(o, Over)
 	}
 	return t.settle()
 }
 
-// ReleaseTxn is Release for who does not know the age.
+// ReleaseTxn is Release for who does not know the age: nothing, if nobody has
+// the id.
 func (t *Table) ReleaseTxn(id txn.ID, base txn.Timestamp) []Woken {
-	t.end(id, base)
 	if o := t.byTxn[id]; o != nil {
-		t.drop(o, Over)
+		return t.Release(o.Owner, base)
 	}
-	return t.settle()
+	return nil
 }
 
-func (t *Table) end(id txn.ID, base txn.Timestamp) {
-	t.ended.Add(id, base)
-	t.wounded.forget(id)
-}
-
-// Committing says that an attempt has begun to commit: from now on it is not
-// wounded here (K5), and asks for no more locks.
-func (t *Table) Committing(who Owner) []Woken {
+// Committing says that an attempt, whose requests carry at most base, has begun
+// to commit: from now on it is not wounded here (K5), and asks for no more
+// locks. Neither do attempts before it.
+func (t *Table) Committing(who Owner, base txn.Timestamp) []Woken {
+	if t.past.knows(who) { // else it never asked
+		t.past.end(who, base)
+	}
 	o := t.owners[who.Age]
 	if o == nil || !ends(who.Txn, o.Txn) {
 		return nil
@@ -407,34 +407,4 @@ func (t *Table) forget(o *owner) {
 	if t.byTxn[o.Txn] == o {
 		delete(t.byTxn, o.Txn)
 	}
-}
-
-// wounds remembers who wounded whom: two sets, of which the older one is
-// dropped whole when the younger one is full.
-type wounds struct{ old, young map[txn.ID]Owner }
-
-func (w *wounds) put(id txn.ID, by Owner) {
-	if len(w.young) >= WoundedMax/2 || w.young == nil {
-		w.old, w.young = w.young, make(map[txn.ID]Owner)
-	}
-	w.young[id] = by
-}
-
-func (w *wounds) get(id txn.ID) (Owner, bool) {
-	if by, ok := w.young[id]; ok {
-		return by, true
-	}
-	by, ok := w.old[id]
-	return by, ok
-}
-
-func (w *wounds) forget(id txn.ID) {
-	delete(w.young, id)
-	delete(w.old, id)
-}
-
-func (w *wounds) forgetSession(session uint32) {
-	gone := func(id txn.ID, _ Owner) bool { return id.Session() == session }
-	maps.DeleteFunc(w.young, gone)
-	maps.DeleteFunc(w.old, gone)
 }

@@ -14,10 +14,10 @@ import (
 
 // tableStory runs testdata/table:
 //
-//	lock NAME age=N [txn=S.N] [mode=s|u|x] [keys=(a,b)] [spans=(a-c)] [at=N]   mode x if none is given
+//	lock NAME age=N [txn=S.N] [mode=s|u|x] [keys=(a,b)] [spans=(a-c)] [at=N] [base=N]   mode x if none is given
 //	cancel NAME
 //	release age=N [txn=S.N] [base=N], release-txn txn=S.N
-//	committing, refused age=N [txn=S.N]   its commit begins, its commit was refused
+//	committing [base=N], refused age=N [txn=S.N]   its commit begins, its commit was refused
 //	meet age=N keys=(a)                   it writes without having locked
 //	expire session=N
 //	advance newest=N
@@ -62,8 +62,15 @@ func idOf(t *testing.T, s string) txn.ID {
 	return txn.NewID(uint32(a), b)
 }
 
+func argBase(t *testing.T, d *datadriven.TestData) txn.Timestamp {
+	if d.HasArg("base") {
+		return argTS(t, d, "base")
+	}
+	return 1
+}
+
 func argRequest(t *testing.T, d *datadriven.TestData) *Request {
-	r := &Request{Owner: argOwner(t, d), Mode: txn.LockExclusive, Caller: d.CmdArgs[0].Key}
+	r := &Request{Owner: argOwner(t, d), Mode: txn.LockExclusive, Base: argBase(t, d), Caller: d.CmdArgs[0].Key}
 	for _, a := range d.CmdArgs {
 		switch a.Key {
 		case "mode":
@@ -120,16 +127,12 @@ func (s *tableStory) command(
 	case "cancel":
 		return nil, s.table.Cancel(live[d.CmdArgs[0].Key])
 	case "release", "release-txn":
-		base := txn.Timestamp(1)
-		if d.HasArg("base") {
-			base = argTS(t, d, "base")
-		}
 		if d.Cmd == "release-txn" {
-			return nil, s.table.ReleaseTxn(idOf(t, argString(t, d, "txn")), base)
+			return nil, s.table.ReleaseTxn(idOf(t, argString(t, d, "txn")), argBase(t, d))
 		}
-		return nil, s.table.Release(argOwner(t, d), base)
+		return nil, s.table.Release(argOwner(t, d), argBase(t, d))
 	case "committing":
-		return nil, s.table.Committing(argOwner(t, d))
+		return nil, s.table.Committing(argOwner(t, d), argBase(t, d))
 	case "refused":
 		return nil, s.table.Reopen(argOwner(t, d))
 	case "meet":

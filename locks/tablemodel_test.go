@@ -18,7 +18,8 @@ type tableModel struct {
 	speaks  map[txn.Age]txn.ID
 	commits map[txn.Age]bool
 	wounded map[txn.ID]bool
-	ended   map[txn.ID]bool
+	seen    map[line]txn.ID // the latest
+	ended   map[line]txn.ID // and those before it
 	woken   []string
 
 	attempts [7]int // of each age, that have ended
@@ -32,7 +33,7 @@ type modelHold struct {
 
 func newTableModel() *tableModel {
 	return &tableModel{speaks: map[txn.Age]txn.ID{}, commits: map[txn.Age]bool{},
-		wounded: map[txn.ID]bool{}, ended: map[txn.ID]bool{}}
+		wounded: map[txn.ID]bool{}, seen: map[line]txn.ID{}, ended: map[line]txn.ID{}}
 }
 
 func places(r *Request) []txn.Span {
@@ -140,16 +141,17 @@ func (m *tableModel) settle() {
 }
 
 func (m *tableModel) lock(r *Request) Answer {
-	age, speaks := r.Owner.Age, m.speaks[r.Owner.Age]
-	_, there := m.speaks[age]
+	age, l := r.Owner.Age, lineOf(r.Owner)
+	speaks, there := m.speaks[age]
 	switch {
-	case m.ended[r.Owner.Txn]:
+	case r.Owner.Txn <= m.ended[l], r.Owner.Txn < m.seen[l]:
 		return Over
 	case m.wounded[r.Owner.Txn]:
 		return Wounded
-	case there && stale(r.Owner.Txn, speaks), there && speaks == r.Owner.Txn && m.commits[age]:
+	case there && speaks == r.Owner.Txn && m.commits[age]:
 		return Over
 	}
+	m.seen[l] = r.Owner.Txn
 	if there && speaks != r.Owner.Txn {
 		m.cancelAll(age, Over)
 		m.reopen(age)
@@ -168,7 +170,8 @@ func (m *tableModel) lock(r *Request) Answer {
 }
 
 func (m *tableModel) end(who Owner) {
-	m.ended[who.Txn] = true
+	l := lineOf(who)
+	m.ended[l] = max(m.ended[l], who.Txn)
 	m.again(who.Age)
 	delete(m.wounded, who.Txn)
 	if speaks, ok := m.speaks[who.Age]; ok && ends(who.Txn, speaks) {
@@ -178,6 +181,9 @@ func (m *tableModel) end(who Owner) {
 }
 
 func (m *tableModel) committing(who Owner) {
+	if l := lineOf(who); m.seen[l]+m.ended[l] > 0 {
+		m.ended[l] = max(m.ended[l], who.Txn)
+	}
 	if speaks, ok := m.speaks[who.Age]; ok && ends(who.Txn, speaks) {
 		m.speaks[who.Age] = who.Txn
 		m.commits[who.Age] = true
@@ -284,7 +290,7 @@ func TestTableModel(t *testing.T) {
 		}
 		lock := func(t *rapid.T) {
 			count++
-			r := &Request{Owner: m.genOwner(t), Caller: fmt.Sprint("#", count, " "),
+			r := &Request{Owner: m.genOwner(t), Base: 1, Caller: fmt.Sprint("#", count, " "),
 				Mode: txn.LockMode(rapid.IntRange(0, 2).Draw(t, "mode")), Keys: genKeys(t, 2, "keys")}
 			for _, s := range genSpans(t, "spans") {
 				if !s.Empty() {
@@ -318,10 +324,7 @@ func TestTableModel(t *testing.T) {
 			},
 			"release by id": func(t *rapid.T) {
 				who := m.genOwner(t)
-				if m.speaks[who.Age] != who.Txn { // else it is no more than the id
-					m.ended[who.Txn] = true
-					delete(m.wounded, who.Txn)
-				} else {
+				if m.speaks[who.Age] == who.Txn {
 					m.end(who)
 				}
 				same(tab.ReleaseTxn(who.Txn, 1))
@@ -329,7 +332,7 @@ func TestTableModel(t *testing.T) {
 			"commit": func(t *rapid.T) {
 				who := m.genOwner(t)
 				m.committing(who)
-				same(tab.Committing(who))
+				same(tab.Committing(who, 1))
 			},
 			"refuse": func(t *rapid.T) {
 				who := m.genOwner(t)
@@ -358,6 +361,47 @@ func TestTableModel(t *testing.T) {
 				tab.checkInvariants(t)
 				if got, want := tableText(tab), m.text(); got != want {
 					t.Fatalf("the table is\n%s\nwant\n%s", got, want)
+				}
+			},
+		})
+	})
+}
+
+// TestPastsModel: an end is remembered for as long as L3's age limit would let a copy pass, and
+// its memory is given back after twice that.
+func TestPastsModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var p pasts
+		newest, bases := txn.Timestamp(1_000_000), map[int]txn.Timestamp{}
+		p.advance(newest)
+		owner := func(i int) Owner { return Owner{txn.Age{At: 1, ID: txn.ID(i)}, txn.NewID(1, 7)} }
+		t.Repeat(map[string]func(*rapid.T){
+			"end": func(t *rapid.T) {
+				i := rapid.IntRange(1, 5).Draw(t, "age")
+				base := max(1, newest-txn.Timestamp(rapid.Int64Range(0, 7_000_000).Draw(t, "old")))
+				if _, known := p.get(lineOf(owner(i))); !known {
+					delete(bases, i)
+				}
+				p.end(owner(i), base)
+				bases[i] = max(bases[i], base)
+			},
+			"saw": func(t *rapid.T) {
+				i := rapid.IntRange(1, 5).Draw(t, "age")
+				p.saw(owner(i), max(1, newest-txn.Timestamp(rapid.Int64Range(0, 7_000_000).Draw(t, "old"))))
+			},
+			"advance": func(t *rapid.T) {
+				step := rapid.SampledFrom([]int64{-1_000_000, 1, 100_000, 2_499_999, 5_000_000, 5_000_001, 2e7})
+				newest = max(newest, newest+txn.Timestamp(step.Draw(t, "step")))
+				p.advance(newest)
+			},
+			"": func(t *rapid.T) {
+				for i, base := range bases {
+					if newest-base <= DeadFor && !p.over(owner(i)) {
+						t.Fatalf("the end of %d at base %d is forgotten at %d", i, base, newest)
+					}
+				}
+				if len(p.old) > 0 && newest-p.bound > DeadFor || newest-p.youngMax > 2*DeadFor && len(p.young) > 0 {
+					t.Fatalf("%d and %d are kept at %d: %d, %d", len(p.old), len(p.young), newest, p.bound, p.youngMax)
 				}
 			},
 		})

@@ -51,7 +51,8 @@ func (r *Replica) lock(id uint64, m *shardrpc.LockRequest) {
 	wait := time.Duration(min(max(m.Wait, 0), lockWaitMax.Milliseconds())) * time.Millisecond
 	c := &lockCall{id: id, until: now + wait}
 	c.want = locks.Request{Owner: locks.Owner{Age: m.Age, Txn: m.Txn}, Mode: m.Mode,
-		Keys: m.Keys, Spans: m.Spans, Since: txn.Timestamp(r.o.Env.Wall()), Caller: c}
+		Keys: m.Keys, Spans: m.Spans, Base: m.BaseTS,
+		Since: txn.Timestamp(r.o.Env.Wall()), Caller: c}
 	a, woken := r.lead.locks.Lock(&c.want)
 	r.wake(woken)
 	switch {
@@ -194,7 +195,7 @@ func (r *Replica) queueForLocks(w *write) bool {
 		return false
 	}
 	w.want = &locks.Request{Owner: w.owner(), Mode: txn.LockExclusive, Keys: w.keys,
-		Since: txn.Timestamp(r.o.Env.Wall()), Caller: w}
+		Base: w.baseTS, Since: txn.Timestamp(r.o.Env.Wall()), Caller: w}
 	a, woken := t.Lock(w.want)
 	r.wake(woken)
 	if a != locks.Queued {
@@ -211,7 +212,7 @@ func (r *Replica) queueForLocks(w *write) bool {
 // What passes is committing from now on: nobody wounds it here (K5).
 func (r *Replica) passLocks(w *write) bool {
 	t := r.lead.locks
-	if w.passed || t.Empty() {
+	if w.passed {
 		return true
 	}
 	holder, met, woken := t.Meet(w.owner(), w.keys)
@@ -219,7 +220,7 @@ func (r *Replica) passLocks(w *write) bool {
 	switch {
 	case !met || holder.Committing:
 		w.passed = true
-		r.wake(t.Committing(w.owner()))
+		r.wake(t.Committing(w.owner(), w.baseTS))
 		return true
 	case w.commit != nil && r.queueForLocks(w):
 		r.unlatch(w)

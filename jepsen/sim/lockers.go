@@ -29,12 +29,10 @@ func (w *world) locker() {
 	if g == nil {
 		return
 	}
-	g.lockers++
-	id := txn.NewID(g.session, lockerIDs+g.lockers)
 	w.lockers++
 	g.p.start("locker", nil, func() {
 		defer func() { w.lockers-- }()
-		l := locker{w: w, p: g.p, s: &shards{g.p}, id: id}
+		l := locker{w: w, g: g, p: g.p, s: &shards{g.p}}
 		if err := l.lockSome(); err == nil {
 			l.unlock()
 		}
@@ -43,9 +41,10 @@ func (w *world) locker() {
 
 type locker struct {
 	w     *world
+	g     *gateway
 	p     *process
 	s     *shards
-	id    txn.ID
+	id    txn.ID // of this attempt
 	age   txn.Age
 	base  txn.Timestamp
 	asked []shardrpc.Route
@@ -63,6 +62,10 @@ func (l *locker) lockSome() error {
 			continue
 		}
 		l.base = base
+		if l.id == 0 || w.oneIn(2) { // the next attempt of the same age
+			l.g.lockers++
+			l.id = txn.NewID(l.g.session, lockerIDs+l.g.lockers)
+		}
 		if l.age == (txn.Age{}) {
 			l.age = txn.Age{At: base.Add(-w.between(0, lockAgeMax)), ID: l.id}
 		}

@@ -240,7 +240,7 @@ func (p *plan) String() string {
 	}
 	mode := [...]string{coordinator.TwoPhase: "2pc", coordinator.Parallel: "parallel"}[p.commit]
 	return fmt.Sprintf("%s: commit by %s, %d members, %d gateways, %d keys cut at %q, "+
-		"%d clients for %v: %s; %+v",
+		"%d clients for %v: %s; lockers every %v; %+v",
 		p.shape, mode, p.members(), p.gateways(), len(p.keys), p.cuts, p.clients, p.active,
-		strings.Join(mix, ", "), p.faults)
+		strings.Join(mix, ", "), p.lockEvery, p.faults)
 }

@@ -30,8 +30,9 @@ type LockRequest struct {
 // write nothing more: ReasonWounded (an older transaction took what this one
 // held in the shard, all of it; Holder is that one; this attempt gets no more
 // locks there), ReasonLockTimeout (Key is in the way, Holder has it),
-// ReasonDead (the attempt has been unlocked, resolved or committed there, or a
-// later one of the same Age has come), ReasonStale, ReasonInvalid.
+// ReasonDead (the attempt has been unlocked, resolved or committed there, has
+// begun to commit, or a later one of the same Age has come), ReasonStale,
+// ReasonInvalid.
 type LockResponse struct {
 	Reply
 	Term uint64
