@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"context"
+
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -114,9 +116,30 @@ func (r *runner) oldStamp() txn.Timestamp {
 	return at
 }
 
+// runChase reads again and again at the timestamp that was issued last: it may
+// be a writer's whose request is on its way (T6).
+func runChase(r *runner) error {
+	for range r.w.number(2, 12) {
+		at := r.oldStamp()
+		if n := len(r.w.issued.all); n > 0 {
+			last := r.w.issued.all[n-1]
+			at = last.first + txn.Timestamp(r.w.IntN(last.n))
+		}
+		if _, err := r.scan(r.anyScan(at)); err != nil {
+			return err
+		}
+		if err := r.p.Sleep(context.Background(), r.w.between(0, r.w.plan.hopMax)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func runSnapshot(r *runner) error {
 	at := r.oldStamp()
-	switch r.w.IntN(3) {
+	switch r.w.IntN(4) {
+	case 3:
+		return runChase(r)
 	case 0:
 		return r.get(coordinator.Read{At: at, Keys: r.keys()})
 	case 1:
