@@ -308,6 +308,9 @@ func (r *Replica) place(w *write, rd *mvcc.Reader) (placed bool, err error) {
 
 // bump records everything that w reads as read at c.
 func (r *Replica) bump(w *write) {
+	if mutant.On(mutant.K2) && r.lead.locks.Has(w.owner().Age) {
+		return
+	}
 	cache := r.cache.Load()
 	for _, k := range w.latch.Reads {
 		cache.Bump(k, w.c)

@@ -95,7 +95,7 @@ func ownVersion(
 ) (txn.Timestamp, error) {
 	v, err := rd.Newest(k)
 	for err == nil && v.TS >= base { // at base, too: it is the usual c_i (A1)
-		if v.Txn == id {
+		if v.Txn == id && !(mutant.On(mutant.A1) && v.TS == base) {
 			return v.TS, nil
 		}
 		v, err = rd.Get(k, v.TS-1)

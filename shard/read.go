@@ -161,6 +161,11 @@ func (v *view) open(ctx context.Context, floor txn.Timestamp) ([]shardrpc.Blocke
 	if !mutant.On(mutant.V3) {
 		v.bump(floor)
 	}
+	if mutant.On(mutant.M14) {
+		if err := v.iterate(); err != nil {
+			return nil, err
+		}
+	}
 	if err := v.r.o.Env.Point("shard.read.bumped"); err != nil {
 		return nil, err
 	}
@@ -214,13 +219,19 @@ func (v *view) take() ([]shardrpc.Blocker, *env.Future, error) {
 	if blocked != nil {
 		return blocked, r.waitForChange(), nil
 	}
-	lower, upper := mvcc.DataBounds(v.bounds())
-	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
-	if err != nil {
-		return nil, nil, err
+	if v.it == nil {
+		if err := v.iterate(); err != nil {
+			return nil, nil, err
+		}
 	}
-	v.it, v.rd = it, mvcc.NewReader(it, hidden)
+	v.rd = mvcc.NewReader(v.it, hidden)
 	return nil, nil, nil
+}
+
+func (v *view) iterate() (err error) {
+	lower, upper := mvcc.DataBounds(v.bounds())
+	v.it, err = v.r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+	return err
 }
 
 // bounds is the smallest span that holds all that v looks at.

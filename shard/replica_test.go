@@ -121,6 +121,32 @@ func TestReaderBumpsFirst(t *testing.T) {
 	}
 }
 
+// An intent that is resolved while a reader waits is not taken for what it was: the iterator is
+// opened together with the intents (M14).
+func TestReaderTakesAllAtOnce(t *testing.T) {
+	w := newWorld(t)
+	to := shardrpc.Target{Shard: w.route().Shard, Epoch: 1}
+	w.request("set", w.commitRequest(1, setTo("a", nil)))
+	w.settle()
+	base := w.timestamp()
+	w.request("prewrite", &shardrpc.PrewriteRequest{Target: to, Txn: 2, BaseTS: base, MaxTS: txn.Forever,
+		Primary: key("a"), Record: txn.Pending, Writes: []txn.Write{{Key: key("a"), Value: txn.StringValue("never")}}})
+	w.settle()
+	w.env.at = func(point string) {
+		if point == "shard.read.bumped" {
+			w.request("resolve", &shardrpc.ResolveRequest{Target: to, Txn: 2, BaseTS: base, Keys: []txn.Key{key("a")}})
+			w.settle()
+		}
+	}
+	at := w.timestamp()
+	w.env.run(func() {
+		resp, err := w.r.Read(context.Background(), &shardrpc.ReadRequest{Target: to, At: at, Keys: []txn.Key{key("a")}})
+		if err != nil || len(resp.Versions) != 1 || resp.Versions[0].Txn == 2 {
+			t.Errorf("%+v, %v", resp, err)
+		}
+	})
+}
+
 // The meta group holds no user's keys, whatever a request claims.
 func TestMetaRefusesKeys(t *testing.T) {
 	w := newWorld(t)

@@ -84,6 +84,12 @@ const (
 	A12 Name = "A12"
 	// A12Latch latches no key that is only read.
 	A12Latch Name = "A12-latch"
+	// A1 knows a version that lies at base_ts itself for another's.
+	A1 Name = "A1"
+	// K2 forgets what was read under locks when it lets them go.
+	K2 Name = "K2"
+	// M14 collects the intents after it has opened the iterator.
+	M14 Name = "M14"
 	// A7 removes records without raising the floor below which none is made.
 	A7 Name = "A7"
 	// C7 removes records of which intents may be left.
