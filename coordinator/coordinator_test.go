@@ -146,7 +146,8 @@ func TestStopAnywhere(t *testing.T) {
 		"coordinator.prewrite.after-k", "coordinator.prewrite.after-all",
 		"coordinator.decide.before", "coordinator.decide.after-propose", "coordinator.decide.after",
 		"coordinator.ack.before", "coordinator.resolve.before-first", "coordinator.resolve.after-k",
-		"coordinator.lock.before", "coordinator.lock.after", "coordinator.unlock.before",
+		"coordinator.lock.before-rpc", "coordinator.lock.after-k", "coordinator.lock.after-all",
+		"coordinator.unlock.before-first", "coordinator.unlock.after-k",
 	}
 	for _, point := range points {
 		s := newStory(t)
@@ -264,6 +265,44 @@ func TestSideBySide(t *testing.T) {
 	}
 	e.Close()
 }
+
+// A shard that cannot be reached for minutes is told in the end, and holds up no other. Once the
+// session is over nobody has to be told any more.
+func TestUnlockGoesOn(t *testing.T) {
+	for _, lives := range []bool{true, false} {
+		s := newStory(t)
+		for range 90 * transactionsAtOnce {
+			s.fake.script["unlock s2"] = append(s.fake.script["unlock s2"], reply{word: "hang"})
+		}
+		s.env.run(t, func() {
+			for range transactionsAtOnce {
+				tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := tx.Lock(t.Context(), []txn.Key{key("a"), key("n")}, true, 0); err != nil {
+					t.Error(err)
+				}
+				tx.Rollback()
+			}
+			_ = s.env.Sleep(t.Context(), time.Millisecond)
+			if n := strings.Count(s.fake.log.String(), "unlock s3"); n != transactionsAtOnce {
+				t.Errorf("%d of %d transactions have unlocked the other shard", n, transactionsAtOnce)
+			}
+			if !lives {
+				s.c.SetSession(8)
+			}
+		})
+		done := strings.Count(s.fake.log.String(), "unlock s2") - strings.Count(s.fake.log.String(), "hang\n")
+		if want := map[bool]int{true: transactionsAtOnce, false: 0}[lives]; done != want {
+			t.Errorf("%d of %d transactions have unlocked the shard that came back (session lives: %v)", done,
+				transactionsAtOnce, lives)
+		}
+	}
+}
+
+const transactionsAtOnce = 20
 
 // TestSession: ids are of the session that is held, and without one nothing that may write begins.
 func TestSession(t *testing.T) {

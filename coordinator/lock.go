@@ -160,7 +160,7 @@ func (l *lockSet) acquire(ctx context.Context, want wanted, until time.Duration)
 		if err != nil {
 			return err
 		}
-		if err := l.c.env.Point("coordinator.lock.before"); err != nil {
+		if err := l.c.env.Point("coordinator.lock.before-rpc"); err != nil {
 			return err
 		}
 		err = l.acquireParts(ctx, parts, until)
@@ -173,7 +173,7 @@ func (l *lockSet) acquire(ctx context.Context, want wanted, until time.Duration)
 			}
 		}
 		if err == nil {
-			err = l.c.env.Point("coordinator.lock.after")
+			err = l.c.env.Point("coordinator.lock.after-all")
 		}
 		if err == nil && moved {
 			err = l.c.moved(ctx, &pause, until)
@@ -257,6 +257,9 @@ func (l *lockSet) lockShard(ctx context.Context, p *lockPart, until time.Duratio
 			func(ctx context.Context) (*shardrpc.LockResponse, error) {
 				return c.shards.Lock(ctx, &r)
 			})
+		if err == nil {
+			err = c.env.Point("coordinator.lock.after-k")
+		}
 		switch {
 		case stopped(err):
 			return err
@@ -330,7 +333,7 @@ const unlocksMax = 16_384
 // Over the limit the caller does it, and waits for AttemptTimeout at most.
 func (c *Coordinator) unlockLater(asked []askedShard, req shardrpc.UnlockRequest) {
 	each := func(until func() time.Duration, again bool) {
-		if stopped(c.env.Point("coordinator.unlock.before")) {
+		if stopped(c.env.Point("coordinator.unlock.before-first")) {
 			return
 		}
 		_ = c.parallel("coordinator.unlock", len(asked), func(i int) error {
@@ -367,6 +370,9 @@ func (c *Coordinator) unlock(key txn.Key, req shardrpc.UnlockRequest, until time
 				func(ctx context.Context) (*shardrpc.UnlockResponse, error) {
 					return c.shards.Unlock(ctx, &r)
 				})
+			if err == nil {
+				err = c.env.Point("coordinator.unlock.after-k")
+			}
 			if err != nil {
 				return shardrpc.Retry, err
 			}

@@ -251,32 +251,52 @@ func (c *checker) replaySteps(cm *commit, o *overlay) error {
 		return c.replaySnapshot(cm, o)
 	}
 	for i := range t.Steps {
-		got, want := &t.Steps[i].Result, o.do(&t.Steps[i].Op)
-		forStep(&t.Steps[i].Op, &want)
-		if what := differ(got, &want); what != "" {
-			return violation(fmt.Sprintf("step %d (%s), read at %d: %s; when it committed at %d it was %s",
-				i, tellOp(&t.Steps[i].Op), t.ReadTS, what, cm.ts, tellResult(&want)),
-				cm.op, c.lastWriter(cm))
+		if err := c.replayStep(cm, i, o.do(&t.Steps[i].Op)); err != nil {
+			return err
 		}
 	}
 	return c.compareMade(cm, o)
 }
 
+// replayStep compares what a step answered with what it would have at the commit.
+func (c *checker) replayStep(cm *commit, i int, want txn.Result) error {
+	s := &cm.op.Txn.Steps[i]
+	forStep(&s.Op, &want)
+	what := differ(&s.Result, &want)
+	if what == "" {
+		return nil
+	}
+	return violation(fmt.Sprintf("step %d (%s), read at %d: %s; when it committed at %d it was %s",
+		i, tellOp(&s.Op), s.At, what, cm.ts, tellResult(&want)), cm.op, c.lastWriter(cm))
+}
+
 // replaySnapshot runs a transaction at its snapshot, and commits what that came
-// to at its commit timestamp. Nobody may have written the same keys in between.
+// to at its commit timestamp. Nobody may have written the same keys in between,
+// nor changed what was read for update.
 func (c *checker) replaySnapshot(cm *commit, o *overlay) error {
 	t := cm.op.Txn
 	at := c.model.overlay(t.ReadTS, t.ReadTS)
+	o.own = at.own
 	for i := range t.Steps {
-		at.do(&t.Steps[i].Op)
+		s := &t.Steps[i]
+		at.do(&s.Op)
+		if !s.ForUpdate || s.Op.Kind != txn.OpGet && s.Op.Kind != txn.OpRange {
+			continue
+		}
+		if err := c.replayStep(cm, i, o.do(&s.Op)); err != nil {
+			return err
+		}
 	}
 	for _, key := range sortedKeys(at.own) {
+		if !at.writtenAt(txn.Key(key), t.ReadTS).Wrote {
+			delete(at.own, key) // a delete of what it had made itself
+			continue
+		}
 		if v := c.model.at(txn.Key(key), cm.ts-1); v.TS > t.ReadTS {
 			return violation(fmt.Sprintf("an update of %v at %d is lost: it was not in the snapshot at %d",
 				txn.Key(key), v.TS, t.ReadTS), cm.op, c.writer(v.Txn))
 		}
 	}
-	o.own = at.own
 	return c.compareMade(cm, o)
 }
 

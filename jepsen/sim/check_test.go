@@ -81,8 +81,8 @@ func (p *past) swap(readTS, ts txn.Timestamp, id uint64, from, to string) *Op {
 	short.Value.Data = nil
 	op.Txn = &Interactive{ReadTS: readTS,
 		Steps: []Step{
-			{txn.Op{Kind: txn.OpGet, Key: fk}, txn.Result{OK: true, Entry: txn.Entry{Key: fk, Version: seen}}},
-			{txn.Op{Kind: txn.OpSet, Key: tk, Value: v.Value}, txn.Result{OK: true, Entry: txn.Entry{Key: tk}}},
+			{Op: txn.Op{Kind: txn.OpGet, Key: fk}, Result: txn.Result{OK: true, Entry: txn.Entry{Key: fk, Version: seen}}},
+			{Op: txn.Op{Kind: txn.OpSet, Key: tk, Value: v.Value}, Result: txn.Result{OK: true, Entry: txn.Entry{Key: tk}}},
 		},
 		Committed: &coordinator.Committed{CommitTS: ts, Written: []txn.Written{{
 			Key: tk, Wrote: true, Version: short, PrevRevision: txn.NoRevision}}},

@@ -40,6 +40,9 @@ func (c *checker) checkSteps(op *Op) error {
 	t := op.Txn
 	at := t.ReadTS
 	if t.Mode == coordinator.Pessimistic { // each read has its own timestamp
+		if err := c.checkFirstReads(op); err != nil {
+			return err
+		}
 		if op.Outcome != Committed || c.commits[op] != nil {
 			return nil // nothing to be checked, or replaySteps has done it
 		}
@@ -53,6 +56,24 @@ func (c *checker) checkSteps(op *Op) error {
 			return violation(fmt.Sprintf("step %d (%s): %s; at %d it is %s", i, tellOp(&t.Steps[i].Op),
 				what, at, tellResult(&want)), op)
 		}
+	}
+	return nil
+}
+
+// checkFirstReads: a pessimistic transaction reads what is committed by then
+// when it comes to a key for the first time, whatever becomes of it.
+func (c *checker) checkFirstReads(op *Op) error {
+	touched := map[string]bool{}
+	for i := range op.Txn.Steps {
+		s := &op.Txn.Steps[i]
+		if s.Op.Kind == txn.OpGet && !touched[string(s.Op.Key)] {
+			want := c.model.overlay(s.At, s.At).do(&s.Op)
+			if what := differ(&s.Result, &want); what != "" {
+				return violation(fmt.Sprintf("step %d (%s): %s; at %d it is %s", i, tellOp(&s.Op),
+					what, s.At, tellResult(&want)), op)
+			}
+		}
+		touched[string(s.Op.Key)] = true
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (p *past) act(ts txn.Timestamp, ops ...txn.Op) *Op {
 		default:
 			p.leave(o, ts, op.IDs[0])
 		}
-		op.Txn.Steps = append(op.Txn.Steps, Step{*o, res})
+		op.Txn.Steps = append(op.Txn.Steps, Step{Op: *o, Result: res})
 	}
 	return op
 }

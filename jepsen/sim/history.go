@@ -63,8 +63,10 @@ type Interactive struct {
 
 // Step is one call of a transaction that was answered.
 type Step struct {
-	Op     txn.Op
-	Result txn.Result
+	Op        txn.Op
+	At        txn.Timestamp // of the state that it saw
+	ForUpdate bool
+	Result    txn.Result
 }
 
 // Get is a read of keys at one timestamp.

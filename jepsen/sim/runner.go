@@ -165,13 +165,14 @@ func (s *session) do(op txn.Op) (txn.Result, error) {
 			return txn.Result{}, err
 		}
 	}
-	do := s.t.Do
+	do, step := s.t.Do, Step{Op: op}
 	if s.op.Txn.At == 0 && !s.readOnly && s.w.oneIn(4) {
-		do = s.t.DoForUpdate
+		do, step.ForUpdate = s.t.DoForUpdate, true
 	}
 	res, err := do(s.ctx, &op, s.deadline)
 	if err == nil {
-		s.op.Txn.Steps = append(s.op.Txn.Steps, Step{Op: op, Result: res})
+		step.At, step.Result = s.t.ReadTS(), res
+		s.op.Txn.Steps = append(s.op.Txn.Steps, step)
 	}
 	return res, err
 }
