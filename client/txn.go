@@ -25,6 +25,13 @@ const (
 	Snapshot
 )
 
+func (i Isolation) String() string {
+	if i == Snapshot {
+		return "snapshot"
+	}
+	return "serializable"
+}
+
 // Priority says who gives way when transactions want the same lock.
 type Priority uint8
 

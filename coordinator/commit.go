@@ -121,6 +121,7 @@ func (c *Coordinator) commitOnePhase(
 			resp = got
 			return got.Answer, nil
 		}})
+	c.stage(StageOnePhase, asked)
 	switch {
 	case stopped(err), err != nil && !sent:
 		return nil, nil, err

@@ -91,8 +91,9 @@ type Coordinator struct {
 	router     router
 	session    atomic.Uint32 // 0: none now
 	counter    atomic.Uint64 // of transaction ids
-	background atomic.Int64  // tasks of inBackground
-	unlocks    atomic.Int64  // tasks of unlockLater
+	observer   atomic.Pointer[Observer]
+	background atomic.Int64 // tasks of inBackground
+	unlocks    atomic.Int64 // tasks of unlockLater
 
 	mu struct {
 		sync.Mutex

@@ -266,6 +266,55 @@ func TestSideBySide(t *testing.T) {
 	e.Close()
 }
 
+// Whoever watches hears of every stage, every retry and every wait for locks.
+func TestObserver(t *testing.T) {
+	s := newStory(t)
+	var heard []string
+	s.c.Observe(coordinator.Observer{
+		Stage:   func(st coordinator.Stage, _ time.Duration) { heard = append(heard, st.String()) },
+		Retried: func(reason string) { heard = append(heard, "again: "+reason) },
+		Locked: func(reason string, took time.Duration) {
+			heard = append(heard, fmt.Sprintf("locks: %q after %v", reason, took))
+		},
+	})
+	s.plan("prewrite s3 refused:intent key=n txn=9.1 primary=a\nlock s2 refused:wounded key=b delay=3ms")
+	s.env.run(t, func() {
+		if _, err := s.c.Execute(t.Context(), program("if b absent\nset a 1\nset n 2"), 0); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.c.Execute(t.Context(), program("set a 1"), 0); err != nil {
+			t.Error(err)
+		}
+		tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})
+		if err != nil {
+			t.Fatal(err)
+		}
+		op := program("get b").Then[0]
+		if _, err := tx.Do(t.Context(), &op, 0); txn.KindOf(err) != txn.Wounded {
+			t.Error(err)
+		}
+		tx, err = s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range program("get a\nget n\nget a").Then {
+			if _, err := tx.Do(t.Context(), &op, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := tx.Commit(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+	})
+	want := []string{"prewrite", "again: intent", "prewrite", "decide", "one_phase", "resolve",
+		`locks: "wounded" after 3ms`, `locks: "" after 0s`, `locks: "" after 0s`, "validate"}
+	slices.Sort(heard)
+	slices.Sort(want)
+	if !slices.Equal(heard, want) {
+		t.Errorf("heard %q\nwant  %q", heard, want)
+	}
+}
+
 // A shard that cannot be reached for minutes is told in the end, and holds up no other. Once the
 // session is over nobody has to be told any more.
 func TestUnlockGoesOn(t *testing.T) {

@@ -49,7 +49,9 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 		Txn: t.id, Primary: t.primary(), BaseTS: t.base,
 		From: txn.In(txn.Pending), To: txn.Committed, CommitTS: commit,
 	}, nil}
+	began := c.env.Now()
 	got, err := t.c.move(ctx, &d, c.graceOver(t.until))
+	c.stage(StageDecide, began)
 	switch {
 	case stopped(err):
 		return nil, nil, err
@@ -216,7 +218,9 @@ func (t *twoPhase) finish(got shardrpc.DecideResponse) *env.Future {
 		return done
 	}
 	t.c.inBackground("coordinator.resolve", func(until time.Duration) {
+		began := t.c.env.Now()
 		defer done.Resolve()
+		defer t.c.stage(StageResolve, began)
 		t.resolveAll(got.Status == txn.Committed, got.CommitTS, until)
 	})
 	return done

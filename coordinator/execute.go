@@ -51,7 +51,9 @@ func (c *Coordinator) Execute(
 			if refused.reply.Reason == shardrpc.ReasonInvalid {
 				return nil, failed("coordinator.Execute", run.id, refused.err())
 			}
-			err = c.settle(ctx, refused, &pause, until)
+			if err = c.settle(ctx, refused, &pause, until); err == nil {
+				c.retried(refused.reply.Reason)
+			}
 		}
 		if err != nil {
 			if last != nil && gaveUp(err) {

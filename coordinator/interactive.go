@@ -29,6 +29,7 @@ type Txn struct {
 	buffer    txn.Buffer
 	readOnly  bool
 	finished  bool
+	progress  progress
 	// broken is why it cannot commit any more.
 	broken error
 }
@@ -84,6 +85,7 @@ func (t *Txn) do(
 		}
 	}
 	res, err := t.buffer.Do(op, t.view, t.view.at)
+	t.progress.set(t)
 	if err != nil && !stopped(err) && txn.KindOf(err) == txn.Exhausted {
 		t.broken = err
 	}
@@ -156,6 +158,7 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 			return nil, refused.err()
 		}
 		t.id, a.retry = a.id, true
+		t.c.retried(refused.reply.Reason)
 	}
 }
 

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -146,6 +147,27 @@ func (w *wanted) byShard(rs routes) ([]lockPart, error) {
 // Wounded says that an older transaction took a lock away, Conflict that until
 // came first; either way some locks may be held.
 func (l *lockSet) acquire(ctx context.Context, want wanted, until time.Duration) error {
+	if left := want.without(l); left.empty() {
+		return nil
+	}
+	began := l.c.env.Now()
+	err := l.acquireAll(ctx, want, until)
+	if !stopped(err) {
+		l.c.locked(reasonOf(err), l.c.env.Now()-began)
+	}
+	return err
+}
+
+// reasonOf is the word for why a call failed; empty if it did not.
+func reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	e, _ := errors.AsType[*txn.Error](failed("", 0, err))
+	return e.Reason
+}
+
+func (l *lockSet) acquireAll(ctx context.Context, want wanted, until time.Duration) error {
 	pause := backoff{c: l.c}
 	for {
 		left := want.without(l)

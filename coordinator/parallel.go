@@ -46,6 +46,8 @@ func (t *twoPhase) commitParallel(
 // versions of all intents. Both at once: a resolved intent counts as found (C8).
 func (t *twoPhase) finishCommitted(commit txn.Timestamp) {
 	t.c.inBackground("coordinator.finish", func(until time.Duration) {
+		began := t.c.env.Now()
+		defer t.c.stage(StageResolve, began)
 		defer t.c.disown(t.id)
 		if t.c.env.Point("coordinator.resolve.before-first") != nil {
 			return

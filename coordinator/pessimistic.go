@@ -36,7 +36,9 @@ func (t *Txn) lock(op *txn.Op, mode txn.LockMode) error {
 }
 
 func (t *Txn) acquire(want wanted) error {
+	t.progress.waits.Store(true)
 	err := t.locks.acquire(t.view.ctx, want, t.view.until)
+	t.progress.waits.Store(false)
 	if k := txn.KindOf(err); err != nil && (k == txn.Wounded || k == txn.Conflict) {
 		t.broken = err
 		t.unlock(nil)

@@ -60,10 +60,12 @@ func (c *Coordinator) commitTwoPhase(
 	}
 	ctx = context.WithoutCancel(ctx) // C3
 	c.own(a.id)
+	began := c.env.Now()
 	p := t.prewrite(ctx)
 	if err := c.env.Wait(ctx, &p.turn, a.until); stopped(err) {
 		return nil, nil, err
 	}
+	c.stage(StagePrewrite, began)
 	switch p.close() {
 	case allPrewritten:
 		if mutant.On(mutant.V7) {
@@ -210,6 +212,8 @@ func (t *twoPhase) validate(ctx context.Context) (*refusal, error) {
 	if err := t.c.env.Point("coordinator.validate.before"); err != nil {
 		return nil, err
 	}
+	began := t.c.env.Now()
+	defer func() { t.c.stage(StageValidate, began) }()
 	replies := make([]shardrpc.Reply, len(t.validates))
 	err := t.c.parallel("coordinator.validate", len(t.validates), func(i int) error {
 		return t.validateShard(ctx, t.validates[i], &replies[i])

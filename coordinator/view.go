@@ -20,8 +20,9 @@ const (
 // was observed while watch is set, and that is the transaction's read set.
 type view struct {
 	snapshot
-	ctx   context.Context // of the call under way
-	watch bool
+	ctx     context.Context // of the call under way
+	watch   bool
+	scanned int // entries that ranges have shown
 
 	cache map[string]txn.Version // by key
 	seen  map[string]struct{}    // keys in reads
@@ -131,6 +132,7 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 		}
 		for i := range page.Entries {
 			e := page.Entries[i]
+			v.scanned++
 			v.expires(&e.Version)
 			if mutant.On(mutant.V5) && s.Limit > 0 {
 				v.see(e.Key, e.TS)

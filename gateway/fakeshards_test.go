@@ -22,6 +22,10 @@ type fakeShards struct {
 	locked   map[txn.ID]bool // by the first attempt, who has locks
 	// lock, if set, answers lock requests; nil: granted.
 	lock func(*shardrpc.LockRequest) *shardrpc.LockResponse
+	// lockGate, if set, is closed when locks are granted again.
+	lockGate <-chan struct{}
+	// refuse, if set, says why a commit is refused; empty: it is not.
+	refuse func() (reason string)
 }
 
 // gate holds up commits that name a key.
@@ -170,6 +174,11 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.commits++
+	if f.refuse != nil {
+		if why := f.refuse(); why != "" {
+			return &shardrpc.CommitResponse{Reply: shardrpc.Reply{Answer: shardrpc.Refused, Reason: why}}, nil
+		}
+	}
 	at := f.next(1)
 	if k, changed := f.changed(&req.Reads); changed {
 		return &shardrpc.CommitResponse{Reply: shardrpc.Reply{
@@ -263,7 +272,14 @@ func (f *fakeShards) Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.Q
 }
 
 // Lock grants everything, unless a test says otherwise.
-func (f *fakeShards) Lock(_ context.Context, req *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+func (f *fakeShards) Lock(ctx context.Context, req *shardrpc.LockRequest) (*shardrpc.LockResponse, error) {
+	if f.lockGate != nil {
+		select {
+		case <-f.lockGate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.locked[req.Age.ID] = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cairnkv/cairn/coordinator"
@@ -34,25 +35,30 @@ type heldTxns struct {
 	mu struct {
 		sync.Mutex
 		open   map[string]*heldTxn // by the name of the handle
+		ending map[*heldTxn]struct{}
 		closed bool
 	}
 }
 
 // heldTxn is one of them. Whoever has put a token into turn owns it.
 type heldTxn struct {
-	txn  *coordinator.Txn
-	name string
-	idle time.Duration // how long it may wait for its client
-	turn chan struct{} // of one place
-	// All belong to the owner.
-	over    bool
-	anchor  txn.Key       // the first key that was written
-	touched time.Duration // by Env.Now, when the last call ended
+	txn     *coordinator.Txn
+	name    string
+	id      txn.ID        // that it began with
+	began   time.Duration // by Env.Now
+	idle    time.Duration // how long it may wait for its client
+	turn    chan struct{} // of one place
+	touched atomic.Int64  // by Env.Now, when the last call ended
+	ending  atomic.Bool
+	// Both belong to the owner.
+	over   bool
+	anchor txn.Key // the first key that was written
 }
 
 func newHeldTxns(e env.Env) *heldTxns {
 	h := &heldTxns{env: e}
 	h.mu.open = make(map[string]*heldTxn)
+	h.mu.ending = make(map[*heldTxn]struct{})
 	return h
 }
 
@@ -60,8 +66,10 @@ func newHeldTxns(e env.Env) *heldTxns {
 func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (string, error) {
 	named := newHandle(t.ID(), [2]uint64{h.env.Rand(), h.env.Rand()})
 	held := &heldTxn{
-		txn: t, name: named.name, idle: idle, turn: make(chan struct{}, 1), touched: h.env.Now(),
+		txn: t, name: named.name, id: t.ID(), began: h.env.Now(), idle: idle,
+		turn: make(chan struct{}, 1),
 	}
+	held.touched.Store(int64(held.began))
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,7 +119,7 @@ func (h *heldTxns) enter(ctx context.Context, handle string) (*heldTxn, error) {
 }
 
 func (h *heldTxns) leave(held *heldTxn) {
-	held.touched = h.env.Now()
+	held.touched.Store(int64(h.env.Now()))
 	<-held.turn
 }
 
@@ -155,13 +163,48 @@ func (h *heldTxns) end(
 	}
 	defer h.leave(held)
 	h.forget(held)
+	defer h.ends(held)()
 	return f(held.txn)
+}
+
+// ends shows a transaction among the open ones until it has ended.
+func (h *heldTxns) ends(held *heldTxn) (ended func()) {
+	held.ending.Store(true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.ending[held] = struct{}{}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.mu.ending, held)
+	}
+}
+
+// all are those that are open or ending, in no order.
+func (h *heldTxns) all() []*heldTxn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*heldTxn, 0, len(h.mu.open)+len(h.mu.ending))
+	for _, held := range h.mu.open {
+		all = append(all, held)
+	}
+	for held := range h.mu.ending {
+		all = append(all, held)
+	}
+	return all
+}
+
+// count is how many are open.
+func (h *heldTxns) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.mu.open)
 }
 
 // sweep rolls back what has been idle for too long, and says how many there were.
 func (h *heldTxns) sweep() int {
 	now := h.env.Now()
-	return h.rollBack(0, func(held *heldTxn) bool { return now-held.touched >= held.idle })
+	return h.rollBack(0, func(held *heldTxn) bool { return now-time.Duration(held.touched.Load()) >= held.idle })
 }
 
 // closeAll lets no more transactions in and rolls back those that no call is using. A call that

@@ -25,6 +25,7 @@ const (
 	methodCommit
 	methodRollback
 	methodStatus
+	methodTxns
 	methodTransferLeader
 	methodEnd
 )
@@ -33,7 +34,7 @@ var methodNames = [...]string{
 	"KVService/Get", "KVService/BatchGet", "KVService/Set", "KVService/Delete",
 	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
-	"StatusService/Status", "ClusterService/TransferLeader",
+	"StatusService/Status", "StatusService/Txns", "ClusterService/TransferLeader",
 }
 
 func (m method) String() string { return methodNames[m] }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -22,9 +23,11 @@ const (
 
 // metrics are what /metrics says about the gateway itself.
 type metrics struct {
-	requests *prometheus.CounterVec // by method, code
-	txns     *prometheus.CounterVec // by outcome
-	retries  prometheus.Counter
+	requests *prometheus.CounterVec   // by method, code
+	txns     *prometheus.CounterVec   // by outcome
+	retries  *prometheus.CounterVec   // by reason
+	stages   *prometheus.HistogramVec // by stage
+	locks    *prometheus.HistogramVec // by outcome
 	cleared  prometheus.Counter
 	// By method, looked up once.
 	ok        [methodEnd]prometheus.Counter
@@ -48,9 +51,19 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 		txns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cairn_txn_total", Help: "Transactions ended, by outcome.",
 		}, []string{"outcome"}),
-		retries: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cairn_txn_retries_total", Help: "Times a one-shot transaction ran again.",
-		}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cairn_txn_retries_total",
+			Help: "Times a transaction tried again by itself, by why it had to.",
+		}, []string{"reason"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cairn_txn_stage_seconds", Help: "How long the stages of commits took.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13),
+		}, []string{"stage"}),
+		locks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "cairn_txn_lock_wait_seconds",
+			Help:    "How long calls took to get their locks, or to be refused, by what came of it.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13),
+		}, []string{"outcome"}),
 		cleared: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cairn_txn_cleared_total",
 			Help: "Transactions that a gateway had left behind, and this one finished.",
@@ -63,10 +76,33 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 	}
 	m.committed = m.txns.WithLabelValues(outcomeCommitted)
 	var errs []error
-	for _, c := range []prometheus.Collector{info, seconds, m.requests, m.txns, m.retries, m.cleared} {
+	for _, c := range []prometheus.Collector{
+		info, seconds, m.requests, m.txns, m.retries, m.stages, m.locks, m.cleared,
+	} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)
+}
+
+// watch makes m count what c does, and how many transactions are open.
+func (m *metrics) watch(r *prometheus.Registry, c *coordinator.Coordinator, open func() int) error {
+	var stages [coordinator.Stages]prometheus.Observer
+	for s := range stages {
+		stages[s] = m.stages.WithLabelValues(coordinator.Stage(s).String())
+	}
+	c.Observe(coordinator.Observer{
+		Stage:   func(s coordinator.Stage, took time.Duration) { stages[s].Observe(took.Seconds()) },
+		Retried: func(reason string) { m.retries.WithLabelValues(reason).Inc() },
+		Locked: func(reason string, took time.Duration) {
+			if reason == "" {
+				reason = "granted"
+			}
+			m.locks.WithLabelValues(reason).Observe(took.Seconds())
+		},
+	})
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cairn_txn_open", Help: "Transactions that clients have open.",
+	}, func() float64 { return float64(open()) }))
 }
 
 func (m *metrics) observe(method method, took time.Duration, err *txn.Error) {

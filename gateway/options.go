@@ -105,6 +105,9 @@ func New(o Options) (*Gateway, error) {
 	if g.metrics, err = newMetrics(g.Registry, g.Version); err != nil {
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
+	if err = g.metrics.watch(g.Registry, g.Coordinator, g.held.count); err != nil {
+		return nil, fmt.Errorf("gateway metrics: %w", err)
+	}
 	g.mount()
 	o.Env.Go("gateway.sweep", g.sweep)
 	o.Env.Go("gateway.clear", g.clear)

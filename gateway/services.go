@@ -134,6 +134,12 @@ func (s statusService) Status(
 	return unary(ctx, s.g, methodStatus, req, (*Gateway).statusOf)
 }
 
+func (s statusService) Txns(
+	ctx context.Context, req *connect.Request[cairnv1.TxnsRequest],
+) (*connect.Response[cairnv1.TxnsResponse], error) {
+	return unary(ctx, s.g, methodTxns, req, (*Gateway).openTxns)
+}
+
 // clusterService implements cairnv1connect.ClusterServiceHandler.
 type clusterService struct{ g *Gateway }
 

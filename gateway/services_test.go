@@ -184,7 +184,7 @@ func TestMetrics(t *testing.T) {
 		`cairn_request_seconds_count{method="KVService/Get"} 2`,
 		`cairn_txn_total{outcome="committed"} 1`,
 		`cairn_txn_total{outcome="rolled_back"} 1`,
-		`cairn_txn_retries_total 0`,
+		`cairn_txn_open 0`,
 	} {
 		if !strings.Contains(a.body, line) {
 			t.Errorf("no %s", line)

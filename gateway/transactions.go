@@ -62,8 +62,5 @@ func isOver(err error) bool {
 func (g *Gateway) execute(ctx context.Context, p *txn.Program) (*coordinator.Result, error) {
 	res, err := g.Coordinator.Execute(ctx, p, g.deadline(ctx))
 	g.metrics.countTxn(err)
-	if err == nil && res.Attempts > 1 {
-		g.metrics.retries.Add(float64(res.Attempts - 1))
-	}
 	return res, err
 }

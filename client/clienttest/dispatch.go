@@ -26,6 +26,8 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	case *cairnv1.RollbackRequest:
 		delete(s.txns, r.Txn)
 		return &cairnv1.RollbackResponse{}, nil
+	case *cairnv1.TxnsRequest:
+		return &cairnv1.TxnsResponse{Txns: s.opts.Txns}, nil
 	case *cairnv1.StatusRequest:
 		return s.status(), nil
 	case *cairnv1.TransferLeaderRequest:

@@ -34,7 +34,8 @@ type Options struct {
 	Page    int    // most entries of a page; 0 = 100
 	Members int    // of the cluster that it claims to be; 0 = 1
 	Hook    Hook
-	After   Hook // sees each call when it is done, and may lose its answer
+	After   Hook               // sees each call when it is done, and may lose its answer
+	Txns    []*cairnv1.OpenTxn // that it claims to have open
 }
 
 // Server is a gateway in memory.

@@ -122,6 +122,12 @@ func (t statusService) Status(
 	return unary[cairnv1.StatusResponse](ctx, t.s, cairnv1.Method_METHOD_STATUS_STATUS, r.Msg)
 }
 
+func (t statusService) Txns(
+	ctx context.Context, r *connect.Request[cairnv1.TxnsRequest],
+) (*connect.Response[cairnv1.TxnsResponse], error) {
+	return unary[cairnv1.TxnsResponse](ctx, t.s, cairnv1.Method_METHOD_STATUS_TXNS, r.Msg)
+}
+
 func (t clusterService) TransferLeader(
 	ctx context.Context, r *connect.Request[cairnv1.TransferLeaderRequest],
 ) (*connect.Response[cairnv1.TransferLeaderResponse], error) {
@@ -156,6 +162,8 @@ func newRequest(m cairnv1.Method) proto.Message {
 		return &cairnv1.RollbackRequest{}
 	case cairnv1.Method_METHOD_STATUS_STATUS:
 		return &cairnv1.StatusRequest{}
+	case cairnv1.Method_METHOD_STATUS_TXNS:
+		return &cairnv1.TxnsRequest{}
 	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
 		return &cairnv1.TransferLeaderRequest{}
 	}

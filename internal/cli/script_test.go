@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			f := &failures{}
 			s, err := clienttest.NewServer(clienttest.Options{
-				Page: 7, Members: 3, Hook: f.fail, After: f.lose,
+				Page: 7, Members: 3, Hook: f.fail, After: f.lose, Txns: openTxns(),
 			})
 			if err != nil {
 				return err
@@ -93,6 +94,22 @@ func TestScripts(t *testing.T) {
 			"restart": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(gateway(ts).Restart()) },
 		},
 	})
+}
+
+// openTxns are what every gateway claims to have open.
+func openTxns() []*cairnv1.OpenTxn {
+	age := time.Now().Add(-90 * time.Second).UnixMicro()
+	return []*cairnv1.OpenTxn{
+		{
+			Id: "3.17", Age: age, Mode: cairnv1.TxnMode_TXN_MODE_PESSIMISTIC, OpenMs: 61_000, KeysRead: 12,
+			KeysWritten: 3, State: cairnv1.TxnState_TXN_STATE_WAITING,
+			Isolation: cairnv1.Isolation_ISOLATION_SERIALIZABLE,
+		},
+		{
+			Id: "3.18", Age: age, OpenMs: 1500, IdleMs: 250, ReadOnly: true,
+			Isolation: cairnv1.Isolation_ISOLATION_SNAPSHOT, State: cairnv1.TxnState_TXN_STATE_IDLE,
+		},
+	}
 }
 
 func gateway(ts *testscript.TestScript) *clienttest.Server {

@@ -21,6 +21,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TxnState is what an open transaction is doing. Append only.
+type TxnState int32
+
+const (
+	// Never sent.
+	TxnState_TXN_STATE_UNSPECIFIED TxnState = 0
+	// It waits for its client's next call.
+	TxnState_TXN_STATE_IDLE TxnState = 1
+	// A call is under way.
+	TxnState_TXN_STATE_RUNNING TxnState = 2
+	// A call waits for a lock.
+	TxnState_TXN_STATE_WAITING TxnState = 3
+	// Commit or Rollback is under way.
+	TxnState_TXN_STATE_ENDING TxnState = 4
+)
+
+// Enum value maps for TxnState.
+var (
+	TxnState_name = map[int32]string{
+		0: "TXN_STATE_UNSPECIFIED",
+		1: "TXN_STATE_IDLE",
+		2: "TXN_STATE_RUNNING",
+		3: "TXN_STATE_WAITING",
+		4: "TXN_STATE_ENDING",
+	}
+	TxnState_value = map[string]int32{
+		"TXN_STATE_UNSPECIFIED": 0,
+		"TXN_STATE_IDLE":        1,
+		"TXN_STATE_RUNNING":     2,
+		"TXN_STATE_WAITING":     3,
+		"TXN_STATE_ENDING":      4,
+	}
+)
+
+func (x TxnState) Enum() *TxnState {
+	p := new(TxnState)
+	*p = x
+	return p
+}
+
+func (x TxnState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TxnState) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_status_proto_enumTypes[0].Descriptor()
+}
+
+func (TxnState) Type() protoreflect.EnumType {
+	return &file_cairn_v1_status_proto_enumTypes[0]
+}
+
+func (x TxnState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TxnState.Descriptor instead.
+func (TxnState) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{0}
+}
+
 // StatusRequest asks for everything.
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -635,11 +696,222 @@ func (x *StatusTotals) GetIntents() int64 {
 	return 0
 }
 
+// TxnsRequest asks for all of them.
+type TxnsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TxnsRequest) Reset() {
+	*x = TxnsRequest{}
+	mi := &file_cairn_v1_status_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TxnsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TxnsRequest) ProtoMessage() {}
+
+func (x *TxnsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TxnsRequest.ProtoReflect.Descriptor instead.
+func (*TxnsRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{6}
+}
+
+// TxnsResponse is the open transactions, the one that has been open longest first.
+type TxnsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 10,000: more are never open at a gateway.
+	Txns          []*OpenTxn `protobuf:"bytes,1,rep,name=txns,proto3" json:"txns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TxnsResponse) Reset() {
+	*x = TxnsResponse{}
+	mi := &file_cairn_v1_status_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TxnsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TxnsResponse) ProtoMessage() {}
+
+func (x *TxnsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TxnsResponse.ProtoReflect.Descriptor instead.
+func (*TxnsResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TxnsResponse) GetTxns() []*OpenTxn {
+	if x != nil {
+		return x.Txns
+	}
+	return nil
+}
+
+// OpenTxn is one transaction that a client has open.
+type OpenTxn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As "session.counter"; session is that of the gateway.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When its first attempt began, microseconds since the Unix epoch, moved by its priority: the
+	// older one gets the lock.
+	Age int64 `protobuf:"varint,2,opt,name=age,proto3" json:"age,omitempty"`
+	// How it keeps others from undoing what it does.
+	Mode TxnMode `protobuf:"varint,3,opt,name=mode,proto3,enum=cairn.v1.TxnMode" json:"mode,omitempty"`
+	// What it may miss of others.
+	Isolation Isolation `protobuf:"varint,4,opt,name=isolation,proto3,enum=cairn.v1.Isolation" json:"isolation,omitempty"`
+	// Whether it refuses writes.
+	ReadOnly bool `protobuf:"varint,5,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Milliseconds since it began.
+	OpenMs int64 `protobuf:"varint,6,opt,name=open_ms,json=openMs,proto3" json:"open_ms,omitempty"`
+	// Milliseconds since its last call ended; 0 while one is under way.
+	IdleMs int64 `protobuf:"varint,7,opt,name=idle_ms,json=idleMs,proto3" json:"idle_ms,omitempty"`
+	// Keys that it has read, and entries that ranges have shown it.
+	KeysRead int64 `protobuf:"varint,8,opt,name=keys_read,json=keysRead,proto3" json:"keys_read,omitempty"`
+	// Keys that it will write.
+	KeysWritten int64 `protobuf:"varint,9,opt,name=keys_written,json=keysWritten,proto3" json:"keys_written,omitempty"`
+	// What it is doing.
+	State         TxnState `protobuf:"varint,10,opt,name=state,proto3,enum=cairn.v1.TxnState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenTxn) Reset() {
+	*x = OpenTxn{}
+	mi := &file_cairn_v1_status_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenTxn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenTxn) ProtoMessage() {}
+
+func (x *OpenTxn) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenTxn.ProtoReflect.Descriptor instead.
+func (*OpenTxn) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OpenTxn) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OpenTxn) GetAge() int64 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
+func (x *OpenTxn) GetMode() TxnMode {
+	if x != nil {
+		return x.Mode
+	}
+	return TxnMode_TXN_MODE_UNSPECIFIED
+}
+
+func (x *OpenTxn) GetIsolation() Isolation {
+	if x != nil {
+		return x.Isolation
+	}
+	return Isolation_ISOLATION_UNSPECIFIED
+}
+
+func (x *OpenTxn) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *OpenTxn) GetOpenMs() int64 {
+	if x != nil {
+		return x.OpenMs
+	}
+	return 0
+}
+
+func (x *OpenTxn) GetIdleMs() int64 {
+	if x != nil {
+		return x.IdleMs
+	}
+	return 0
+}
+
+func (x *OpenTxn) GetKeysRead() int64 {
+	if x != nil {
+		return x.KeysRead
+	}
+	return 0
+}
+
+func (x *OpenTxn) GetKeysWritten() int64 {
+	if x != nil {
+		return x.KeysWritten
+	}
+	return 0
+}
+
+func (x *OpenTxn) GetState() TxnState {
+	if x != nil {
+		return x.State
+	}
+	return TxnState_TXN_STATE_UNSPECIFIED
+}
+
 var File_cairn_v1_status_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x15cairn/v1/status.proto\x12\bcairn.v1\"\x0f\n" +
+	"\x15cairn/v1/status.proto\x12\bcairn.v1\x1a\x12cairn/v1/txn.proto\"\x0f\n" +
 	"\rStatusRequest\"\xd7\x02\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
@@ -691,9 +963,31 @@ const file_cairn_v1_status_proto_rawDesc = "" +
 	"\x06shards\x18\x01 \x01(\x03R\x06shards\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x18\n" +
-	"\aintents\x18\x04 \x01(\x03R\aintents2Q\n" +
+	"\aintents\x18\x04 \x01(\x03R\aintents\"\r\n" +
+	"\vTxnsRequest\"5\n" +
+	"\fTxnsResponse\x12%\n" +
+	"\x04txns\x18\x01 \x03(\v2\x11.cairn.v1.OpenTxnR\x04txns\"\xbe\x02\n" +
+	"\aOpenTxn\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03age\x18\x02 \x01(\x03R\x03age\x12%\n" +
+	"\x04mode\x18\x03 \x01(\x0e2\x11.cairn.v1.TxnModeR\x04mode\x121\n" +
+	"\tisolation\x18\x04 \x01(\x0e2\x13.cairn.v1.IsolationR\tisolation\x12\x1b\n" +
+	"\tread_only\x18\x05 \x01(\bR\breadOnly\x12\x17\n" +
+	"\aopen_ms\x18\x06 \x01(\x03R\x06openMs\x12\x17\n" +
+	"\aidle_ms\x18\a \x01(\x03R\x06idleMs\x12\x1b\n" +
+	"\tkeys_read\x18\b \x01(\x03R\bkeysRead\x12!\n" +
+	"\fkeys_written\x18\t \x01(\x03R\vkeysWritten\x12(\n" +
+	"\x05state\x18\n" +
+	" \x01(\x0e2\x12.cairn.v1.TxnStateR\x05state*}\n" +
+	"\bTxnState\x12\x19\n" +
+	"\x15TXN_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eTXN_STATE_IDLE\x10\x01\x12\x15\n" +
+	"\x11TXN_STATE_RUNNING\x10\x02\x12\x15\n" +
+	"\x11TXN_STATE_WAITING\x10\x03\x12\x14\n" +
+	"\x10TXN_STATE_ENDING\x10\x042\x8d\x01\n" +
 	"\rStatusService\x12@\n" +
-	"\x06Status\x12\x17.cairn.v1.StatusRequest\x1a\x18.cairn.v1.StatusResponse\"\x03\x90\x02\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
+	"\x06Status\x12\x17.cairn.v1.StatusRequest\x1a\x18.cairn.v1.StatusResponse\"\x03\x90\x02\x01\x12:\n" +
+	"\x04Txns\x12\x15.cairn.v1.TxnsRequest\x1a\x16.cairn.v1.TxnsResponse\"\x03\x90\x02\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
 var (
 	file_cairn_v1_status_proto_rawDescOnce sync.Once
@@ -707,28 +1001,41 @@ func file_cairn_v1_status_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_status_proto_rawDescData
 }
 
-var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_cairn_v1_status_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cairn_v1_status_proto_goTypes = []any{
-	(*StatusRequest)(nil),  // 0: cairn.v1.StatusRequest
-	(*StatusResponse)(nil), // 1: cairn.v1.StatusResponse
-	(*MemberStatus)(nil),   // 2: cairn.v1.MemberStatus
-	(*ReplicaStatus)(nil),  // 3: cairn.v1.ReplicaStatus
-	(*ShardStatus)(nil),    // 4: cairn.v1.ShardStatus
-	(*StatusTotals)(nil),   // 5: cairn.v1.StatusTotals
+	(TxnState)(0),          // 0: cairn.v1.TxnState
+	(*StatusRequest)(nil),  // 1: cairn.v1.StatusRequest
+	(*StatusResponse)(nil), // 2: cairn.v1.StatusResponse
+	(*MemberStatus)(nil),   // 3: cairn.v1.MemberStatus
+	(*ReplicaStatus)(nil),  // 4: cairn.v1.ReplicaStatus
+	(*ShardStatus)(nil),    // 5: cairn.v1.ShardStatus
+	(*StatusTotals)(nil),   // 6: cairn.v1.StatusTotals
+	(*TxnsRequest)(nil),    // 7: cairn.v1.TxnsRequest
+	(*TxnsResponse)(nil),   // 8: cairn.v1.TxnsResponse
+	(*OpenTxn)(nil),        // 9: cairn.v1.OpenTxn
+	(TxnMode)(0),           // 10: cairn.v1.TxnMode
+	(Isolation)(0),         // 11: cairn.v1.Isolation
 }
 var file_cairn_v1_status_proto_depIdxs = []int32{
-	4, // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
-	5, // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
-	2, // 2: cairn.v1.StatusResponse.members:type_name -> cairn.v1.MemberStatus
-	3, // 3: cairn.v1.MemberStatus.replicas:type_name -> cairn.v1.ReplicaStatus
-	3, // 4: cairn.v1.ShardStatus.replicas:type_name -> cairn.v1.ReplicaStatus
-	0, // 5: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
-	1, // 6: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5,  // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
+	6,  // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
+	3,  // 2: cairn.v1.StatusResponse.members:type_name -> cairn.v1.MemberStatus
+	4,  // 3: cairn.v1.MemberStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	4,  // 4: cairn.v1.ShardStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	9,  // 5: cairn.v1.TxnsResponse.txns:type_name -> cairn.v1.OpenTxn
+	10, // 6: cairn.v1.OpenTxn.mode:type_name -> cairn.v1.TxnMode
+	11, // 7: cairn.v1.OpenTxn.isolation:type_name -> cairn.v1.Isolation
+	0,  // 8: cairn.v1.OpenTxn.state:type_name -> cairn.v1.TxnState
+	1,  // 9: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
+	7,  // 10: cairn.v1.StatusService.Txns:input_type -> cairn.v1.TxnsRequest
+	2,  // 11: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
+	8,  // 12: cairn.v1.StatusService.Txns:output_type -> cairn.v1.TxnsResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_status_proto_init() }
@@ -736,18 +1043,20 @@ func file_cairn_v1_status_proto_init() {
 	if File_cairn_v1_status_proto != nil {
 		return
 	}
+	file_cairn_v1_txn_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_status_proto_rawDesc), len(file_cairn_v1_status_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cairn_v1_status_proto_goTypes,
 		DependencyIndexes: file_cairn_v1_status_proto_depIdxs,
+		EnumInfos:         file_cairn_v1_status_proto_enumTypes,
 		MessageInfos:      file_cairn_v1_status_proto_msgTypes,
 	}.Build()
 	File_cairn_v1_status_proto = out.File

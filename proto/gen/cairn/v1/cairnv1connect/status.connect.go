@@ -35,12 +35,16 @@ const (
 const (
 	// StatusServiceStatusProcedure is the fully-qualified name of the StatusService's Status RPC.
 	StatusServiceStatusProcedure = "/cairn.v1.StatusService/Status"
+	// StatusServiceTxnsProcedure is the fully-qualified name of the StatusService's Txns RPC.
+	StatusServiceTxnsProcedure = "/cairn.v1.StatusService/Txns"
 )
 
 // StatusServiceClient is a client for the cairn.v1.StatusService service.
 type StatusServiceClient interface {
 	// Status answers from what each shard counts anyway: it reads no keys and is cheap.
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
+	// Txns lists the transactions that clients have open at the answering gateway.
+	Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error)
 }
 
 // NewStatusServiceClient constructs a client for the cairn.v1.StatusService service. By default, it
@@ -61,12 +65,20 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		txns: connect.NewClient[v1.TxnsRequest, v1.TxnsResponse](
+			httpClient,
+			baseURL+StatusServiceTxnsProcedure,
+			connect.WithSchema(statusServiceMethods.ByName("Txns")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // statusServiceClient implements StatusServiceClient.
 type statusServiceClient struct {
 	status *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	txns   *connect.Client[v1.TxnsRequest, v1.TxnsResponse]
 }
 
 // Status calls cairn.v1.StatusService.Status.
@@ -74,10 +86,17 @@ func (c *statusServiceClient) Status(ctx context.Context, req *connect.Request[v
 	return c.status.CallUnary(ctx, req)
 }
 
+// Txns calls cairn.v1.StatusService.Txns.
+func (c *statusServiceClient) Txns(ctx context.Context, req *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error) {
+	return c.txns.CallUnary(ctx, req)
+}
+
 // StatusServiceHandler is an implementation of the cairn.v1.StatusService service.
 type StatusServiceHandler interface {
 	// Status answers from what each shard counts anyway: it reads no keys and is cheap.
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
+	// Txns lists the transactions that clients have open at the answering gateway.
+	Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error)
 }
 
 // NewStatusServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -94,10 +113,19 @@ func NewStatusServiceHandler(svc StatusServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	statusServiceTxnsHandler := connect.NewUnaryHandler(
+		StatusServiceTxnsProcedure,
+		svc.Txns,
+		connect.WithSchema(statusServiceMethods.ByName("Txns")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cairn.v1.StatusService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case StatusServiceStatusProcedure:
 			statusServiceStatusHandler.ServeHTTP(w, r)
+		case StatusServiceTxnsProcedure:
+			statusServiceTxnsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -109,4 +137,8 @@ type UnimplementedStatusServiceHandler struct{}
 
 func (UnimplementedStatusServiceHandler) Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.StatusService.Status is not implemented"))
+}
+
+func (UnimplementedStatusServiceHandler) Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.StatusService.Txns is not implemented"))
 }
