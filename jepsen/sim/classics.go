@@ -67,7 +67,7 @@ func newClassics(c chance, hot bool) *classics {
 // classicSpan is all of them, and classicCuts are places where a shard may end.
 func classicSpan() txn.Span { return txn.PrefixSpan(userKey("c")) }
 
-var classicCuts = []string{"c1", "c1", "c2", "c3", "c0r/5", "c1r/2"}
+var classicCuts = []string{"c1", "c1", "c2", "c3", "c0r/5", "c0r/5", "c1r/2"}
 
 // intOf is the number in v, or what stands for no version.
 func intOf(v *txn.Version, none int64) int64 {

@@ -21,9 +21,12 @@ func runRoom(r *runner) error {
 	entered := false
 	var err error
 	if test, n, ok := r.roomTest(at); ok {
-		p := txn.Program{If: test, Then: []txn.Op{enter}, Else: []txn.Op{leave}}
-		if r.w.oneIn(2) { // on another shard, perhaps
+		p := txn.Program{If: test, Then: []txn.Op{enter}}
+		if r.w.oneIn(3) { // on another shard, perhaps
 			p.Then = append(p.Then, setOp(r.key(), r.value()))
+		}
+		if r.w.oneIn(2) {
+			p.Else = []txn.Op{leave}
 		}
 		if err = r.execute(p); err == nil {
 			if entered = r.op.Program.Result.Succeeded; entered {
