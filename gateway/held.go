@@ -204,7 +204,9 @@ func (h *heldTxns) count() int {
 // sweep rolls back what has been idle for too long, and says how many there were.
 func (h *heldTxns) sweep() int {
 	now := h.env.Now()
-	return h.rollBack(0, func(held *heldTxn) bool { return now-time.Duration(held.touched.Load()) >= held.idle })
+	return h.rollBack(0, func(held *heldTxn) bool {
+		return now-time.Duration(held.touched.Load()) >= held.idle
+	})
 }
 
 // closeAll lets no more transactions in and rolls back those that no call is using. A call that
