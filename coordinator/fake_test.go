@@ -505,3 +505,9 @@ func opsText(ops []txn.Op) string {
 	}
 	return "[" + strings.Join(parts, " ") + "]"
 }
+
+func (f *fake) Inquire(
+	context.Context, *shardrpc.InquireRequest,
+) (*shardrpc.InquireResponse, error) {
+	return nil, errLost
+}

@@ -288,3 +288,9 @@ func (f *fakeShards) owners() int {
 	defer f.mu.Unlock()
 	return len(f.locked)
 }
+
+func (f *fakeShards) Inquire(
+	context.Context, *shardrpc.InquireRequest,
+) (*shardrpc.InquireResponse, error) {
+	return nil, errOneShard
+}

@@ -64,6 +64,10 @@ const (
 	fieldReverse
 	fieldKeysOnly
 	fieldCountOnly
+	fieldAttribute
+	fieldIs
+	fieldN
+	fieldSince
 )
 
 // digest hashes fields, each behind its name and its length.
@@ -90,6 +94,25 @@ func (d *digest) flag(field byte, set bool) {
 	}
 }
 
+func (d *digest) unlessZero(field byte, n int64) {
+	if n != 0 {
+		d.number(field, n)
+	}
+}
+
+func (d *digest) span(s *Span) {
+	d.bytes(fieldStart, s.Start)
+	d.bytes(fieldEnd, s.End)
+}
+
+// value is that of an operation or a test; the zero Value leaves no trace.
+func (d *digest) value(v *Value) {
+	if v.Type != 0 || len(v.Data) > 0 {
+		d.number(fieldType, int64(v.Type))
+		d.bytes(fieldData, v.Data)
+	}
+}
+
 func (d *digest) bytes(field byte, b []byte) {
 	if len(b) == 0 {
 		return
@@ -103,15 +126,16 @@ func (d *digest) bytes(field byte, b []byte) {
 	_, _ = d.sum.Write(b)
 }
 
-func (d *digest) value(typed, data byte, v *Value) {
-	d.number(typed, int64(v.Type))
-	d.bytes(data, v.Data)
-}
-
 func (d *digest) test(t *Test) {
 	d.number(fieldTest, int64(t.Kind))
 	d.bytes(fieldKey, t.Key)
 	d.cond(&t.Cond)
+	d.unlessZero(fieldAttribute, int64(t.Attribute))
+	d.unlessZero(fieldIs, int64(t.Is))
+	d.value(&t.Value)
+	d.unlessZero(fieldN, t.N)
+	d.span(&t.Span)
+	d.unlessZero(fieldSince, int64(t.Since))
 	if len(t.Of) == 0 {
 		return
 	}
@@ -125,7 +149,8 @@ func (d *digest) cond(c *Cond) {
 	d.flag(fieldAbsent, c.Absent)
 	d.flag(fieldPresent, c.Present)
 	if c.Value != nil {
-		d.value(fieldCondType, fieldCondData, c.Value)
+		d.number(fieldCondType, int64(c.Value.Type))
+		d.bytes(fieldCondData, c.Value.Data)
 	}
 	if c.Revision != nil {
 		d.number(fieldRevision, *c.Revision)
@@ -139,22 +164,13 @@ func (d *digest) op(o *Op) {
 	d.number(fieldOp, int64(o.Kind))
 	d.bytes(fieldKey, o.Key)
 	d.cond(&o.Cond)
-	if o.Value.Type != 0 || len(o.Value.Data) > 0 {
-		d.value(fieldType, fieldData, &o.Value)
-	}
-	for _, n := range [...]struct {
-		field byte
-		n     int64
-	}{{fieldTTL, o.TTL}, {fieldLimit, int64(o.Limit)}} {
-		if n.n != 0 {
-			d.number(n.field, n.n)
-		}
-	}
+	d.value(&o.Value)
+	d.unlessZero(fieldTTL, o.TTL)
+	d.unlessZero(fieldLimit, int64(o.Limit))
 	d.flag(fieldKeepTTL, o.KeepTTL)
 	d.flag(fieldNoHistory, o.NoHistory)
 	d.flag(fieldReturnPrev, o.ReturnPrev)
-	d.bytes(fieldStart, o.Span.Start)
-	d.bytes(fieldEnd, o.Span.End)
+	d.span(&o.Span)
 	d.flag(fieldReverse, o.Reverse)
 	d.flag(fieldKeysOnly, o.KeysOnly)
 	d.flag(fieldCountOnly, o.CountOnly)

@@ -75,9 +75,9 @@ func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Ti
 	switch rec.Status {
 	case Committed:
 		return RequestRepeat, rec.CommitTS
-	case Aborted:
+	case Aborted, Absent: // collected: nobody asks for the outcome any more
 		return RequestProceed, 0
-	default: // the record is as old as the row, and is collected with it
+	default:
 		return RequestBusy, 0
 	}
 }

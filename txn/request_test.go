@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		{"open, staging", row(Pending, other), ask, Staging, RequestBusy, 0},
 		{"open, committed", row(Pending, other), ask, Committed, RequestRepeat, 30},
 		{"open, aborted", row(Pending, other), ask, Aborted, RequestProceed, 0},
-		{"open, nobody knows", row(Pending, other), ask, Absent, RequestBusy, 0},
+		{"open, collected", row(Pending, other), ask, Absent, RequestProceed, 0},
 		{"its own", row(Pending, self), ask, Pending, RequestProceed, 0},
 		{"its own, committed", row(Pending, self), ask, Committed, RequestProceed, 0},
 		{"after an inquiry", row(Aborted, 0), ask, Absent, RequestAborted, 0},
@@ -86,7 +86,8 @@ func fullProgram() *Program {
 	return &Program{
 		If: Test{Kind: TestAny, Key: k("a"), Cond: cond(), Of: []Test{
 			{Kind: TestNot, Of: []Test{{Key: k("t"), Cond: cond()}}},
-		}},
+		}, Attribute: AttributeRevision, Is: Less, Value: IntValue(2), N: 7,
+			Span: Span{Start: k("x"), End: k("y")}, Since: 8},
 		Then: []Op{op}, Else: []Op{{Kind: OpDelete, Key: k("z")}},
 	}
 }
@@ -98,7 +99,7 @@ func TestFingerprintFields(t *testing.T) {
 	var each func(v reflect.Value, name string, p *Program)
 	each = func(v reflect.Value, name string, p *Program) {
 		if v.IsZero() {
-			if strings.HasPrefix(name, ".Then[0].") {
+			if strings.HasPrefix(name, ".Then[0].") || strings.HasPrefix(name, ".If.") && !strings.HasPrefix(name, ".If.Of") {
 				t.Errorf("%s is empty in the test's program", name)
 			}
 			return
@@ -147,7 +148,7 @@ func TestFingerprintGolden(t *testing.T) {
 	}{
 		{"nothing", &Program{}, 0x2ee9af2b352a695a},
 		{"set", &set, 0x95ca7b5f5d2c04ca},
-		{"everything", fullProgram(), 0xf426f38de804ce88},
+		{"everything", fullProgram(), 0xaedf88e57fc309f9},
 	} {
 		if got := c.p.Fingerprint(); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)
