@@ -14,7 +14,7 @@ func (g *Gateway) commit(
 ) (*cairnv1.CommitResponse, error) {
 	resp := &cairnv1.CommitResponse{}
 	err := g.held.end(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
-		c, err := t.Commit(ctx, g.deadline(ctx))
+		c, err := t.Commit(ctx, coordinator.CommitOptions{Deadline: g.deadline(ctx)})
 		g.metrics.countTxn(err)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func isOver(err error) bool {
 
 // execute runs a one-shot transaction and counts it.
 func (g *Gateway) execute(ctx context.Context, p *txn.Program) (*coordinator.Result, error) {
-	res, err := g.Coordinator.Execute(ctx, p, g.deadline(ctx))
+	res, err := g.Coordinator.Execute(ctx, p, coordinator.CommitOptions{Deadline: g.deadline(ctx)})
 	g.metrics.countTxn(err)
 	if err == nil && res.Attempts > 1 {
 		g.metrics.retries.Add(float64(res.Attempts - 1))
