@@ -26,6 +26,7 @@ const (
 	methodRollback
 	methodStatus
 	methodTransferLeader
+	methodOutcome
 	methodEnd
 )
 
@@ -33,7 +34,7 @@ var methodNames = [...]string{
 	"KVService/Get", "KVService/BatchGet", "KVService/Set", "KVService/Delete",
 	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
-	"StatusService/Status", "ClusterService/TransferLeader",
+	"StatusService/Status", "ClusterService/TransferLeader", "TxnService/Outcome",
 }
 
 func (m method) String() string { return methodNames[m] }
