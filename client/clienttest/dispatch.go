@@ -26,6 +26,8 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	case *cairnv1.RollbackRequest:
 		delete(s.txns, r.Txn)
 		return &cairnv1.RollbackResponse{}, nil
+	case *cairnv1.OutcomeRequest:
+		return s.outcome(r)
 	case *cairnv1.StatusRequest:
 		return s.status(), nil
 	case *cairnv1.TransferLeaderRequest:
@@ -59,6 +61,7 @@ type heldTxn struct {
 	view     *snapshot
 	buf      txn.Buffer
 	readOnly bool
+	anchor   txn.Key // the first key that was written
 }
 
 // do does one operation in t, without committing it.
@@ -87,6 +90,9 @@ func (t *heldTxn) do(s *Server, req proto.Message, handle string) (proto.Message
 	r, err := t.buf.Do(op, t.view, t.view.at)
 	if err != nil {
 		return nil, err
+	}
+	if t.anchor == nil && r.OK {
+		t.anchor = op.Key
 	}
 	return writeResponse(op, &r, handle), nil
 }
