@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -28,6 +29,10 @@ type call struct {
 	req    proto.Message
 	res    proto.Message // made by the verb, filled or replaced by the caller
 	handle *string       // the request's txn field; nil if it has none
+	// request is the request's request_id field, nil if it has none, and anchor is where it will be
+	// remembered.
+	request *[]byte
+	anchor  anchor
 }
 
 func (c *call) op() string {
@@ -48,18 +53,25 @@ type repeater struct {
 	next        caller
 	host        string
 	attemptsMax int
+	anonymous   bool          // it draws no request_ids
+	patience    time.Duration // of a pursuit whose context has no deadline
 }
 
 func (r *repeater) call(ctx context.Context, c *call) error {
+	if ctx.Err() != nil {
+		return timeUp(ctx, c.op())
+	}
+	r.nameRequest(c)
+	since := time.Now()
 	for attempt := 1; ; attempt++ {
-		if ctx.Err() != nil && attempt == 1 {
-			return timeUp(ctx, c.op())
-		}
 		err := r.next.call(ctx, c)
 		if err == nil {
 			return nil
 		}
 		e := r.classify(c, err)
+		if e.Kind == txn.Unknown && !errors.Is(err, errClosed) {
+			return r.pursue(ctx, c, e, since)
+		}
 		if attempt >= r.attemptsMax || !repeatable(c, e) {
 			return e
 		}
@@ -82,6 +94,9 @@ func repeatable(c *call, e *txn.Error) bool {
 	case txn.Unavailable, txn.Moved:
 		return e.Reason != reasonNotMoved // for its caller to look into
 	case txn.Conflict, txn.Wounded:
+		if e.Reason == reasonRequestAborted {
+			return false
+		}
 		return c.effect == commits && c.method != cairnv1.Method_METHOD_TXN_COMMIT
 	}
 	return false
@@ -106,7 +121,7 @@ func (r *repeater) classify(c *call, err error) *txn.Error {
 		e.Err = fmt.Errorf("cannot reach %s: %w", r.host, lost.err)
 	case c.effect == commits:
 		e.Kind, e.Reason = txn.Unknown, "answer_lost"
-		e.Next = "it may have happened or not: read before writing again"
+		e.Next = "it may have happened or not: ask for its outcome, or read before writing again"
 	case c.effect == buffers:
 		e.Kind, e.Reason = txn.Conflict, "answer_lost"
 		e.Next = "nothing was committed: run the transaction again"

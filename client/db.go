@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/cairnkv/cairn/txn"
 )
@@ -28,6 +29,13 @@ type Options struct {
 	HTTPClient *http.Client
 	// CallAttemptsMax is how often one call is tried while that is safe; 0 = 8, about a second.
 	CallAttemptsMax int
+	// NoRequestIDs leaves calls that change something without a request_id, unless they bring one.
+	// Then one whose answer is lost ends with txn.Unknown at once. With it, which is the default,
+	// such a call is repeated under the same request_id until its context is done, and has
+	// happened once whatever became of the copies.
+	NoRequestIDs bool
+	// ResolveMax is how long that goes on where the context has no deadline; 0 = 10 s.
+	ResolveMax time.Duration
 	// AttemptsMax is how often Update, View and Do run their function; 0 = 50.
 	AttemptsMax int
 	// LockAfter is after how many conflicts they lock what it touches (TxnOptions.Pessimistic,
@@ -42,6 +50,7 @@ const (
 	callAttemptsDefault = 8
 	attemptsDefault     = 50
 	lockAfterDefault    = 2
+	resolveDefault      = 10 * time.Second
 )
 
 func (o *Options) validate() (*url.URL, error) {
@@ -65,6 +74,9 @@ func (o *Options) validate() (*url.URL, error) {
 	if o.AttemptsMax < 0 {
 		errs = append(errs, fmt.Errorf("AttemptsMax %d is negative", o.AttemptsMax))
 	}
+	if o.ResolveMax < 0 {
+		errs = append(errs, fmt.Errorf("ResolveMax %v is negative", o.ResolveMax))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, &txn.Error{Kind: txn.Invalid, Op: "client.New", Reason: "options", Err: err}
 	}
@@ -83,6 +95,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.LockAfter == 0 {
 		o.LockAfter = lockAfterDefault
+	}
+	if o.ResolveMax == 0 {
+		o.ResolveMax = resolveDefault
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -123,7 +138,10 @@ func New(o Options) (*DB, error) {
 		}
 	}
 	db.KV = KV{
-		caller:   &repeater{next: carrier, host: base.Host, attemptsMax: o.CallAttemptsMax},
+		caller: &repeater{
+			next: carrier, host: base.Host, attemptsMax: o.CallAttemptsMax,
+			anonymous: o.NoRequestIDs, patience: o.ResolveMax,
+		},
 		keyspace: o.Keyspace,
 	}
 	return db, nil

@@ -71,7 +71,7 @@ func ErrorToWire(e *txn.Error) *cairnv1.CallError {
 		Code:    uint32(connect.CodeInternal),
 		Message: e.Kind.String(),
 		Detail: &cairnv1.ErrorDetail{
-			Reason: e.Reason, Next: e.Next, Token: OutcomeToken(e), OldestCommitTs: int64(e.Oldest),
+			Reason: e.Reason, Next: e.Next, Token: e.Token, OldestCommitTs: int64(e.Oldest),
 			BlockerAge: int64(e.OtherAge),
 		},
 	}
@@ -102,20 +102,11 @@ type lostError struct {
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// unknownOutcome carries the token under which the outcome can be asked for.
-type unknownOutcome struct {
-	token string
-	err   error
-}
-
-func (e *unknownOutcome) Error() string { return e.err.Error() }
-func (e *unknownOutcome) Unwrap() error { return e.err }
-
-// OutcomeToken is the opaque name of the transaction whose outcome is unknown;
-// empty if err has none.
+// OutcomeToken is the opaque name of the commit whose outcome is unknown, for
+// DB.CommitOutcome; empty if err has none.
 func OutcomeToken(err error) string {
-	if u, ok := errors.AsType[*unknownOutcome](err); ok {
-		return u.token
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		return e.Token
 	}
 	return ""
 }
@@ -131,16 +122,13 @@ func fromDetail(code connect.Code, message string, d *cairnv1.ErrorDetail) error
 	}
 	e := &txn.Error{
 		Kind: kind, Reason: d.Reason, Next: d.Next, Oldest: txn.Timestamp(d.OldestCommitTs),
-		OtherAge: txn.Timestamp(d.BlockerAge),
+		Token: d.Token, OtherAge: txn.Timestamp(d.BlockerAge),
 	}
 	e.Other, _ = txn.ParseID(d.BlockerTxn) // of a newer release perhaps: nobody needs it
 	if len(d.Key) > 0 {
 		e.Key = txn.NewKey(txn.DefaultKeyspace, d.Key)
 	}
 	e.Err = errors.New(bareMessage(message, e))
-	if d.Token != "" {
-		e.Err = &unknownOutcome{token: d.Token, err: e.Err}
-	}
 	return e
 }
 

@@ -14,6 +14,8 @@ type Program struct {
 	If   Condition // the zero Condition holds
 	Then []Op
 	Else []Op
+	// RequestID is as in SetOptions, for the Program as a whole.
+	RequestID string
 }
 
 // Op is one operation of a Program. The functions whose names end in Op make them.
@@ -109,8 +111,7 @@ type Result struct {
 	Entries []Entry // of RangeOp
 }
 
-// Execute runs p on the DB's keyspace, again if it conflicts with others. One
-// that can write and whose answer is lost has an unknown outcome.
+// Execute runs p on the DB's keyspace, again if it conflicts with others.
 func (db *DB) Execute(ctx context.Context, p Program) (Outcome, error) {
 	c, err := p.call(db.keyspace)
 	if err != nil {
@@ -150,10 +151,11 @@ func (p *Program) call(keyspace string) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Then, req.Else = then, otherwise
+	req.Then, req.Else, req.RequestId = then, otherwise, []byte(p.RequestID)
 	return &call{
 		method: cairnv1.Method_METHOD_TXN_EXECUTE, effect: max(thenEffect, elseEffect),
 		req: req, res: &cairnv1.ExecuteResponse{},
+		request: &req.RequestId, anchor: anchorOf(keyspace, then, otherwise),
 	}, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -96,8 +98,10 @@ type Txn struct {
 type openTxn struct {
 	mu     sync.Mutex
 	handle string
-	wrote  bool
+	unsure bool // a write failed, and may have been done all the same
 	ended  bool
+	// anchor is the first key that was written: where the commit will be remembered.
+	anchor anchor
 }
 
 // do makes one call of the transaction, with the handle of the answer before.
@@ -110,17 +114,34 @@ func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 	if c.handle != nil {
 		*c.handle = t.handle
 	}
-	if c.effect == commits {
+	writes := c.effect == commits
+	if writes {
 		c.effect = buffers
-		t.wrote = true
 	}
 	if err := next.call(ctx, c); err != nil {
+		t.unsure = t.unsure || writes
 		return err
 	}
 	if a, ok := c.res.(interface{ GetTxn() string }); ok && a.GetTxn() != "" {
 		t.handle = a.GetTxn()
 	}
+	if t.anchor.key == nil && done(c.res) {
+		t.anchor = c.anchor
+	}
 	return nil
+}
+
+// done reports whether res says that something was written.
+func done(res proto.Message) bool {
+	switch r := res.(type) {
+	case *cairnv1.SetResponse:
+		return r.Set
+	case *cairnv1.DeleteResponse:
+		return r.Deleted
+	case *cairnv1.ExtendResponse:
+		return r.Extended
+	}
+	return false
 }
 
 // Begin opens a transaction. It must be ended by Commit or Rollback; as
@@ -159,7 +180,9 @@ type CommitResult struct {
 	// CommitTS of all that was written; where nothing was, a moment at which all that was read
 	// was so.
 	CommitTS Timestamp
-	Written  []Written // by keyspace, then key
+	// Written is by keyspace, then key. It is empty where the answer was lost and what became of
+	// the commit had to be asked for.
+	Written []Written
 }
 
 // Commit makes all writes visible at once, or none. After txn.Conflict or
@@ -169,18 +192,19 @@ type CommitResult struct {
 func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 	t.tx.mu.Lock()
 	defer t.tx.mu.Unlock()
+	req := &cairnv1.CommitRequest{Txn: t.tx.handle}
 	c := &call{
 		method: cairnv1.Method_METHOD_TXN_COMMIT,
 		effect: buffers, // one that wrote nothing leaves nothing behind
-		req:    &cairnv1.CommitRequest{Txn: t.tx.handle},
-		res:    &cairnv1.CommitResponse{},
+		req:    req, res: &cairnv1.CommitResponse{},
+		request: &req.RequestId, anchor: t.tx.anchor,
 	}
 	if t.tx.ended {
 		return CommitResult{}, &txn.Error{
 			Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded,
 		}
 	}
-	if t.tx.wrote {
+	if t.tx.anchor.key != nil || t.tx.unsure {
 		c.effect = commits
 	}
 	if err := t.caller.call(ctx, c); err != nil {

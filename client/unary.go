@@ -40,6 +40,7 @@ func newUnary(client *http.Client, endpoint string) *unary {
 		cairnv1.Method_METHOD_TXN_BEGIN:     invoke(tx.Begin),
 		cairnv1.Method_METHOD_TXN_COMMIT:    invoke(tx.Commit),
 		cairnv1.Method_METHOD_TXN_ROLLBACK:  invoke(tx.Rollback),
+		cairnv1.Method_METHOD_TXN_OUTCOME:   invoke(tx.Outcome),
 		cairnv1.Method_METHOD_STATUS_STATUS: invoke(status.Status),
 		cairnv1.Method_METHOD_STATUS_TXNS:   invoke(status.Txns),
 

@@ -44,6 +44,9 @@ type SetOptions struct {
 	KeepTTL    bool          // keep the expiry that the key has; excludes TTL
 	NoHistory  bool          // do not keep the replaced version
 	ReturnPrev bool          // answer the replaced version
+	// RequestID makes the set happen once: for 15 minutes a repeat with the same one answers what
+	// came of the first. Empty: the SDK draws one. 1 to 64 bytes; not inside a transaction.
+	RequestID string
 }
 
 // SetResult says what became of a set.
@@ -67,6 +70,7 @@ func (k *KV) Set(ctx context.Context, key string, v Value, o SetOptions) (SetRes
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_SET, effect: commits, req: req,
 		res: &cairnv1.SetResponse{}, handle: &req.Txn,
+		request: &req.RequestId, anchor: anchor{req.Keyspace, req.Key},
 	}
 	if err := k.do(ctx, c); err != nil {
 		return SetResult{}, err
@@ -103,6 +107,7 @@ func setToWire(
 	return &cairnv1.SetRequest{
 		Keyspace: keyspace, Key: []byte(key), Value: value, Conditions: conditions,
 		TtlMs: milliseconds(o.TTL), KeepTtl: o.KeepTTL, NoHistory: o.NoHistory, ReturnPrev: o.ReturnPrev,
+		RequestId: []byte(o.RequestID),
 	}, nil
 }
 
@@ -117,7 +122,8 @@ func setFromWire(res *cairnv1.SetResponse) SetResult {
 // DeleteOptions of Delete.
 type DeleteOptions struct {
 	If         Conditions
-	ReturnPrev bool // answer the deleted version
+	ReturnPrev bool   // answer the deleted version
+	RequestID  string // see SetOptions
 }
 
 // DeleteResult says what became of a delete.
@@ -139,6 +145,7 @@ func (k *KV) Delete(ctx context.Context, key string, o DeleteOptions) (DeleteRes
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_DELETE, effect: commits, req: req,
 		res: &cairnv1.DeleteResponse{}, handle: &req.Txn,
+		request: &req.RequestId, anchor: anchor{req.Keyspace, req.Key},
 	}
 	if err := k.do(ctx, c); err != nil {
 		return DeleteResult{}, err
@@ -153,6 +160,7 @@ func deleteToWire(keyspace, key string, o *DeleteOptions) (*cairnv1.DeleteReques
 	}
 	return &cairnv1.DeleteRequest{
 		Keyspace: keyspace, Key: []byte(key), Conditions: conditions, ReturnPrev: o.ReturnPrev,
+		RequestId: []byte(o.RequestID),
 	}, nil
 }
 
@@ -180,6 +188,7 @@ func (k *KV) Extend(ctx context.Context, key string, ttl time.Duration) (ExtendR
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_EXTEND, effect: commits, req: req,
 		res: &cairnv1.ExtendResponse{}, handle: &req.Txn,
+		request: &req.RequestId, anchor: anchor{req.Keyspace, req.Key},
 	}
 	if err := k.do(ctx, c); err != nil {
 		return ExtendResult{}, err

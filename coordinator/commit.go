@@ -17,11 +17,28 @@ type attempt struct {
 	writes []txn.Write // by key
 	retry  bool        // an earlier id of the same transaction was refused
 	until  time.Duration
+	// request, if set, is remembered at anchor, which is the primary then.
+	request *txn.Request
+	anchor  txn.Key
 }
+
+// primary is where the record lies; nil for an attempt that only read.
+func (a *attempt) primary() txn.Key {
+	switch {
+	case a.anchor != nil:
+		return a.anchor
+	case len(a.writes) > 0:
+		return a.writes[0].Key
+	}
+	return nil
+}
+
+// program is one that comes to the attempt's writes.
+func (a *attempt) program() *txn.Program { return &txn.Program{Then: writeOps(a.writes)} }
 
 // footprint is everything that the attempt touches.
 func (a *attempt) footprint() *footprint {
-	f := &footprint{spans: a.reads.Ranges()}
+	f := &footprint{keys: []txn.Key{a.primary()}, spans: a.reads.Ranges()}
 	for i := range a.writes {
 		f.keys = append(f.keys, a.writes[i].Key)
 	}
@@ -40,15 +57,16 @@ func (c *Coordinator) commit(ctx context.Context, a *attempt) (*Committed, *refu
 		return nil, nil, err
 	}
 	switch {
-	case len(a.writes) == 0:
+	case len(a.writes) == 0 && a.request == nil:
 		return c.commitReads(ctx, a, rs)
 	case !rs.oneHolds(a.footprint()):
 		return c.commitTwoPhase(ctx, a, rs)
 	}
 	resp, refused, err := c.commitOnePhase(ctx, &onePhase{
 		req: shardrpc.CommitRequest{Txn: a.id, Age: a.age, MaxTS: a.reads.MaxTS,
-			Reads: a.reads, Program: txn.Program{Then: writeOps(a.writes)}},
-		key: a.writes[0].Key, retry: a.retry, until: a.until,
+			Reads: a.reads, Program: *a.program(),
+			Request: a.request, Anchor: a.anchor},
+		key: a.primary(), retry: a.retry, until: a.until,
 	})
 	if resp == nil {
 		return nil, refused, err
@@ -126,18 +144,18 @@ func (c *Coordinator) commitOnePhase(
 	case stopped(err), err != nil && !sent:
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, unknown(o.req.Txn, o.key, err)
+		return nil, nil, o.unknown(err)
 	case resp.Answer == shardrpc.Refused:
 		return nil, &refusal{id: o.req.Txn, reply: resp.Reply}, nil
 	case resp.Answer != shardrpc.OK:
-		return nil, nil, unknown(o.req.Txn, o.key, errGone)
+		return nil, nil, o.unknown(errGone)
 	}
 	c.raise(resp.CommitTS, asked)
 	switch err := c.env.Point("coordinator.ack.before"); {
 	case stopped(err):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, unknown(o.req.Txn, o.key, err)
+		return nil, nil, o.unknown(err)
 	}
 	return resp, nil, nil
 }

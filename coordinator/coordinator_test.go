@@ -65,7 +65,7 @@ func TestAnswersTellTheCommitTimestamp(t *testing.T) {
 	s := newStory(t)
 	s.plan("prewrite s3 ok ts=500")
 	s.env.run(t, func() {
-		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), 0)
+		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), coordinator.CommitOptions{})
 		if err != nil {
 			t.Error(err)
 			return
@@ -85,7 +85,7 @@ func TestExpiryUnderAWriteBoundsTheCommit(t *testing.T) {
 	s := newStory(t)
 	s.plan("prewrite s2 ok expiry=450\nprewrite s3 ok ts=500")
 	s.env.run(t, func() {
-		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), 0)
+		res, err := s.c.Execute(t.Context(), program("set a 1\nset n 2"), coordinator.CommitOptions{})
 		if err != nil || res.Attempts != 2 {
 			t.Errorf("%+v, %v", res, err)
 		}
@@ -104,7 +104,7 @@ func TestBackgroundIsBounded(t *testing.T) {
 	f.script["resolve s3"] = []reply{{word: "ok", args: map[string]string{"delay": "30s"}}}
 	e.run(t, func() {
 		for i := range 2 {
-			if _, err := c.Execute(t.Context(), program("set a 1\nset n 2"), 0); err != nil {
+			if _, err := c.Execute(t.Context(), program("set a 1\nset n 2"), coordinator.CommitOptions{}); err != nil {
 				t.Error(err)
 			}
 			fmt.Fprintf(&f.log, "answer %d\n", i+1)
@@ -128,7 +128,7 @@ func TestCancelDoesNotAbort(t *testing.T) {
 				_ = s.env.Sleep(t.Context(), 5*time.Millisecond)
 				cancel()
 			})
-			if _, err := s.c.Execute(ctx, program(text), 0); err != nil {
+			if _, err := s.c.Execute(ctx, program(text), coordinator.CommitOptions{}); err != nil {
 				t.Errorf("%s: %v", text, err)
 			}
 		})
@@ -164,7 +164,7 @@ func TestStopAnywhere(t *testing.T) {
 					return
 				}
 			}
-			_, err = tx.Commit(t.Context(), 0)
+			_, err = tx.Commit(t.Context(), coordinator.CommitOptions{})
 			atStop = s.fake.log.Len()
 		})
 		acked := strings.HasPrefix(point, "coordinator.resolve") || strings.HasPrefix(point, "coordinator.unlock")
@@ -252,7 +252,7 @@ func TestSideBySide(t *testing.T) {
 		e.Go("caller", func() {
 			defer all[i].Resolve()
 			for _, text := range []string{"set a 1", "set a 1\nset n 2", "if n absent\nset a 1\nget z"} {
-				if _, err := c.Execute(context.Background(), program(text), 0); err != nil {
+				if _, err := c.Execute(context.Background(), program(text), coordinator.CommitOptions{}); err != nil {
 					t.Errorf("%s: %v", text, err)
 				}
 			}
@@ -279,10 +279,10 @@ func TestObserver(t *testing.T) {
 	})
 	s.plan("prewrite s3 refused:intent key=n txn=9.1 primary=a\nlock s2 refused:wounded key=b delay=3ms")
 	s.env.run(t, func() {
-		if _, err := s.c.Execute(t.Context(), program("if b absent\nset a 1\nset n 2"), 0); err != nil {
+		if _, err := s.c.Execute(t.Context(), program("if b absent\nset a 1\nset n 2"), coordinator.CommitOptions{}); err != nil {
 			t.Error(err)
 		}
-		if _, err := s.c.Execute(t.Context(), program("set a 1"), 0); err != nil {
+		if _, err := s.c.Execute(t.Context(), program("set a 1"), coordinator.CommitOptions{}); err != nil {
 			t.Error(err)
 		}
 		tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})
@@ -302,7 +302,7 @@ func TestObserver(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := tx.Commit(t.Context(), 0); err != nil {
+		if _, err := tx.Commit(t.Context(), coordinator.CommitOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -366,7 +366,7 @@ func TestSession(t *testing.T) {
 				}
 				continue
 			}
-			_, err2 := s.c.Execute(t.Context(), program("set a 1"), 0)
+			_, err2 := s.c.Execute(t.Context(), program("set a 1"), coordinator.CommitOptions{})
 			if txn.KindOf(err) != txn.Unavailable || txn.KindOf(err2) != txn.Unavailable {
 				t.Errorf("without a session: %v, %v", err, err2)
 			}

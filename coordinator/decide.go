@@ -57,7 +57,7 @@ func (t *twoPhase) decideCommit(ctx context.Context, p *prewriting) (*Committed,
 		return nil, nil, err
 	case err != nil:
 		t.decideLater(&d)
-		return nil, nil, unknown(t.id, t.primary(), err)
+		return nil, nil, t.unknown(err)
 	}
 	return t.acknowledge(ctx, got, p)
 }
@@ -90,14 +90,16 @@ func (t *twoPhase) acknowledge(
 	case stopped(err):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, unknown(t.id, t.primary(), err)
+		return nil, nil, t.unknown(err)
 	}
 	return &Committed{got.CommitTS, settled(slices.Concat(p.written...), got.CommitTS)}, nil, nil
 }
 
 // settled moves what the shards prewrote, each at its own timestamp, to where
-// it was committed. It changes written.
+// it was committed, and puts it in order: the primary's shard came first. It
+// changes written.
 func settled(written []txn.Written, commit txn.Timestamp) []txn.Written {
+	slices.SortFunc(written, func(a, b txn.Written) int { return a.Key.Compare(b.Key) })
 	for i := range written {
 		v := &written[i].Version
 		if !written[i].Wrote {
@@ -135,7 +137,7 @@ func (t *twoPhase) decideAbort(
 	case derr != nil:
 		d.over = nil
 		t.decideLater(&d)
-		return nil, nil, unknown(t.id, t.primary(), derr)
+		return nil, nil, t.unknown(derr)
 	}
 	if got.Status == txn.Aborted {
 		cleaned := t.finish(got)

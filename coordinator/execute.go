@@ -18,12 +18,13 @@ type Result struct {
 }
 
 // Execute runs a one-shot transaction. It runs it again on conflicts, with
-// the same age, until the deadline (by Env.Now; 0: CommitTimeout from now).
-// p must not change afterwards either: copies of it may still travel.
+// the same age, until the deadline. One whose request was carried out before
+// answers what came of it then. p must not change afterwards either: copies of
+// it may still travel.
 func (c *Coordinator) Execute(
-	ctx context.Context, p *txn.Program, deadline time.Duration,
+	ctx context.Context, p *txn.Program, o CommitOptions,
 ) (*Result, error) {
-	until := c.until(deadline)
+	until := c.until(o.Deadline)
 	if since := p.Since(); since != 0 {
 		if _, err := c.snapshot(ctx, since, until); err != nil { // T5
 			return nil, failed("coordinator.Execute", 0, err)
@@ -33,7 +34,7 @@ func (c *Coordinator) Execute(
 		res, err := c.readProgram(ctx, p, until)
 		return res, failed("coordinator.Execute", 0, err)
 	}
-	run := &execution{c: c, program: p, until: until}
+	run := &execution{c: c, program: p, until: until, request: requestFor(o.Request, p)}
 	defer func() { run.unlock() }()
 	var last *refusal
 	pause := backoff{c: c}
@@ -48,8 +49,12 @@ func (c *Coordinator) Execute(
 			if refused.contended() {
 				run.contended++
 			}
-			if refused.reply.Reason == shardrpc.ReasonInvalid {
+			switch refused.reply.Reason {
+			case shardrpc.ReasonInvalid, shardrpc.ReasonForgone:
 				return nil, failed("coordinator.Execute", run.id, refused.err())
+			case shardrpc.ReasonRepeated:
+				res, err = run.repeat(ctx, refused.repeated())
+				return res, failed("coordinator.Execute", run.id, err)
 			}
 			if err = c.settle(ctx, refused, &pause, until); err == nil {
 				c.retried(refused.reply.Reason)
@@ -57,7 +62,7 @@ func (c *Coordinator) Execute(
 		}
 		if err != nil {
 			if last != nil && gaveUp(err) {
-				err = last.err()
+				err = run.gaveUp(last)
 			}
 			return nil, failed("coordinator.Execute", run.id, err)
 		}
@@ -100,10 +105,20 @@ type execution struct {
 	age      txn.Age
 	attempts int
 	until    time.Duration
+	request  *txn.Request
 
 	contended int        // attempts that others' transactions stood in the way of
 	locks     *lockSet   // nil: not yet
 	done      *Committed // what the attempt that took the locks committed
+}
+
+// gaveUp is the end of a program that was refused until its time was up. The
+// refused attempts are dead, but one that some other call began may not be.
+func (x *execution) gaveUp(last *refusal) error {
+	if last.reply.Reason == shardrpc.ReasonOpen {
+		return x.unknown(last.err())
+	}
+	return last.err()
 }
 
 // attempt runs the program once: at its shard, if one holds all of it, else
@@ -133,7 +148,10 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 	o := &onePhase{
 		req: shardrpc.CommitRequest{Txn: x.id, Age: x.age, MaxTS: txn.Forever,
 			Reads: txn.ReadSet{MaxTS: txn.Forever}, Program: *x.program},
-		key: firstWritten(x.program), retry: x.attempts > 1, until: x.until,
+		key: x.program.Anchor(), retry: x.attempts > 1, until: x.until,
+	}
+	if x.request != nil {
+		o.req.Request, o.req.Anchor = x.request, o.key
 	}
 	resp, refused, err := x.c.commitOnePhase(ctx, o)
 	x.age = o.req.Age
@@ -148,20 +166,25 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 func (x *execution) evaluate(ctx context.Context) (*Result, *refusal, error) {
 	v, out, err := x.c.runProgram(ctx, x.program, x.until)
 	if err != nil {
-		return nil, nil, err
+		res, err := x.evaluated(ctx, err)
+		return res, nil, err
 	}
 	if x.age == (txn.Age{}) {
 		x.age = txn.Age{At: v.at, ID: x.id}
 	}
 	res := &Result{CommitTS: v.at, Succeeded: out.Succeeded, Results: out.Results}
-	if len(out.Writes) == 0 {
+	if len(out.Writes) == 0 && x.request == nil {
 		txn.Fill(out.Ops, out.Results, nil)
 		return res, nil, nil
 	}
-	done, refused, err := x.c.commit(ctx, &attempt{
+	a := &attempt{
 		id: x.id, age: x.age, reads: v.readSet(), writes: out.Writes,
-		retry: x.attempts > 1, until: x.until,
-	})
+		retry: x.attempts > 1, until: x.until, request: x.request,
+	}
+	if x.request != nil { // whatever it has come to, this is where it is remembered
+		a.anchor = x.program.Anchor()
+	}
+	done, refused, err := x.c.commit(ctx, a)
 	if done == nil || err != nil {
 		return nil, refused, err
 	}
@@ -214,18 +237,4 @@ func lookedAt(p *txn.Program) []txn.Key {
 		}
 	}
 	return keys
-}
-
-// firstWritten is the smallest key that p may write.
-func firstWritten(p *txn.Program) txn.Key {
-	var first txn.Key
-	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
-		for i := range ops {
-			writes := ops[i].Kind != txn.OpGet && ops[i].Kind != txn.OpRange
-			if writes && (first == nil || ops[i].Key.Compare(first) < 0) {
-				first = ops[i].Key
-			}
-		}
-	}
-	return first
 }

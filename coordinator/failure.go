@@ -60,7 +60,7 @@ func (r *refusal) err() error {
 			Err: errors.New("a shard cannot serve the request")}
 	}
 	e := &txn.Error{Kind: txn.Conflict, Reason: r.reply.Reason, Txn: r.id, Key: r.reply.Key,
-		Err: errors.New(refusalText(r.reply.Reason))}
+		Other: r.reply.Writer, Err: errors.New(refusalText(r.reply.Reason))}
 	if e.Reason == shardrpc.ReasonWounded {
 		e.Kind = txn.Wounded
 	}
@@ -68,7 +68,7 @@ func (r *refusal) err() error {
 	case h != nil:
 		e.Other, e.OtherAge = h.Txn, h.Age.At
 	case b != nil:
-		e.Other = b.Txn
+		e.Key, e.Other, e.OtherAge = b.Key, b.Txn, b.Age.At
 	}
 	return e
 }
@@ -91,17 +91,16 @@ func refusalText(reason string) string {
 		return "an older transaction took a lock away"
 	case shardrpc.ReasonLockTimeout:
 		return "another transaction holds the lock"
+	case shardrpc.ReasonOpen:
+		return "another attempt of the same request is undecided"
+	case shardrpc.ReasonForgone:
+		return "somebody asked for the outcome of the request and was told that it is aborted; " +
+			"send it with a new request_id"
 	case reasonRecovered:
 		return "another transaction took it for abandoned and aborted it"
 	default:
 		return "a shard refused it: " + reason
 	}
-}
-
-// unknown is the outcome that nobody can tell now.
-func unknown(id txn.ID, key txn.Key, err error) error {
-	return &txn.Error{Kind: txn.Unknown, Reason: "outcome_unknown", Txn: id, Key: key, Err: err,
-		Next: "the commit may have happened or may yet: read the key before writing it again"}
 }
 
 func stopped(err error) bool { return errors.Is(err, env.ErrStopped) }

@@ -125,6 +125,7 @@ func (r reply) answer() shardrpc.Reply {
 		out.Answer = shardrpc.OK
 	}
 	if out.Answer == shardrpc.Refused {
+		out.RepeatAt = r.ts("ts")
 		out.Key = key(r.args["key"])
 		if r.args["txn"] != "" {
 			b := r.blocker()
@@ -281,8 +282,9 @@ func (f *fake) scan(req *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) {
 func (f *fake) Commit(_ context.Context, req *shardrpc.CommitRequest) (*shardrpc.CommitResponse, error) {
 	same := *req
 	same.Target = shardrpc.Target{}
-	r, err := f.receive("commit", req.Target, same, fmt.Sprintf("%v age=%d/%v base=%d max=%s reads=%s ops=%s",
-		req.Txn, req.Age.At, req.Age.ID, req.BaseTS, tsText(req.MaxTS), readsText(&req.Reads), opsText(req.Program.Then)))
+	text := fmt.Sprintf("%v age=%d/%v base=%d max=%s reads=%s ops=%s", req.Txn, req.Age.At, req.Age.ID, req.BaseTS,
+		tsText(req.MaxTS), readsText(&req.Reads), opsText(req.Program.Then)) + requestText(req.Request, req.Anchor)
+	r, err := f.receive("commit", req.Target, same, text)
 	if err != nil {
 		return nil, err
 	}
@@ -326,6 +328,7 @@ func (f *fake) Prewrite(_ context.Context, req *shardrpc.PrewriteRequest) (*shar
 		text += " record"
 	}
 	text += fmt.Sprintf(" reads=%s writes=%s", readsText(&req.Reads), writesText(req.Writes))
+	text += requestText(req.Request, req.Primary)
 	r, err := f.receive("prewrite", req.Target, same, text)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type Txn struct {
 	locks     *lockSet // nil: it takes none
 	readTimes int      // how often a pessimistic one has read
 	buffer    txn.Buffer
+	anchor    txn.Key // the first key that was written
 	readOnly  bool
 	finished  bool
 	progress  progress
@@ -49,6 +50,10 @@ func (t *Txn) Locks() bool { return t.locks != nil }
 
 // ReadTS is the snapshot; of a pessimistic transaction that of its last read.
 func (t *Txn) ReadTS() txn.Timestamp { return t.view.at }
+
+// Anchor is the first key that was written, where a request of Commit is
+// remembered; nil if there is none yet.
+func (t *Txn) Anchor() txn.Key { return t.anchor }
 
 // Age is to be passed to the next Begin of the same closure.
 func (t *Txn) Age() txn.Age { return t.age }
@@ -89,6 +94,9 @@ func (t *Txn) do(
 	if err != nil && !stopped(err) && txn.KindOf(err) == txn.Exhausted {
 		t.broken = err
 	}
+	if err == nil && res.OK && writes && t.anchor == nil {
+		t.anchor = op.Key.Clone()
+	}
 	return res, err
 }
 
@@ -114,13 +122,16 @@ func errFinished() error {
 	return txn.Errorf(txn.Invalid, "transaction_finished", "the transaction has ended")
 }
 
-// Commit ends the transaction, whatever it answers.
-func (t *Txn) Commit(ctx context.Context, deadline time.Duration) (*Committed, error) {
-	done, err := t.commit(ctx, t.c.until(deadline))
+// Commit ends the transaction, whatever it answers. Its request is remembered at
+// the first key that was written.
+func (t *Txn) Commit(ctx context.Context, o CommitOptions) (*Committed, error) {
+	done, err := t.commit(ctx, o.Request, t.c.until(o.Deadline))
 	return done, failed("coordinator.Commit", t.id, err)
 }
 
-func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, error) {
+func (t *Txn) commit(
+	ctx context.Context, request txn.RequestID, until time.Duration,
+) (*Committed, error) {
 	if t.finished {
 		return nil, errFinished()
 	}
@@ -130,11 +141,16 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 	if t.broken != nil {
 		return nil, t.broken
 	}
-	if len(t.buffer.Writes()) == 0 && t.readTimes <= 1 { // all reads were at one snapshot
-		return &Committed{CommitTS: t.view.at}, nil
-	}
 	a := attempt{id: t.id, age: t.age, until: until,
 		reads: t.readSet(), writes: t.buffer.Writes()}
+	if t.anchor != nil {
+		a.request = requestFor(request, a.program())
+	}
+	if a.request != nil {
+		a.anchor = t.anchor
+	} else if len(a.writes) == 0 && t.readTimes <= 1 { // all reads were at one snapshot
+		return &Committed{CommitTS: t.view.at}, nil
+	}
 	pause := backoff{c: t.c}
 	for n := 1; ; n++ {
 		this := a // requests under way keep pointing to it
@@ -145,12 +161,15 @@ func (t *Txn) commit(ctx context.Context, until time.Duration) (*Committed, erro
 			}
 			return done, err
 		}
+		if refused.reply.Reason == shardrpc.ReasonRepeated {
+			return this.repeat(ctx, t.c, refused.repeated())
+		}
 		if n == recommitMax || !refused.again(&a.reads) {
-			return nil, refused.err()
+			return nil, this.gaveUp(refused)
 		}
 		if err := t.c.settle(ctx, refused, &pause, until); err != nil {
 			if gaveUp(err) {
-				err = refused.err()
+				err = this.gaveUp(refused)
 			}
 			return nil, err
 		}
@@ -176,7 +195,7 @@ func (t *Txn) readSet() txn.ReadSet {
 func (r *refusal) again(reads *txn.ReadSet) bool {
 	switch r.reply.Reason {
 	case shardrpc.ReasonStale, shardrpc.ReasonIntent, shardrpc.ReasonDead,
-		shardrpc.ReasonLocked, reasonRecovered:
+		shardrpc.ReasonLocked, shardrpc.ReasonOpen, reasonRecovered:
 		return true
 	case shardrpc.ReasonPushed: // with another C0; an expiry stays where it is
 		return reads.MaxTS == txn.Forever

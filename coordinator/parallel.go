@@ -37,7 +37,7 @@ func (t *twoPhase) commitParallel(
 	case stopped(err):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, unknown(t.id, t.primary(), err)
+		return nil, nil, t.unknown(err)
 	}
 	return &Committed{commit, settled(slices.Concat(p.written...), commit)}, nil, nil
 }

@@ -85,6 +85,7 @@ func (c *Coordinator) decided(
 		err = pause.sleep(ctx, until)
 		if errors.Is(err, env.ErrTimeout) {
 			return nil, &txn.Error{Kind: txn.Deadline, Reason: shardrpc.ReasonIntent, Key: b.Key,
+				Other: b.Txn, OtherAge: b.Age.At,
 				Err: errors.New("another transaction holds the key and is undecided")}
 		}
 		if err != nil {

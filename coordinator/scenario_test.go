@@ -24,6 +24,8 @@ type story struct {
 	fake *fake
 	c    *coordinator.Coordinator
 	open *coordinator.Txn
+	// token is that of the last unknown outcome.
+	token string
 }
 
 func newStory(t *testing.T) *story { return newStoryOf(t, coordinator.TwoPhase) }
@@ -144,7 +146,7 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 	case "scan":
 		return s.scan(ctx, d)
 	case "execute":
-		res, err := s.c.Execute(ctx, program(d.Input), deadline)
+		res, err := s.c.Execute(ctx, program(d.Input), s.options(d, deadline))
 		if err != nil {
 			return s.failure(err)
 		}
@@ -203,11 +205,13 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 			return s.failure(err)
 		}
 		return "prefetched"
+	case "outcome":
+		return s.outcome(ctx, d, deadline)
 	case "rollback":
 		s.open.Rollback()
 		return "rolled back"
 	case "commit":
-		done, err := s.open.Commit(ctx, deadline)
+		done, err := s.open.Commit(ctx, s.options(d, deadline))
 		if err != nil {
 			return s.failure(err)
 		}
@@ -253,9 +257,15 @@ func (s *story) failure(err error) string {
 	if !ok {
 		return err.Error()
 	}
+	if e.Kind == txn.Unknown {
+		s.token = e.Token
+	}
 	owned := ""
+	if e.Token != "" {
+		owned += fmt.Sprintf(", token: %s", tokenText(e.Token))
+	}
 	if e.Txn != 0 && s.c.Owns(e.Txn) {
-		owned = ", still owned"
+		owned += ", still owned"
 	}
 	if e.Other != 0 {
 		owned += fmt.Sprintf(", other %v age=%d", e.Other, e.OtherAge)

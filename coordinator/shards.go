@@ -29,6 +29,7 @@ type Shards interface {
 	Decide(context.Context, *shardrpc.DecideRequest) (*shardrpc.DecideResponse, error)
 	Resolve(context.Context, *shardrpc.ResolveRequest) (*shardrpc.ResolveResponse, error)
 	Query(context.Context, *shardrpc.QueryRequest) (*shardrpc.QueryResponse, error)
+	Inquire(context.Context, *shardrpc.InquireRequest) (*shardrpc.InquireResponse, error)
 	QueryIntents(
 		context.Context, *shardrpc.QueryIntentsRequest,
 	) (*shardrpc.QueryIntentsResponse, error)

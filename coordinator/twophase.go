@@ -27,8 +27,6 @@ type twoPhase struct {
 	prewrites []*shardrpc.PrewriteRequest
 }
 
-func (t *twoPhase) primary() txn.Key { return t.writes[0].Key }
-
 // commitTwoPhase validates, prewrites, and decides: in parallel mode by what it
 // has prewritten, else at the record. Every check that can fail comes before
 // the first prewrite is sent (C10); after that the attempt ends as committed,
@@ -82,7 +80,7 @@ func (c *Coordinator) commitTwoPhase(
 	case prewriteStopped:
 		return nil, nil, env.ErrStopped
 	case prewriteGone:
-		return t.decideAbort(ctx, p, ending{err: unknown(a.id, t.primary(), errGone)})
+		return t.decideAbort(ctx, p, ending{err: t.unknown(errGone)})
 	default:
 		return t.decideAbort(ctx, p, ending{err: lateError(a)})
 	}
@@ -126,16 +124,26 @@ func (t *twoPhase) build(rs routes) error {
 	if t.mode == Parallel {
 		record, keys = txn.Staging, keysOf(t.writes)
 	}
+	home := -1
+	if primary := t.primary(); primary != nil {
+		var err error
+		if home, err = rs.find(primary); err != nil {
+			return err
+		}
+	}
 	for r := range parts {
 		p := &parts[r]
 		p.reads.MaxTS = t.reads.MaxTS
+		prewrite := &shardrpc.PrewriteRequest{
+			Txn: t.id, Age: t.age, BaseTS: t.base, MaxTS: t.maxTS, Primary: t.primary(),
+			Hash: hash, Reads: p.reads, Writes: p.writes,
+		}
 		switch {
+		case r == home:
+			prewrite.Record, prewrite.Keys, prewrite.Request = record, keys, t.request
+			t.prewrites = slices.Insert(t.prewrites, 0, prewrite)
 		case len(p.writes) > 0:
-			t.prewrites = append(t.prewrites, &shardrpc.PrewriteRequest{
-				Txn: t.id, Age: t.age, BaseTS: t.base, MaxTS: t.maxTS, Primary: t.primary(),
-				Hash: hash, Record: record, Keys: keys, Reads: p.reads, Writes: p.writes,
-			})
-			record, keys = txn.Absent, nil // one record, at the first of them
+			t.prewrites = append(t.prewrites, prewrite)
 		case !p.reads.Empty():
 			t.validates = append(t.validates, &shardrpc.ValidateRequest{
 				Txn: t.id, At: t.base, Reads: p.reads,

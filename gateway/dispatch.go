@@ -40,6 +40,8 @@ func (g *Gateway) answer(ctx context.Context, c *cairnv1.Call) *cairnv1.Reply {
 		return dispatch(ctx, g, methodTxns, c, (*Gateway).openTxns)
 	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
 		return dispatch(ctx, g, methodTransferLeader, c, (*Gateway).transferLeader)
+	case cairnv1.Method_METHOD_TXN_OUTCOME:
+		return dispatch(ctx, g, methodOutcome, c, (*Gateway).outcome)
 	default:
 		return &cairnv1.Reply{Id: c.GetId(), Error: callError(txn.Errorf(
 			txn.Invalid, "method_unknown", "there is no method number %d", c.GetMethod()))}

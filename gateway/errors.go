@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"strings"
@@ -52,7 +50,8 @@ var errorClasses = [...]errorClass{
 	txn.Deadline: {connect.CodeDeadlineExceeded, cairnv1.ErrorKind_ERROR_KIND_DEADLINE,
 		"deadline_exceeded", http.StatusGatewayTimeout, "nothing happened; allow more time"},
 	txn.Unknown: {connect.CodeUnknown, cairnv1.ErrorKind_ERROR_KIND_UNKNOWN,
-		"unknown", http.StatusInternalServerError, "it may have been committed; read what it wrote"},
+		"unknown", http.StatusInternalServerError,
+		"it may have been committed; ask Outcome with the token, or read what it wrote"},
 }
 
 func classOf(kind txn.ErrorKind) *errorClass {
@@ -123,18 +122,14 @@ func userKey(e *txn.Error) []byte {
 }
 
 func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
-	blocker := ""
-	if e.Other != 0 {
-		blocker = e.Other.String()
-	}
 	return &cairnv1.ErrorDetail{
 		Kind:           classOf(e.Kind).wire,
 		Reason:         e.Reason,
 		Key:            userKey(e),
 		Next:           nextStep(e),
-		Token:          outcomeToken(e),
+		Token:          e.Token,
 		OldestCommitTs: int64(e.Oldest),
-		BlockerTxn:     blocker,
+		BlockerTxn:     blockerTxn(e),
 		BlockerAge:     int64(e.OtherAge),
 	}
 }
@@ -143,7 +138,7 @@ func detailOf(e *txn.Error) *cairnv1.ErrorDetail {
 func errorOf(d *cairnv1.ErrorDetail, message string) *txn.Error {
 	e := &txn.Error{
 		Reason: d.GetReason(), Next: d.GetNext(), Oldest: txn.Timestamp(d.GetOldestCommitTs()),
-		OtherAge: txn.Timestamp(d.GetBlockerAge()),
+		OtherAge: txn.Timestamp(d.GetBlockerAge()), Token: d.GetToken(),
 	}
 	if key := d.GetKey(); len(key) > 0 {
 		e.Key = txn.NewKey(txn.DefaultKeyspace, key)
@@ -156,22 +151,16 @@ func errorOf(d *cairnv1.ErrorDetail, message string) *txn.Error {
 		}
 	}
 	e.Other, _ = txn.ParseID(d.GetBlockerTxn()) // of a newer release perhaps
-	if b, err := base64.RawURLEncoding.DecodeString(d.GetToken()); err == nil && len(b) > 8 {
-		e.Txn, e.Key = txn.ID(binary.BigEndian.Uint64(b[1:])), b[9:]
-	}
 	return e
 }
 
-// outcomeToken names the transaction of an unknown outcome: its id, and its anchor if known.
-func outcomeToken(e *txn.Error) string {
-	if e.Kind != txn.Unknown || e.Txn == 0 {
+// blockerTxn names the transaction that was in the way, if it is known.
+func blockerTxn(e *txn.Error) string {
+	if e.Other == 0 {
 		return ""
 	}
-	b := binary.BigEndian.AppendUint64([]byte{tokenVersion}, uint64(e.Txn))
-	return base64.RawURLEncoding.EncodeToString(append(b, e.Key...))
+	return e.Other.String()
 }
-
-const tokenVersion = 1
 
 // connectError is e as Connect, gRPC and gRPC-Web carry it.
 func connectError(e *txn.Error) *connect.Error {

@@ -18,7 +18,11 @@ func (g *Gateway) executeProgram(
 	if err != nil {
 		return nil, err
 	}
-	res, err := g.execute(ctx, p)
+	request, err := requestID(req.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	res, err := g.execute(ctx, p, request)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +83,13 @@ func programOp(in *cairnv1.Op) (txn.Op, error) {
 		return op, firstErr(noUpdate(r.Exists.GetForUpdate()), err)
 	case *cairnv1.Op_Set:
 		op, err := setOp(r.Set)
-		return op, firstErr(noHandle(r.Set.GetTxn()), err)
+		return op, firstErr(bare(r.Set), err)
 	case *cairnv1.Op_Delete:
 		op, err := deleteOp(r.Delete)
-		return op, firstErr(noHandle(r.Delete.GetTxn()), err)
+		return op, firstErr(bare(r.Delete), err)
 	case *cairnv1.Op_Extend:
 		op, err := extendOp(r.Extend)
-		return op, firstErr(noHandle(r.Extend.GetTxn()), err)
+		return op, firstErr(bare(r.Extend), err)
 	case *cairnv1.Op_Range:
 		return rangeOp(r.Range)
 	default:

@@ -26,6 +26,7 @@ type fakeShards struct {
 	lockGate <-chan struct{}
 	// refuse, if set, says why a commit is refused; empty: it is not.
 	refuse func() (reason string)
+	rows   map[string]txn.RequestRow // of requests, by anchor and name
 }
 
 // gate holds up commits that name a key.
@@ -37,6 +38,7 @@ type gate struct {
 func newFakeShards() *fakeShards {
 	return &fakeShards{
 		versions: make(map[string][]txn.Version), gates: make(map[string]*gate), locked: make(map[txn.ID]bool),
+		rows: make(map[string]txn.RequestRow),
 	}
 }
 
@@ -180,6 +182,9 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 		}
 	}
 	at := f.next(1)
+	if refused, at := f.judge(req); refused != nil || at != 0 {
+		return f.repeat(req, refused, at)
+	}
 	if k, changed := f.changed(&req.Reads); changed {
 		return &shardrpc.CommitResponse{Reply: shardrpc.Reply{
 			Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict, Key: k,
@@ -201,7 +206,72 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 	}
 	txn.Fill(out.Ops, resp.Results, resp.Written)
 	delete(f.locked, req.Age.ID)
+	if req.Request != nil {
+		f.rows[rowName(req.Anchor, req.Request.ID)] = txn.RequestRow{
+			Status: txn.Committed, Fingerprint: req.Request.Fingerprint, CommitTS: at,
+		}
+	}
 	return resp, nil
+}
+
+func rowName(anchor txn.Key, id txn.RequestID) string { return string(anchor) + string(id[:]) }
+
+// judge looks at the row of a request: it is refused, or was committed at some time.
+func (f *fakeShards) judge(req *shardrpc.CommitRequest) (*shardrpc.Reply, txn.Timestamp) {
+	if req.Request == nil {
+		return nil, 0
+	}
+	row := f.rows[rowName(req.Anchor, req.Request.ID)]
+	refused := &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonForgone, Key: req.Anchor}
+	verdict, at := row.Judge(req.Request, req.Txn, nil)
+	switch verdict {
+	case txn.RequestReused:
+		refused.Reason = shardrpc.ReasonInvalid
+		refused.Err = txn.Errorf(txn.Invalid, "request_id_reused", "other content")
+		return refused, 0
+	case txn.RequestAborted:
+		return refused, 0
+	}
+	return nil, at
+}
+
+// repeat answers what a request came to at some time.
+func (f *fakeShards) repeat(
+	req *shardrpc.CommitRequest, refused *shardrpc.Reply, at txn.Timestamp,
+) (*shardrpc.CommitResponse, error) {
+	if refused != nil {
+		return &shardrpc.CommitResponse{Reply: *refused}, nil
+	}
+	out, err := req.Program.Run(fakeView{f, at - 1}, at)
+	if err != nil {
+		return nil, err
+	}
+	resp := &shardrpc.CommitResponse{
+		Reply: shardrpc.Reply{Answer: shardrpc.OK}, CommitTS: at,
+		Succeeded: out.Succeeded, Results: out.Results,
+	}
+	for i := range out.Writes {
+		prev := f.at(out.Writes[i].Key, at-1)
+		w := txn.Written{Key: out.Writes[i].Key, PrevRevision: prev.RevisionAt(at)}
+		w.Version, w.Wrote = out.Writes[i].Version(&prev, at, req.Txn)
+		resp.Written = append(resp.Written, w)
+	}
+	txn.Fill(out.Ops, resp.Results, resp.Written)
+	return resp, nil
+}
+
+func (f *fakeShards) Inquire(
+	_ context.Context, req *shardrpc.InquireRequest,
+) (*shardrpc.InquireResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := rowName(req.Anchor, req.ID)
+	row := f.rows[name]
+	if row.Status == txn.Absent && req.Prevent {
+		row = txn.RequestRow{Status: txn.Aborted, BaseTS: req.BaseTS}
+		f.rows[name] = row
+	}
+	return &shardrpc.InquireResponse{Answer: shardrpc.OK, Status: row.Status, CommitTS: row.CommitTS}, nil
 }
 
 func (f *fakeShards) changed(r *txn.ReadSet) (txn.Key, bool) {

@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -59,7 +60,7 @@ func serve[Req, Resp any](
 		return f(g, ctx, req)
 	}
 	resp := new(Resp)
-	err := g.reach(ctx, distant{m, h}, func(address string) error {
+	err := g.reach(ctx, g.distantCall(m, h, req), func(address string) error {
 		c := connect.NewClient[Req, Resp](g.peers.http, peerURL(address, m), peerOptions()...)
 		r := connect.NewRequest(req)
 		r.Header().Set(forwardedHeader, "1")
@@ -69,8 +70,17 @@ func serve[Req, Resp any](
 		}
 		return err
 	})
-	if m == methodRollback && isOver(err) {
-		err = nil // nothing is left of it, as asked for
+	switch c := any(req).(type) {
+	case *cairnv1.RollbackRequest:
+		if isOver(err) {
+			err = nil // nothing is left of it, as asked for
+		}
+	case *cairnv1.CommitRequest:
+		if isOver(err) {
+			answer, err := g.committedBefore(ctx, c, err)
+			resp, _ = any(answer).(*Resp)
+			return resp, err
+		}
 	}
 	return resp, err
 }
@@ -81,7 +91,7 @@ func (g *Gateway) forwardStream(
 	send func(*cairnv1.RangeStreamResponse) error,
 ) error {
 	sent := false
-	return g.reach(ctx, distant{methodRangeStream, h}, func(address string) error {
+	return g.reach(ctx, distant{method: methodRangeStream, handle: h}, func(address string) error {
 		if sent { // what was sent cannot be taken back
 			return errCut
 		}
@@ -121,6 +131,17 @@ func peerOptions() []connect.ClientOption {
 type distant struct {
 	method method
 	handle handle
+	// request is that of a commit, sent at since.
+	request txn.RequestID
+	since   txn.Timestamp
+}
+
+func (g *Gateway) distantCall(m method, h handle, req any) distant {
+	d := distant{method: m, handle: h, since: txn.Timestamp(g.Env.Wall())}
+	if c, ok := req.(*cairnv1.CommitRequest); ok {
+		d.request, _ = commitRequest(c) // what is wrong with it the other gateway says
+	}
+	return d
 }
 
 // reach calls try with the address of the gateway that holds the transaction until that answers, or
@@ -162,10 +183,6 @@ func (g *Gateway) reach(ctx context.Context, c distant, try func(address string)
 // gone is for a transaction whose gateway's session has ended: nothing of it is left, unless an
 // earlier call was to commit it.
 func (c distant) gone() error {
-	if c.method == methodCommit && c.handle.anchor != nil {
-		return c.unknown(errors.New("the gateway that held the transaction is gone; " +
-			"whether it was told to commit before is not known here"))
-	}
 	return &txn.Error{
 		Kind: txn.Conflict, Reason: reasonGatewayLost, Txn: c.handle.id(),
 		Err:  errors.New("the gateway that held the transaction is gone, and the transaction with it"),
@@ -177,18 +194,17 @@ func (c distant) gone() error {
 func (c distant) lost(err error) error {
 	err = fmt.Errorf("the gateway that holds the transaction did not answer: %w", err)
 	if c.method == methodCommit && c.handle.anchor != nil {
-		return c.unknown(err)
+		return &txn.Error{
+			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.id(), Key: c.handle.anchor,
+			Token: token.Token{Request: &token.Request{
+				Anchor: c.handle.anchor, ID: c.request, Since: c.since,
+			}}.String(),
+			Err: err,
+		}
 	}
 	return &txn.Error{
 		Kind: txn.Conflict, Reason: "answer_lost", Txn: c.handle.id(), Err: err,
 		Next: "nothing was committed: run the transaction again from the start",
-	}
-}
-
-func (c distant) unknown(err error) error {
-	return &txn.Error{
-		Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.id(), Key: c.handle.anchor, Err: err,
-		Next: "the commit may have happened or may yet: read the key before writing it again",
 	}
 }
 

@@ -110,9 +110,9 @@ func TestForward(t *testing.T) {
 	if d.asked > 2 {
 		t.Errorf("the meta group was asked %d times where the gateway is", d.asked)
 	}
-	_, err = second.txns.Commit(ctx, connect.NewRequest(&cairnv1.CommitRequest{Txn: h}))
-	if e := detail(t, err); e.Reason != reasonTxnGone {
-		t.Errorf("second commit: %v", err)
+	again, err := second.txns.Commit(ctx, connect.NewRequest(&cairnv1.CommitRequest{Txn: h}))
+	if err != nil || again.Msg.CommitTs != done.Msg.CommitTs {
+		t.Errorf("second commit: %v, %v", again, err)
 	}
 	if _, err := second.txns.Rollback(ctx, connect.NewRequest(&cairnv1.RollbackRequest{Txn: h})); err != nil {
 		t.Errorf("rollback after commit: %v", err)
@@ -157,6 +157,19 @@ func TestGatewayLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	done := first.begin(&cairnv1.BeginRequest{})
+	wrote, err := first.g.set(t.Context(), &cairnv1.SetRequest{Txn: done, Key: []byte("d"), Value: str("v")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed, err := first.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: wrote.Txn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := first.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: wrote.Txn})
+	if err != nil || again.CommitTs != committed.CommitTs {
+		t.Errorf("the same commit again: %v, %v", again, err)
+	}
 	first.die()
 	d.end(7)
 	ctx := t.Context()
@@ -179,15 +192,19 @@ func TestGatewayLost(t *testing.T) {
 	if e := detail(t, err); e.Reason != reasonGatewayLost {
 		t.Errorf("stream: %v", err)
 	}
-	// Of a commit that wrote nothing there is nothing to lose; of another one it is not known
-	// whether the gateway was told before.
+	// Of a commit that wrote nothing there is nothing to lose; of another one the key that it wrote
+	// first knows whether the gateway was told before.
 	_, err = second.txns.Commit(ctx, connect.NewRequest(&cairnv1.CommitRequest{Txn: h}))
 	if e := detail(t, err); e.Reason != reasonGatewayLost || connect.CodeOf(err) != connect.CodeAborted {
 		t.Errorf("commit: %v with %v", err, e)
 	}
 	_, err = second.txns.Commit(ctx, connect.NewRequest(&cairnv1.CommitRequest{Txn: set.Txn}))
-	if e := detail(t, err); e.Kind != cairnv1.ErrorKind_ERROR_KIND_UNKNOWN || e.Token == "" || string(e.Key) != "k" {
+	if e := detail(t, err); e.Reason != reasonGatewayLost || connect.CodeOf(err) != connect.CodeAborted {
 		t.Errorf("commit of a write: %v with %v", err, e)
+	}
+	last, err := second.txns.Commit(ctx, connect.NewRequest(&cairnv1.CommitRequest{Txn: wrote.Txn}))
+	if err != nil || last.Msg.CommitTs != committed.CommitTs {
+		t.Errorf("a commit that the gateway answered before: %v, %v", last, err)
 	}
 	if _, err := second.txns.Rollback(ctx, connect.NewRequest(&cairnv1.RollbackRequest{Txn: h})); err != nil {
 		t.Errorf("rollback: %v", err)
@@ -269,7 +286,7 @@ func TestForwardedAnswerLost(t *testing.T) {
 		t.Errorf("set: %v", failed)
 	}
 	_, failed = call(t.Context(), second.g, methodCommit, &cairnv1.CommitRequest{Txn: set.Txn}, (*Gateway).commit)
-	if failed == nil || failed.Kind != txn.Unknown || outcomeToken(failed) == "" {
+	if failed == nil || failed.Kind != txn.Unknown || failed.Token == "" {
 		t.Errorf("commit: %v", failed)
 	}
 	timer := time.AfterFunc(150*time.Millisecond, func() { // it comes back

@@ -263,6 +263,9 @@ func (g *Gateway) servePut(w http.ResponseWriter, r *http.Request, t httpTarget)
 	if req.Conditions, failed = writeConditions(r.Header); failed != nil {
 		return failed
 	}
+	if req.RequestId, failed = requestIDOf(r.Header); failed != nil {
+		return failed
+	}
 	if req.Value, failed = readValue(w, r); failed != nil {
 		return failed
 	}
@@ -293,6 +296,9 @@ func (g *Gateway) serveDelete(w http.ResponseWriter, r *http.Request, t httpTarg
 	req := &cairnv1.DeleteRequest{Keyspace: t.keyspace, Key: t.key}
 	var failed *txn.Error
 	if req.Conditions, failed = writeConditions(r.Header); failed != nil {
+		return failed
+	}
+	if req.RequestId, failed = requestIDOf(r.Header); failed != nil {
 		return failed
 	}
 	if req.GetConditions().GetIfAbsent() {

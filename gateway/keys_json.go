@@ -260,12 +260,15 @@ type jsonErrorBody struct {
 	Next           string `json:"next,omitempty"`
 	Token          string `json:"token,omitempty"`
 	OldestCommitTS int64  `json:"oldest_commit_ts,omitempty"`
+	BlockerTxn     string `json:"blocker_txn,omitempty"`
+	BlockerAge     int64  `json:"blocker_age,omitempty"`
 }
 
 func errorBody(e *txn.Error) *jsonError {
 	b := jsonErrorBody{
 		Kind: classOf(e.Kind).word, Reason: e.Reason, Message: message(e), Next: nextStep(e),
-		Token: outcomeToken(e), OldestCommitTS: int64(e.Oldest),
+		Token: e.Token, OldestCommitTS: int64(e.Oldest),
+		BlockerTxn: blockerTxn(e), BlockerAge: int64(e.OtherAge),
 	}
 	b.Key, b.KeyEncoding = jsonText(userKey(e))
 	return &jsonError{Error: b}

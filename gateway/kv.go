@@ -122,13 +122,17 @@ func errAsOfInTxn() error {
 		"a transaction reads at one time only; give as_of to Begin instead")
 }
 
-// write runs one operation, in the open transaction that the handle names or in its own. next is
-// the handle to use next.
+// write runs the operation that m asks for, in the open transaction that it names or in its own.
+// next is the handle to use next.
 func (g *Gateway) write(
-	ctx context.Context, handle string, op *txn.Op,
+	ctx context.Context, m mutation, op *txn.Op,
 ) (res txn.Result, next string, err error) {
-	if handle != "" {
-		err = g.held.use(ctx, handle, func(held *heldTxn) error {
+	request, err := requestOf(m)
+	if err != nil {
+		return res, "", err
+	}
+	if m.GetTxn() != "" {
+		err = g.held.use(ctx, m.GetTxn(), func(held *heldTxn) error {
 			res, err = held.txn.Do(ctx, op, g.deadline(ctx))
 			if err == nil && res.OK && held.anchor == nil {
 				held.anchor = op.Key.Clone()
@@ -138,7 +142,7 @@ func (g *Gateway) write(
 		})
 		return res, next, err
 	}
-	done, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}})
+	done, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}}, request)
 	if err != nil {
 		return res, "", err
 	}
@@ -216,7 +220,7 @@ func (g *Gateway) set(
 	if err != nil {
 		return nil, err
 	}
-	res, next, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req, &op)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +279,7 @@ func (g *Gateway) del(
 	if err != nil {
 		return nil, err
 	}
-	res, next, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req, &op)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +314,7 @@ func (g *Gateway) extend(
 	if err != nil {
 		return nil, err
 	}
-	res, next, err := g.write(ctx, req.GetTxn(), &op)
+	res, next, err := g.write(ctx, req, &op)
 	if err != nil {
 		return nil, err
 	}

@@ -319,6 +319,7 @@ func TestErrorTable(t *testing.T) {
 		e := &txn.Error{
 			Kind: kind, Reason: "why", Txn: txn.NewID(1, 2), Oldest: 5,
 			Key: txn.NewKey(1, []byte("k")), Err: errors.New("limit 3 broken by 4"),
+			Token: "t", Other: txn.NewID(3, 4), OtherAge: 6,
 		}
 		got := connectError(e)
 		d := detail(t, got)
@@ -326,8 +327,8 @@ func TestErrorTable(t *testing.T) {
 			d.OldestCommitTs != 5 || !strings.Contains(got.Message(), "limit 3 broken by 4") {
 			t.Errorf("%v: %v with %v", kind, got, d)
 		}
-		if (d.Token != "") != (kind == txn.Unknown) {
-			t.Errorf("%v has token %q", kind, d.Token)
+		if d.Token != "t" || d.BlockerTxn != "3.4" || d.BlockerAge != 6 {
+			t.Errorf("%v has %v", kind, d)
 		}
 	}
 	if len(errorClasses) != int(txn.Unknown)+1 {

@@ -27,6 +27,7 @@ const (
 	methodStatus
 	methodTxns
 	methodTransferLeader
+	methodOutcome
 	methodEnd
 )
 
@@ -35,6 +36,7 @@ var methodNames = [...]string{
 	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
 	"StatusService/Status", "StatusService/Txns", "ClusterService/TransferLeader",
+	"TxnService/Outcome",
 }
 
 func (m method) String() string { return methodNames[m] }

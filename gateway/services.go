@@ -125,6 +125,12 @@ func (s txnService) Rollback(
 	return unary(ctx, s.g, methodRollback, req, (*Gateway).rollback)
 }
 
+func (s txnService) Outcome(
+	ctx context.Context, req *connect.Request[cairnv1.OutcomeRequest],
+) (*connect.Response[cairnv1.OutcomeResponse], error) {
+	return unary(ctx, s.g, methodOutcome, req, (*Gateway).outcome)
+}
+
 // statusService implements cairnv1connect.StatusServiceHandler.
 type statusService struct{ g *Gateway }
 

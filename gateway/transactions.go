@@ -12,9 +12,15 @@ import (
 func (g *Gateway) commit(
 	ctx context.Context, req *cairnv1.CommitRequest,
 ) (*cairnv1.CommitResponse, error) {
+	request, err := commitRequest(req)
+	if err != nil {
+		return nil, err
+	}
 	resp := &cairnv1.CommitResponse{}
-	err := g.held.end(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
-		c, err := t.Commit(ctx, g.deadline(ctx))
+	err = g.held.end(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
+		since := txn.Timestamp(g.Env.Wall())
+		c, err := t.Commit(ctx, g.commitOptions(ctx, request))
+		err = named(err, t.Anchor(), request, since)
 		g.metrics.countTxn(err)
 		if err != nil {
 			return err
@@ -29,6 +35,9 @@ func (g *Gateway) commit(
 		}
 		return nil
 	})
+	if isOver(err) {
+		return g.committedBefore(ctx, req, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +67,13 @@ func isOver(err error) bool {
 	return ok && (e.Reason == reasonTxnGone || e.Reason == reasonGatewayLost)
 }
 
-// execute runs a one-shot transaction and counts it.
-func (g *Gateway) execute(ctx context.Context, p *txn.Program) (*coordinator.Result, error) {
-	res, err := g.Coordinator.Execute(ctx, p, g.deadline(ctx))
+// execute runs a one-shot transaction, once for all calls that carry the request, and counts it.
+func (g *Gateway) execute(
+	ctx context.Context, p *txn.Program, request txn.RequestID,
+) (*coordinator.Result, error) {
+	since := txn.Timestamp(g.Env.Wall())
+	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
+	err = named(err, p.Anchor(), request, since)
 	g.metrics.countTxn(err)
 	return res, err
 }

@@ -108,6 +108,31 @@ func TestGoldenIntent(t *testing.T) {
 	}
 }
 
+func TestGoldenRequest(t *testing.T) {
+	r := txn.RequestRow{Status: txn.Committed, Fingerprint: 0xfeed, Txn: txn.NewID(3, 17), BaseTS: 10, CommitTS: 11}
+	const fixed = "000000000000feed 0000030000000011 000000000000000a"
+	checkGolden(t, "committed", AppendRequest(nil, &r), "0103"+fixed+"000000000000000b")
+	got, err := DecodeRequest(AppendRequest(nil, &r))
+	if err != nil || got != r {
+		t.Errorf("decoded to %+v, %v", got, err)
+	}
+	r.Status, r.CommitTS = txn.Pending, 0
+	checkGolden(t, "open", AppendRequest(nil, &r), "0101"+fixed+"0000000000000000")
+	inquiry := txn.RequestRow{Status: txn.Aborted, BaseTS: 10}
+	checkGolden(t, "aborted", AppendRequest(nil, &inquiry),
+		"0104 0000000000000000 0000000000000000 000000000000000a 0000000000000000")
+	for _, bad := range []string{
+		"", "0103" + fixed, "0203" + fixed + "000000000000000b", "0103" + fixed + "000000000000000b00",
+		"0100" + fixed + "0000000000000000", "0102" + fixed + "0000000000000000",
+		"0105" + fixed + "0000000000000000", "0103" + fixed + "0000000000000000",
+		"0101" + fixed + "000000000000000b", "0103" + fixed + "800000000000000b",
+	} {
+		if _, err := DecodeRequest(unhex(bad)); txn.KindOf(err) != txn.Internal || err == nil {
+			t.Errorf("%s decodes: %v", bad, err)
+		}
+	}
+}
+
 func TestGoldenRecord(t *testing.T) {
 	r := txn.Record{
 		Txn: txn.NewID(3, 17), Primary: txn.NewKey(1, []byte("ab")), Status: txn.Staging,
@@ -227,17 +252,17 @@ func TestEngineKeys(t *testing.T) {
 			bounds = append(bounds, pair(b.Lower, b.Upper))
 		}
 		keys := map[string][]int{ // key to the bounds it lies in
-			string(RecordKey(k, txn.NewID(1, 2))):                {0, 1, 2, 18, 23},
-			string(IntentKey(k)):                                 {3, 4, 5, 19, 24},
-			string(DataKey(k, 1)):                                {6, 7, 8, 20, 25},
-			string(DataKey(k, txn.Forever)):                      {6, 7, 8, 20, 25},
-			string(RequestKey(k, [RequestIDBytes]byte{1, 2, 3})): {9, 10, 11, 21, 26},
-			string(ShardStateKey(7)):                             {12, 14, 17, 27},
-			string(ShardDescriptorKey(7)):                        {12, 14, 17, 27},
-			string(GCThresholdKey(7, 5)):                         {12, 14, 17, 27},
-			string(DroppedKey(1<<64-1, 1<<32-1)):                 {13, 14, 22},
-			string(MetaKey('d', []byte(user))):                   {15, 28},
-			string(LocalKey("ident" + user)):                     {16},
+			string(RecordKey(k, txn.NewID(1, 2))):         {0, 1, 2, 18, 23},
+			string(IntentKey(k)):                          {3, 4, 5, 19, 24},
+			string(DataKey(k, 1)):                         {6, 7, 8, 20, 25},
+			string(DataKey(k, txn.Forever)):               {6, 7, 8, 20, 25},
+			string(RequestKey(k, txn.RequestID{1, 2, 3})): {9, 10, 11, 21, 26},
+			string(ShardStateKey(7)):                      {12, 14, 17, 27},
+			string(ShardDescriptorKey(7)):                 {12, 14, 17, 27},
+			string(GCThresholdKey(7, 5)):                  {12, 14, 17, 27},
+			string(DroppedKey(1<<64-1, 1<<32-1)):          {13, 14, 22},
+			string(MetaKey('d', []byte(user))):            {15, 28},
+			string(LocalKey("ident" + user)):              {16},
 		}
 		check := func(b []byte) {
 			if err := cockroachkvs.Comparer.ValidateKey.Validate(b); err != nil {
@@ -300,7 +325,7 @@ func TestDecodeKeys(t *testing.T) {
 		got.Compare(k) != 0 {
 		t.Error(got, gotID, err)
 	}
-	name := [RequestIDBytes]byte{15: 1}
+	name := txn.RequestID{15: 1}
 	if got, gotName, err := DecodeRequestKey(RequestKey(k, name)); err != nil ||
 		gotName != name || got.Compare(k) != 0 {
 		t.Error(got, gotName, err)

@@ -35,8 +35,6 @@ const (
 	// wideVersion is the length of a record's or request's suffix before its
 	// length byte. The time interval property ignores suffixes of this length.
 	wideVersion = 17
-	// RequestIDBytes is how many bytes of SHA-256(request_id) name a request row.
-	RequestIDBytes = 16
 )
 
 // Compare is the order of the state engine: by key, then newest version first.
@@ -156,18 +154,17 @@ func cutWide(space byte, b []byte) (k txn.Key, version []byte, ok bool) {
 // RecordBounds are the bounds of the records whose primary keys are in span.
 func RecordBounds(span txn.Span) (lower, upper []byte) { return bounds(spaceRecord, span) }
 
-// RequestKey is the key of the request row anchored at anchor, named by the
-// first bytes of SHA-256(request_id).
-func RequestKey(anchor txn.Key, id [RequestIDBytes]byte) []byte {
+// RequestKey is the key of the row of request id, anchored at anchor.
+func RequestKey(anchor txn.Key, id txn.RequestID) []byte {
 	var version [wideVersion]byte
 	copy(version[:], id[:])
 	return wide(spaceRequest, anchor, version)
 }
 
 // DecodeRequestKey takes apart a key of the request space. The key is shared with b.
-func DecodeRequestKey(b []byte) (anchor txn.Key, id [RequestIDBytes]byte, err error) {
+func DecodeRequestKey(b []byte) (anchor txn.Key, id txn.RequestID, err error) {
 	k, version, ok := cutWide(spaceRequest, b)
-	if !ok || version[RequestIDBytes] != 0 {
+	if !ok || version[txn.RequestIDBytes] != 0 {
 		return nil, id, corrupt("%x is not a key of the request space", b)
 	}
 	copy(id[:], version)

@@ -56,6 +56,20 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+func FuzzRequest(f *testing.F) {
+	f.Add(AppendRequest(nil, &txn.RequestRow{Status: txn.Committed, Fingerprint: 7, Txn: 1, BaseTS: 2, CommitTS: 3}))
+	f.Add(AppendRequest(nil, &txn.RequestRow{Status: txn.Aborted, BaseTS: 2}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeRequest(b)
+		if err != nil {
+			return
+		}
+		if again := AppendRequest(nil, &r); string(again) != string(b) {
+			t.Fatalf("%x came back as %x", b, again)
+		}
+	})
+}
+
 func FuzzShardState(f *testing.F) {
 	f.Add(AppendShardState(nil, &ShardState{AppliedIndex: 1, Bytes: -1, ConfState: []byte{1}}))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -95,7 +95,7 @@ func install(t *testing.T, eng Engine, within []Bounds, chunks [][]byte) {
 func userKey(i int) txn.Key { return txn.NewKey(1, fmt.Appendf(nil, "k%04d", i)) }
 
 // fillReplica writes keys from to to of the shard with versions at ts and ts+1,
-// an intent on each third, a record and the shard's state.
+// an intent on each third, a record, a request's row and the shard's state.
 func fillReplica(t *testing.T, eng Engine, shard uint64, keys [2]int, ts txn.Timestamp) {
 	t.Helper()
 	for i := keys[0]; i < keys[1]; i++ {
@@ -109,6 +109,7 @@ func fillReplica(t *testing.T, eng Engine, shard uint64, keys [2]int, ts txn.Tim
 			PutRecord(b, &txn.Record{
 				Txn: txn.ID(ts), Primary: k, Status: txn.Pending, BaseTS: ts, MaxTS: txn.Forever,
 			})
+			PutRequest(b, k, txn.RequestID{byte(ts)}, &txn.RequestRow{Status: txn.Pending, BaseTS: ts})
 		}
 		PutShardState(b, shard, &ShardState{AppliedIndex: uint64(ts)})
 		if err := b.Commit(false); err != nil {

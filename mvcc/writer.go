@@ -61,6 +61,23 @@ func GetRecord(eng Engine, primary txn.Key, id txn.ID) (txn.Record, error) {
 // DeleteRecord deletes a record, if there is one.
 func DeleteRecord(b Batch, primary txn.Key, id txn.ID) { b.Delete(RecordKey(primary, id)) }
 
+// PutRequest writes the row of request id at its anchor.
+func PutRequest(b Batch, anchor txn.Key, id txn.RequestID, r *txn.RequestRow) {
+	b.Set(RequestKey(anchor, id), AppendRequest(nil, r))
+}
+
+// GetRequest reads the row of a request. One that is not there is Absent.
+func GetRequest(eng Engine, anchor txn.Key, id txn.RequestID) (txn.RequestRow, error) {
+	b, ok, err := eng.Get(RequestKey(anchor, id))
+	if err != nil || !ok {
+		return txn.RequestRow{}, err
+	}
+	return DecodeRequest(b)
+}
+
+// DeleteRequest deletes the row of a request, if there is one.
+func DeleteRequest(b Batch, anchor txn.Key, id txn.RequestID) { b.Delete(RequestKey(anchor, id)) }
+
 // PutShardState writes the state of shard.
 func PutShardState(b Batch, shard uint64, s *ShardState) {
 	b.Set(ShardStateKey(shard), AppendShardState(nil, s))

@@ -10,13 +10,14 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// write is a request that latches keys and may propose: a Commit, a Prewrite
-// or a Decide. Exactly one of the three is set.
+// write is a request that latches keys and may propose: a Commit, a Prewrite,
+// a Decide or an Inquire. Exactly one of the four is set.
 type write struct {
 	id       uint64
 	commit   *shardrpc.CommitRequest
 	prewrite *shardrpc.PrewriteRequest
 	decide   *shardrpc.DecideRequest
+	inquire  *shardrpc.InquireRequest
 	// decided, if set, is told instead of replying: the decide is our own (F7).
 	decided func(shardrpc.DecideResponse)
 
@@ -26,6 +27,9 @@ type write struct {
 	reads  *txn.ReadSet
 	latch  locks.Latch
 	keys   []txn.Key // what it may write
+	// request, if set, is remembered at anchor.
+	request *txn.Request
+	anchor  txn.Key
 
 	lead        *leadership // that admitted it
 	granted     bool
@@ -65,6 +69,8 @@ func (r *Replica) request(ev Request) {
 		r.unlock(ev.ID, m)
 	case *shardrpc.LocksRequest:
 		r.showLocks(ev.ID, m)
+	case *shardrpc.InquireRequest:
+		r.admit(newInquiry(ev.ID, m), m.Target)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:
@@ -198,8 +204,12 @@ func (r *Replica) evaluate(w *write) {
 	if r.lead != w.lead {
 		return
 	}
-	if w.decide != nil {
+	switch {
+	case w.decide != nil:
 		r.evaluateDecide(w)
+		return
+	case w.inquire != nil:
+		r.evaluateInquiry(w)
 		return
 	}
 	if reason := r.admission(w); mutant.On(mutant.C4) && reason != "" {
@@ -267,7 +277,7 @@ func (r *Replica) evaluateReads(w *write, way obstacles) {
 	case err != nil:
 		r.failIf(err)
 	case changed:
-		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonConflict, Key: key})
+		r.refuse(w, conflict(rd, key, w.c))
 	case w.commit != nil:
 		r.evaluateCommit(w, rd, way.resolves)
 	default:
@@ -339,6 +349,16 @@ func changedSince(
 		}
 	}
 	return nil, false, nil
+}
+
+// conflict is the refusal of whoever read key and did not see its version at at.
+func conflict(rd *mvcc.Reader, key txn.Key, at txn.Timestamp) shardrpc.Reply {
+	key = key.Clone() // it may be shared with rd
+	rep := shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict, Key: key}
+	if v, err := rd.Get(key, at); err == nil { // else somebody else will see why
+		rep.Writer = v.Txn
+	}
+	return rep
 }
 
 // versions is a reader over the applied state, shared by all evaluations

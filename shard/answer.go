@@ -21,6 +21,8 @@ func (w *write) response(rep shardrpc.Reply) any {
 		return &shardrpc.CommitResponse{Reply: rep}
 	case w.prewrite != nil:
 		return &shardrpc.PrewriteResponse{Reply: rep}
+	case w.inquire != nil:
+		return &shardrpc.InquireResponse{Answer: rep.Answer}
 	default:
 		return &shardrpc.DecideResponse{Answer: rep.Answer}
 	}

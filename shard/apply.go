@@ -122,6 +122,8 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 		res.ok = false
 	case c.kind == cmdWrite:
 		applyWrite(a, c)
+	case c.kind == cmdForgo:
+		a.putRequest(c, txn.Aborted)
 	case c.kind == cmdPrewrite:
 		res.ok, err = r.applyPrewrite(a, c)
 	case c.kind == cmdResolve:
@@ -151,6 +153,9 @@ func applyWrite(a *applying, c *command) {
 		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
 		a.count(o.keys, o.bytes)
 	}
+	if c.flags&flagRequest != 0 {
+		a.putRequest(c, txn.Committed)
+	}
 }
 
 // applyPrewrite puts intents and provisional versions. With the record it
@@ -173,6 +178,9 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 		}
 		rec.Move(txn.In(txn.Absent), to, 0)
 		a.putRecord(&rec)
+	}
+	if c.flags&flagRequest != 0 {
+		a.putRequest(c, txn.Pending)
 	}
 	for i := range c.ops {
 		o := &c.ops[i]

@@ -21,7 +21,8 @@ const (
 	cmdDecide   commandKind = 4
 	cmdCollect  commandKind = 5
 	// 6 is kept for Split.
-	cmdMeta commandKind = 7 // the rest is for the meta group's state machine
+	cmdMeta  commandKind = 7 // the rest is for the meta group's state machine
+	cmdForgo commandKind = 8 // a request is not to be carried out any more
 )
 
 // commandBytesMin is what the smallest command takes: kind, flags, proposal,
@@ -37,7 +38,8 @@ const (
 	flagCommit  = 1 << 1 // resolve: commit, else abort
 	flagStaging = 1 << 2 // prewrite: the record is staging and has keys
 	flagDone    = 1 << 3 // resolve: the record at primary is needed no more
-	flagsKnown  = flagRecord | flagCommit | flagStaging | flagDone
+	flagRequest = 1 << 4 // write, prewrite: the row of a request too
+	flagsKnown  = flagRecord | flagCommit | flagStaging | flagDone | flagRequest
 )
 
 // op is what a command does to one key.
@@ -63,7 +65,8 @@ type command struct {
 	ts      txn.Timestamp // c, c_i, or C
 	maxTS   txn.Timestamp
 	age     txn.Age
-	primary txn.Key
+	primary txn.Key // or anchor
+	request txn.Request
 	hash    uint64
 	from    txn.Mask
 	to      txn.Status
@@ -116,7 +119,13 @@ func (c *command) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(c.ts))
 	switch c.kind {
 	case cmdWrite:
-		return appendOps(dst, c.ops)
+		dst = appendOps(dst, c.ops)
+		if c.flags&flagRequest != 0 {
+			dst = appendRequest(dst, &c.request)
+			dst = binary.AppendUvarint(dst, uint64(c.baseTS))
+			dst = fields.AppendBytes(dst, c.primary)
+		}
+		return dst
 	case cmdPrewrite:
 		dst = binary.AppendUvarint(dst, uint64(c.baseTS))
 		dst = binary.AppendUvarint(dst, uint64(c.maxTS))
@@ -127,6 +136,9 @@ func (c *command) append(dst []byte) []byte {
 		dst = appendOps(dst, c.ops)
 		if c.flags&flagStaging != 0 {
 			dst = appendKeys(dst, c.keys)
+		}
+		if c.flags&flagRequest != 0 {
+			dst = appendRequest(dst, &c.request)
 		}
 		return dst
 	case cmdResolve:
@@ -142,11 +154,17 @@ func (c *command) append(dst []byte) []byte {
 			dst = binary.BigEndian.AppendUint64(dst, uint64(c.records[i].txn))
 		}
 		return dst
+	case cmdForgo:
+		return fields.AppendBytes(append(dst, c.request.ID[:]...), c.primary)
 	default: // cmdDecide
 		dst = binary.AppendUvarint(dst, uint64(c.baseTS))
 		dst = append(dst, byte(c.from), byte(c.to))
 		return fields.AppendBytes(dst, c.primary)
 	}
+}
+
+func appendRequest(dst []byte, r *txn.Request) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, r.ID[:]...), r.Fingerprint)
 }
 
 func appendKeys(dst []byte, keys []txn.Key) []byte {
@@ -213,6 +231,10 @@ func decodeCommand(d *fields.Reader, c *command) error {
 	switch c.kind {
 	case cmdWrite:
 		c.ops = decodeOps(d)
+		if c.flags&flagRequest != 0 {
+			decodeRequest(d, &c.request)
+			c.baseTS, c.primary = d.UvarintTS(), d.Bytes()
+		}
 	case cmdPrewrite:
 		c.baseTS, c.maxTS = d.UvarintTS(), d.UvarintTS()
 		c.age = txn.Age{At: d.UvarintTS(), ID: txn.ID(d.U64())}
@@ -220,6 +242,9 @@ func decodeCommand(d *fields.Reader, c *command) error {
 		c.ops = decodeOps(d)
 		if c.flags&flagStaging != 0 {
 			c.keys = decodeKeys(d)
+		}
+		if c.flags&flagRequest != 0 {
+			decodeRequest(d, &c.request)
 		}
 	case cmdResolve:
 		c.keys = decodeKeys(d)
@@ -235,10 +260,18 @@ func decodeCommand(d *fields.Reader, c *command) error {
 		c.baseTS = d.UvarintTS()
 		c.from, c.to = txn.Mask(d.U8()), txn.Status(d.U8())
 		c.primary = d.Bytes()
+	case cmdForgo:
+		copy(c.request.ID[:], d.Take(txn.RequestIDBytes))
+		c.primary = d.Bytes()
 	default:
 		return fmt.Errorf("command kind %d is unknown to this release", c.kind)
 	}
 	return nil
+}
+
+func decodeRequest(d *fields.Reader, r *txn.Request) {
+	copy(r.ID[:], d.Take(txn.RequestIDBytes))
+	r.Fingerprint = d.U64()
 }
 
 func decodeKeys(d *fields.Reader) []txn.Key {

@@ -31,12 +31,24 @@ func samples() []*command {
 			from: txn.In(txn.Pending), to: txn.Committed, primary: key("p")},
 		{kind: cmdCollect, proposal: 7, term: 2, epoch: 3, ts: 9, records: []recordName{{key("p"), 7}}},
 		{kind: cmdMeta, proposal: 16, term: 2, epoch: 1, body: []byte("meta")},
+		{kind: cmdWrite, flags: flagRequest, proposal: 17, term: 2, epoch: 3, txn: 4, ts: 5, ops: []op{},
+			baseTS: 9, primary: key("p"), request: sampleRequest()},
+		{kind: cmdPrewrite, flags: flagRecord | flagRequest, proposal: 18, term: 2, epoch: 3, txn: 7, ts: 8,
+			baseTS: 9, maxTS: 10, age: txn.Age{At: 10, ID: 11}, hash: 12, primary: key("p"), ops: []op{},
+			request: sampleRequest()},
+		{kind: cmdForgo, proposal: 19, term: 2, epoch: 3, ts: 9, primary: key("p"),
+			request: txn.Request{ID: sampleRequest().ID}},
 	}
+}
+
+func sampleRequest() txn.Request {
+	return txn.Request{ID: txn.RequestID{0xaa, 15: 0xbb}, Fingerprint: 0xfeed}
 }
 
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
-	const want = "010008" +
+	const id = "aa0000000000000000000000000000bb"
+	const want = "01000b" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
@@ -48,7 +60,11 @@ func TestEntryGolden(t *testing.T) {
 		"0400000000000000000f0203" + "00000000000000070e" + "090203050000000170" +
 		"05000000000000000007" + "0203" + "0000000000000000" + "09" + "01" + "050000000170" +
 		"0000000000000007" +
-		"070000000000000000100201" + "046d657461"
+		"070000000000000000100201" + "046d657461" +
+		"011000000000000000110203" + "000000000000000405" + "00" + id + "000000000000feed" + "09" + "050000000170" +
+		"021100000000000000120203" + "000000000000000708" + "090a0a000000000000000b" +
+		"000000000000000c" + "050000000170" + "00" + id + "000000000000feed" +
+		"080000000000000000130203" + "000000000000000009" + id + "050000000170"
 	if got := hex.EncodeToString(appendEntry(nil, samples())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -75,7 +91,7 @@ func TestEntryRefused(t *testing.T) {
 		at   int
 		b    byte
 	}{
-		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 16}, {"wrote", 31, 2}, {"more commands", 2, 6},
+		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 32}, {"wrote", 31, 2}, {"more commands", 2, 6},
 	} {
 		b := bytes.Clone(valid)
 		b[c.at] = c.b

@@ -20,6 +20,7 @@ func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
 		}
 	}
 	w.keys = w.latch.Writes
+	w.remember(m.Request, m.Anchor)
 	m.Program.Keys(func(k txn.Key) { w.latch.Reads = append(w.latch.Reads, k) })
 	m.Program.Spans(func(s txn.Span) { w.latch.ReadSpans = append(w.latch.ReadSpans, s) })
 	w.latchReads()
@@ -58,6 +59,11 @@ func (w *write) grows() bool {
 // alreadyDone answers a request that an earlier copy of itself has carried out
 // (C4 to C6, A1). It comes before everything that could refuse.
 func (r *Replica) alreadyDone(w *write) (bool, error) {
+	if w.request != nil {
+		if done, err := r.requestDone(w); done || err != nil {
+			return done, err
+		}
+	}
 	if w.prewrite != nil {
 		if len(w.prewrite.Writes) == 0 {
 			return r.recordPrewritten(w)
@@ -81,7 +87,7 @@ func (r *Replica) alreadyDone(w *write) (bool, error) {
 			continue
 		}
 		if w.commit != nil {
-			return true, r.repeatCommit(w, ts)
+			return true, r.repeatCommit(w, w.txn, ts)
 		}
 		return true, r.repeatPrewrite(w, ts)
 	}
@@ -123,20 +129,22 @@ func (v atView) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
 
 var _ txn.View = atView{}
 
-// evaluateCommit runs the program at c. One that writes nothing has taken
-// effect as a read at c, and its id must never write: a late copy that found
-// the test true would contradict the answer.
+// evaluateCommit runs the program at c. One that writes nothing, not even a row,
+// has taken effect as a read at c, and its id must never write: a late copy that
+// found the test true would contradict the answer.
 func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command) {
-	resp, ops, err := r.runProgram(w, rd, w.c)
+	resp, ops, err := runProgram(&w.commit.Program, rd, w.txn, w.c)
 	switch e, ours := errors.AsType[*txn.Error](err); {
-	case err == nil && len(ops) == 0:
+	case err == nil && len(ops) == 0 && w.request == nil:
 		w.done = true
 		r.lead.dead.Add(w.txn, w.baseTS)
 		r.assert(w.id, resp, w.response(shardrpc.Reply{Answer: shardrpc.Retry}))
 		r.release(w)
 	case err == nil:
 		r.pend(resolves...)
-		cmd := &command{kind: cmdWrite, txn: w.txn, ts: w.c, ops: ops}
+		cmd := &command{kind: cmdWrite, txn: w.txn, baseTS: w.baseTS, ts: w.c, ops: ops,
+			primary: w.anchor}
+		cmd.remember(w.request)
 		r.proposeFor(w, cmd, func() {
 			w.done = true
 			r.reply(w.id, resp)
@@ -148,8 +156,9 @@ func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command)
 	}
 }
 
-// repeatCommit answers again what the program came to at ts.
-func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
+// repeatCommit answers again what the program came to at ts, when the
+// transaction id committed it.
+func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 	w.c = ts
 	way := r.inTheWay(w)
 	if b := way.blocker; b != nil && b.TS < ts {
@@ -162,7 +171,11 @@ func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	resp, _, err := r.runProgram(w, rd, ts)
+	resp, _, err := runProgram(&w.commit.Program, rd, id, ts)
+	if e, ours := errors.AsType[*txn.Error](err); ours && e.Kind != txn.Internal {
+		// It did run at ts: what it ran on is there no more.
+		resp, err = &shardrpc.CommitResponse{Reply: shardrpc.Reply{Answer: shardrpc.Gone}}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -172,14 +185,15 @@ func (r *Replica) repeatCommit(w *write, ts txn.Timestamp) error {
 	return nil
 }
 
-func (r *Replica) runProgram(w *write, rd *mvcc.Reader, c txn.Timestamp) (
+// runProgram is what p comes to as transaction id at c.
+func runProgram(p *txn.Program, rd *mvcc.Reader, id txn.ID, c txn.Timestamp) (
 	*shardrpc.CommitResponse, []op, error,
 ) {
-	out, err := w.commit.Program.Run(atView{rd, c}, c)
+	out, err := p.Run(atView{rd, c}, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	ops, written, err := makeOps(rd, out.Writes, c, w.txn)
+	ops, written, err := makeOps(rd, out.Writes, c, id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,7 +10,7 @@
 //
 //	admit     leading, right epoch, keys in range (L1, L2)       admit.go
 //	latch     all keys at once, in arrival order                 admit.go
-//	evaluate  idempotence, L3, intents, c, reads, program        commit.go, prewrite.go
+//	evaluate  idempotence, L3, intents, c, reads, program        request.go, commit.go, prewrite.go
 //	propose   pending commands become one raft entry             propose.go
 //	apply     one engine batch with the applied index            apply.go
 //	answer    OK, or REFUSED, or what proves nothing             answer.go

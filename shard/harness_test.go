@@ -347,6 +347,12 @@ func answer(msg any) string {
 			s += " " + blocked(&m.Stale[i])
 		}
 		return s
+	case *shardrpc.InquireResponse:
+		s := decision(m.Answer, m.Status, m.CommitTS)
+		if m.Blocker != nil {
+			s += " " + blocked(m.Blocker)
+		}
+		return s
 	case *shardrpc.QueryIntentsResponse:
 		return found(m)
 	case *shardrpc.ResolveResponse:
@@ -394,8 +400,14 @@ func reply(r *shardrpc.Reply) string {
 	if r.Holder != nil {
 		s += fmt.Sprintf(" by %v of age %d", r.Holder.Txn, r.Holder.Age.At)
 	}
+	if r.Writer != 0 {
+		s += fmt.Sprintf(" by %v", r.Writer)
+	}
 	if r.Blocker != nil {
 		s += " " + blocked(r.Blocker)
+	}
+	if r.RepeatAt != 0 {
+		s += fmt.Sprintf(" at %d", r.RepeatAt)
 	}
 	if r.Err != nil {
 		s += " " + r.Err.Error()

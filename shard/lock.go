@@ -239,7 +239,8 @@ func (r *Replica) passLocks(w *write) bool {
 // intents. What was refused may be tried again by another attempt, under the
 // same locks, unless the coordinator does not know of them.
 func (r *Replica) releaseLocks(w *write) {
-	if w.decide != nil || r.lead != w.lead || !r.lead.locks.Has(w.owner().Age) {
+	commits := w.commit != nil || w.prewrite != nil
+	if !commits || r.lead != w.lead || !r.lead.locks.Has(w.owner().Age) {
 		return
 	}
 	t := r.lead.locks

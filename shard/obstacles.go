@@ -90,7 +90,8 @@ func (r *Replica) wait(w *write, i *mvcc.Intent) {
 }
 
 func blockerOf(i *mvcc.Intent) *shardrpc.Blocker {
-	return &shardrpc.Blocker{Key: i.Key, Txn: i.Txn, Primary: i.Primary, BaseTS: i.BaseTS}
+	return &shardrpc.Blocker{Key: i.Key, Txn: i.Txn, Primary: i.Primary, BaseTS: i.BaseTS,
+		Age: i.Age}
 }
 
 // unstall lets whoever waited for id try again.

@@ -21,6 +21,7 @@ func newPrewrite(id uint64, m *shardrpc.PrewriteRequest) *write {
 	if m.Record != txn.Absent { // it may not be written
 		w.latch.Writes = append(w.latch.Writes, m.Primary)
 	}
+	w.remember(m.Request, m.Primary)
 	w.latchReads()
 	return w
 }
@@ -61,6 +62,7 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 	default:
 		cmd.flags = flagRecord
 	}
+	cmd.remember(w.request)
 	resp := &shardrpc.PrewriteResponse{
 		Reply: shardrpc.Reply{Answer: shardrpc.OK}, TS: w.c, Written: written}
 	r.proposeFor(w, cmd, func() {

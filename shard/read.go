@@ -127,17 +127,17 @@ func (r *Replica) Validate(
 	if err != nil {
 		return nil, err
 	}
+	reply := shardrpc.Reply{Answer: shardrpc.OK}
+	if changed {
+		reply = conflict(v.rd, key, v.at)
+	}
 	if led, err := r.holds(ctx, term); err != nil || !led {
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, err
 	}
 	if err := r.o.Env.Point("shard.validate.confirmed"); err != nil {
 		return nil, err
 	}
-	if changed {
-		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonConflict,
-			Key: key}, nil
-	}
-	return &shardrpc.Reply{Answer: shardrpc.OK}, nil
+	return &reply, nil
 }
 
 // view is one consistent look at some keys and spans at a timestamp.

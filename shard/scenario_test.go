@@ -111,6 +111,10 @@ func (w *world) command(d *datadriven.TestData) {
 		w.control(d, name)
 	case "lock", "unlock", "locks":
 		w.lockCommand(d, name)
+	case "inquire":
+		w.request(name, &shardrpc.InquireRequest{Target: w.target(d), Anchor: key(arg(d, "anchor")),
+			ID: txn.HashRequestID([]byte(arg(d, "request"))), BaseTS: w.atOr(arg(d, "base"), w.timestamp),
+			Prevent: !d.HasArg("look")})
 	case "read", "validate":
 		w.look(d, name)
 	case "ts":
@@ -213,13 +217,24 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		}
 	}
 	maxTS := w.atOr(arg(d, "max"), forever)
+	var q *txn.Request
+	if d.HasArg("request") {
+		q = &txn.Request{ID: txn.HashRequestID([]byte(arg(d, "request"))), Fingerprint: p.Fingerprint()}
+		if d.HasArg("asks") { // for something that comes to these operations
+			q.Fingerprint, _ = strconv.ParseUint(arg(d, "asks"), 10, 64)
+		}
+	}
 	if d.Cmd == "commit" {
-		w.request(name, &shardrpc.CommitRequest{Target: w.target(d), Txn: id(arg(d, "txn")), Age: age,
-			BaseTS: base, MaxTS: maxTS, Reads: reads, Program: p})
+		m := &shardrpc.CommitRequest{Target: w.target(d), Txn: id(arg(d, "txn")), Age: age,
+			BaseTS: base, MaxTS: maxTS, Reads: reads, Program: p, Request: q}
+		if m.Anchor = p.Anchor(); d.HasArg("anchor") {
+			m.Anchor = key(arg(d, "anchor"))
+		}
+		w.request(name, m)
 		return
 	}
 	m := &shardrpc.PrewriteRequest{Target: w.target(d), Txn: id(arg(d, "txn")), Age: age, BaseTS: base,
-		MaxTS: maxTS, Primary: key(arg(d, "primary")), Reads: reads}
+		MaxTS: maxTS, Primary: key(arg(d, "primary")), Reads: reads, Request: q}
 	w.record(d, m)
 	for _, o := range p.Then {
 		kind := map[txn.OpKind]txn.Kind{

@@ -52,6 +52,7 @@ type Error struct {
 	// attempt began; 0: unknown, or there was none.
 	Other    ID
 	OtherAge Timestamp
+	Token    string // of Unknown: what to ask for the outcome with
 	Err      error
 }
 

@@ -28,6 +28,8 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 		return &cairnv1.RollbackResponse{}, nil
 	case *cairnv1.TxnsRequest:
 		return &cairnv1.TxnsResponse{Txns: s.opts.Txns}, nil
+	case *cairnv1.OutcomeRequest:
+		return s.outcome(r)
 	case *cairnv1.StatusRequest:
 		return s.status(), nil
 	case *cairnv1.TransferLeaderRequest:
@@ -61,6 +63,7 @@ type heldTxn struct {
 	view     *snapshot
 	buf      txn.Buffer
 	readOnly bool
+	anchor   txn.Key // the first key that was written
 }
 
 // do does one operation in t, without committing it.
@@ -89,6 +92,9 @@ func (t *heldTxn) do(s *Server, req proto.Message, handle string) (proto.Message
 	r, err := t.buf.Do(op, t.view, t.view.at)
 	if err != nil {
 		return nil, err
+	}
+	if t.anchor == nil && r.OK {
+		t.anchor = op.Key
 	}
 	return writeResponse(op, &r, handle), nil
 }

@@ -48,6 +48,7 @@ type Server struct {
 	mu     sync.Mutex
 	store  *store
 	txns   map[string]*heldTxn
+	rows   map[rowName]*row
 	nextID int
 	frames []int // calls in each frame that came
 	shards [shardsMax]fakeShard
@@ -64,6 +65,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, store: newStore(), txns: make(map[string]*heldTxn),
+		rows:   make(map[rowName]*row),
 		shards: newShards(), down: make(map[uint64]string),
 	}
 	return s, s.start()
@@ -129,7 +131,7 @@ func (s *Server) do(
 		}
 	}
 	s.mu.Lock()
-	res, err := s.dispatch(req)
+	res, err := s.once(req)
 	s.mu.Unlock()
 	if err == nil && s.opts.After != nil {
 		err = s.opts.After(ctx, m, req)

@@ -116,6 +116,12 @@ func (t txnService) Rollback(
 	return unary[cairnv1.RollbackResponse](ctx, t.s, cairnv1.Method_METHOD_TXN_ROLLBACK, r.Msg)
 }
 
+func (t txnService) Outcome(
+	ctx context.Context, r *connect.Request[cairnv1.OutcomeRequest],
+) (*connect.Response[cairnv1.OutcomeResponse], error) {
+	return unary[cairnv1.OutcomeResponse](ctx, t.s, cairnv1.Method_METHOD_TXN_OUTCOME, r.Msg)
+}
+
 func (t statusService) Status(
 	ctx context.Context, r *connect.Request[cairnv1.StatusRequest],
 ) (*connect.Response[cairnv1.StatusResponse], error) {
@@ -160,6 +166,8 @@ func newRequest(m cairnv1.Method) proto.Message {
 		return &cairnv1.CommitRequest{}
 	case cairnv1.Method_METHOD_TXN_ROLLBACK:
 		return &cairnv1.RollbackRequest{}
+	case cairnv1.Method_METHOD_TXN_OUTCOME:
+		return &cairnv1.OutcomeRequest{}
 	case cairnv1.Method_METHOD_STATUS_STATUS:
 		return &cairnv1.StatusRequest{}
 	case cairnv1.Method_METHOD_STATUS_TXNS:

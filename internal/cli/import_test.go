@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -189,13 +190,15 @@ func TestImportBreaks(t *testing.T) {
 	dir := tree(t, files)
 	var calls atomic.Int32
 	s := serve(t, clienttest.Options{After: func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
-		if m == cairnv1.Method_METHOD_TXN_EXECUTE && calls.Add(1) == 4 {
+		if m == cairnv1.Method_METHOD_TXN_EXECUTE && calls.Add(1) >= 4 {
 			return clienttest.Lose()
 		}
 		return nil
 	}})
 	journal := filepath.Join(t.TempDir(), "journal")
-	code, out, errs := cairn(t.Context(), s, "import", dir, "--prefix", "p/", "--journal", journal, "--in-flight", "2")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	code, out, errs := cairn(ctx, s, "import", dir, "--prefix", "p/", "--journal", journal, "--in-flight", "2")
 	if code != 6 || out != "" || !strings.Contains(errs, "run the same import again") {
 		t.Fatalf("exit code %d: %q %q", code, out, errs)
 	}
@@ -210,8 +213,19 @@ func TestImportBreaks(t *testing.T) {
 			t.Errorf("%s was acknowledged and is not there", name)
 		}
 	}
+	calls.Store(-100)
 	if code, out, errs := cairn(t.Context(), s, "import", dir, "--prefix", "p/"); code != 0 {
 		t.Errorf("again: exit code %d: %q %q", code, out, errs)
+	}
+	calls.Store(3) // an answer lost in between is asked for again
+	s2 := serve(t, clienttest.Options{After: func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
+		if m == cairnv1.Method_METHOD_TXN_EXECUTE && calls.Add(1) == 4 {
+			return clienttest.Lose()
+		}
+		return nil
+	}})
+	if code, out, errs := cairn(t.Context(), s2, "import", dir, "--prefix", "p/"); code != 0 {
+		t.Errorf("one lost answer: exit code %d: %q %q", code, out, errs)
 	}
 }
 

@@ -120,6 +120,8 @@ func (c *checker) claim(cm *commit) error {
 			c.commits[op].id, c.commits[op].ts), op)
 	case op.Outcome == Committed && op.commitTS() != cm.ts:
 		return violation(where+fmt.Sprintf(", but it was acknowledged at %d", op.commitTS()), op)
+	case op.Request != nil && op.Request.Told != 0 && op.Request.Told != cm.ts:
+		return violation(where+", but an inquiry was told something else", op)
 	case c.h.Issued != nil && !c.h.Issued(cm.ts):
 		return violation(where+", which the oracle never issued (I1)", op)
 	}
@@ -131,8 +133,9 @@ func (c *checker) claim(cm *commit) error {
 // had nothing to write, which the replay must confirm.
 func (c *checker) findAcknowledged() error {
 	for _, op := range c.h.Ops {
-		if op.Outcome == Committed && op.writes() && c.commits[op] == nil {
-			cm := &commit{op: op, ts: op.commitTS()}
+		at := op.toldTS()
+		if at != 0 && op.writes() && c.commits[op] == nil {
+			cm := &commit{op: op, ts: at}
 			c.commits[op] = cm
 			c.order = append(c.order, cm)
 		}
@@ -155,6 +158,18 @@ func (o *Op) writes() bool {
 	return o.Txn != nil && slices.ContainsFunc(o.Txn.Steps, func(s Step) bool {
 		return s.Op.Kind != txn.OpGet && s.Op.Kind != txn.OpRange && s.Result.OK
 	})
+}
+
+// toldTS is when op took effect, as its client was told; 0: it was not.
+func (o *Op) toldTS() txn.Timestamp {
+	switch {
+	case o.Outcome == Committed:
+		return o.commitTS()
+	case o.Request != nil:
+		return o.Request.Told
+	default:
+		return 0
+	}
 }
 
 // commitTS is when a committed op took effect.

@@ -61,6 +61,12 @@ func (c *client) begin(g *gateway, what workload) {
 		Start: w.moment(), StartAt: w.now}
 	w.ops = append(w.ops, op)
 	c.op = op
+	c.start(g, what.run)
+}
+
+// start lets the client's operation run at g, for the first time or again.
+func (c *client) start(g *gateway, run func(*runner) error) {
+	w, op := c.w, c.op
 	g.running = append(g.running, c)
 	ctx, cancel := context.WithCancel(context.Background())
 	if !w.plan.patient && w.oneIn(12) {
@@ -72,7 +78,7 @@ func (c *client) begin(g *gateway, what workload) {
 	}
 	g.p.start("client", op, func() {
 		defer cancel()
-		err := what.run(r)
+		err := run(r)
 		if errors.Is(err, env.ErrStopped) || !g.p.alive {
 			return // nobody is there to answer the client
 		}
@@ -116,7 +122,14 @@ func (c *client) finish(err error) {
 	default:
 		w.violate("%v\nno request asks for such an error", op)
 	}
+	if op.Request != nil {
+		op.heard(w, err)
+	}
 	w.say("op %d of client %d (%s) ends: %s", op.ID, c.id, op.Name, op.Outcome.String())
+	if op.unsettled() {
+		c.repeatLater(w.between(0, w.plan.think))
+		return
+	}
 	c.op = nil
 	c.nextLater(w.between(0, w.plan.think))
 }
@@ -125,6 +138,13 @@ func (c *client) finish(err error) {
 func (c *client) lost() {
 	c.w.saw("answer lost with its gateway")
 	c.w.say("op %d of client %d gets no answer", c.op.ID, c.id)
+	if c.op.Request != nil {
+		c.op.heard(c.w, nil)
+	}
+	if c.op.unsettled() {
+		c.repeatLater(c.w.between(0, c.w.plan.think))
+		return
+	}
 	c.op = nil
 	c.nextLater(c.w.between(0, c.w.plan.think))
 }

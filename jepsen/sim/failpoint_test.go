@@ -48,6 +48,8 @@ func scenes() []scenario {
 				p.clients, p.think, p.pessimistic = 4, 20*time.Millisecond, 0.5
 				p.active = time.Second
 			}},
+		{name: "requests", mix: []string{"request", "request of a transaction"},
+			plan: func(p *plan) { p.keys = p.keys[:4] }},
 		{name: "orphans", mix: []string{"bank transfer", "blind batch", "get", "set"},
 			plan: func(p *plan) {
 				p.active, p.think, p.retention = 4*time.Second, 200*time.Millisecond, 100*time.Millisecond
@@ -95,7 +97,7 @@ func (s *scenario) planOf(seed uint64) *plan {
 		s.plan(p)
 	}
 	p.homes = make([]int, p.shards)
-	for _, w := range workloads() {
+	for _, w := range append(workloads(), requestWorkloads()...) {
 		if slices.Contains(s.mix, w.name) {
 			p.mix = append(p.mix, w)
 		}

@@ -207,6 +207,13 @@ func (s *shards) Query(ctx context.Context, m *shardrpc.QueryRequest) (
 	return ask[*shardrpc.QueryResponse](ctx, s, m.Shard, m)
 }
 
+func (s *shards) Inquire(ctx context.Context, m *shardrpc.InquireRequest) (
+	*shardrpc.InquireResponse, error,
+) {
+	s.p.w.saw("inquiry")
+	return ask[*shardrpc.InquireResponse](ctx, s, m.Shard, m)
+}
+
 func (s *shards) QueryIntents(ctx context.Context, m *shardrpc.QueryIntentsRequest) (
 	*shardrpc.QueryIntentsResponse, error,
 ) {

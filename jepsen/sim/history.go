@@ -39,6 +39,7 @@ type Op struct {
 	IDs        []txn.ID // of all attempts that reached out to a shard
 	Prepared   []txn.ID // those among them that several shards took part in
 
+	Request *Request // nil: it is not sent again
 	Program *Execution
 	Txn     *Interactive
 	Get     *Get
@@ -89,6 +90,9 @@ func (o *Op) String() string {
 		o.Client, o.Gateway, o.StartAt, o.Start, o.End, o.Outcome)
 	if len(o.IDs) > 0 {
 		fmt.Fprintf(&s, " txn %v", o.IDs)
+	}
+	if q := o.Request; q != nil {
+		fmt.Fprintf(&s, " request at %v, copies %d, open %v, told %d", q.Anchor, q.Copies, q.Open, q.Told)
 	}
 	if o.Err != nil {
 		fmt.Fprintf(&s, " error %q", o.Err.Error())

@@ -93,6 +93,7 @@ func newPlan(seed uint64) *plan {
 	if c.oneIn(2) {
 		p.retention = pick(c, []time.Duration{time.Microsecond, 200 * time.Millisecond, 2 * time.Second})
 	}
+	p.planRequests()
 	return p
 }
 

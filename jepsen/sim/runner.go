@@ -18,7 +18,13 @@ type runner struct {
 	ctx      context.Context
 	op       *Op
 	deadline time.Duration
-	values   int // made so far
+	values   int           // made so far
+	request  txn.RequestID // of what commits; zero: none
+}
+
+// options are those of what commits.
+func (r *runner) options() coordinator.CommitOptions {
+	return coordinator.CommitOptions{Deadline: r.deadline, Request: r.request}
 }
 
 // value makes one that no other operation writes.
@@ -58,7 +64,7 @@ var testNames = [...]string{"key", "all", "any", "not", "compare", "count", "unc
 func (r *runner) execute(p txn.Program) error {
 	e := &Execution{Program: p}
 	r.op.Program = e
-	res, err := r.co.Execute(r.ctx, &e.Program, r.deadline)
+	res, err := r.co.Execute(r.ctx, &e.Program, r.options())
 	if err != nil {
 		return err
 	}
@@ -134,7 +140,7 @@ func (r *runner) interact(o coordinator.BeginOptions, body func(t *session) erro
 		r.w.saw("rolled back")
 		return txn.Errorf(txn.Conflict, "rolled_back", "the client changed its mind")
 	}
-	done, err := t.Commit(r.ctx, r.deadline)
+	done, err := t.Commit(r.ctx, r.options())
 	if err != nil {
 		kind := txn.KindOf(err)
 		if age := t.Age(); kind == txn.Conflict || kind == txn.Wounded {

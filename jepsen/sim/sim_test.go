@@ -109,11 +109,13 @@ var mustSee = []string{
 	"snapshot sent", "snapshot installed", "snapshot lost on its way", "disk lost", "member replaced",
 	"restarted before a vote", "request came again late", "request came again to a later leadership",
 	"refused: conflict", "refused: pushed", "refused: stale_base", "refused: dead", "refused: intent",
-	"refused: invalid", "refused: locked",
+	"refused: invalid", "refused: locked", "refused: repeated", "refused: request_aborted",
 	"locked", "lock refused: wounded", "lock refused: lock_timeout", "lock refused: dead",
 	"lock refused: stale_base",
 	"lost a conflict: list append", "lost a conflict: bank transfer", "lost a conflict: write skew",
 	"lost a conflict: range count", "lost a conflict: count", "lost a conflict: interactive",
+	"request repeated", "request repeated after its answer", "request after an inquiry",
+	"inquiry: committed", "inquiry: aborted",
 	"tested: compare, program true", "tested: compare, program false", "tested: count, program true",
 	"tested: count, program false", "tested: unchanged, program true", "tested: unchanged, program false",
 }
@@ -141,6 +143,11 @@ func (c *tally) checkSeen(t *testing.T) {
 	for _, shape := range shapes {
 		if c.shapes[shape] == 0 {
 			t.Errorf("%d seeds never had this shape: %s", c.seeds, shape)
+		}
+	}
+	for _, w := range requestWorkloads() {
+		if c.seen["done: "+w.name] == 0 {
+			t.Errorf("%d seeds did no operation of this workload: %s", c.seeds, w.name)
 		}
 	}
 	for _, w := range workloads() {

@@ -4,7 +4,7 @@ import "time"
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 5
+const Version = 6
 
 // Path is where a Server is mounted.
 const Path = "/cairn.internal.v1.LinkService/Exchange"

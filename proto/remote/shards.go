@@ -67,6 +67,13 @@ func (c *Client) Query(
 	return call[shardrpc.QueryResponse](ctx, c, request{req, shardrpc.MethodQuery, req.Shard})
 }
 
+// Inquire implements coordinator.Shards.
+func (c *Client) Inquire(
+	ctx context.Context, req *shardrpc.InquireRequest,
+) (*shardrpc.InquireResponse, error) {
+	return call[shardrpc.InquireResponse](ctx, c, request{req, shardrpc.MethodInquire, req.Shard})
+}
+
 // QueryIntents implements coordinator.Shards.
 func (c *Client) QueryIntents(
 	ctx context.Context, req *shardrpc.QueryIntentsRequest,

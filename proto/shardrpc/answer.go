@@ -49,6 +49,12 @@ const (
 	// Of lock requests only.
 	ReasonWounded     = "wounded"      // an older transaction took its locks
 	ReasonLockTimeout = "lock_timeout" // others held what it wants all the while
+
+	// Of a txn.Request: it was carried out by another attempt, another attempt is
+	// undecided, or somebody was told that it will not be carried out.
+	ReasonRepeated = "repeated"
+	ReasonOpen     = "request_open"
+	ReasonForgone  = "request_aborted"
 )
 
 // Blocker is an undecided transaction that stands in the way.
@@ -57,6 +63,7 @@ type Blocker struct {
 	Txn     txn.ID
 	Primary txn.Key
 	BaseTS  txn.Timestamp
+	Age     txn.Age // zero where it is not known
 }
 
 // Reply is the part that every answer to a write request shares.
@@ -64,9 +71,12 @@ type Reply struct {
 	Answer  Answer
 	Reason  string   // of a refusal
 	Key     txn.Key  // of a conflict; where Holder has a lock
-	Blocker *Blocker // of ReasonIntent
+	Writer  txn.ID   // of a conflict: who wrote Key; of ReasonRepeated: who did it
+	Blocker *Blocker // of ReasonIntent and ReasonOpen
 	// Holder is who has or took the lock: ReasonLocked, ReasonWounded, ReasonLockTimeout.
 	Holder *LockOwner
+	// RepeatAt is where the effect of a ReasonRepeated was committed.
+	RepeatAt txn.Timestamp
 	// Err explains a refusal with ReasonInvalid (a limit, a type).
 	Err *txn.Error
 }

@@ -1,6 +1,10 @@
 package shardrpc
 
-import "github.com/cairnkv/cairn/txn"
+import (
+	"encoding/binary"
+
+	"github.com/cairnkv/cairn/txn"
+)
 
 func appendAge(dst []byte, a txn.Age) []byte { return appendID(appendTS(dst, a.At), a.ID) }
 
@@ -10,7 +14,8 @@ func (d *decoder) age() txn.Age { return txn.Age{At: d.ts(), ID: d.id()} }
 func (m *CommitRequest) Append(dst []byte) []byte {
 	dst = appendID(appendTarget(dst, m.Target), m.Txn)
 	dst = appendTS(appendTS(appendAge(dst, m.Age), m.BaseTS), m.MaxTS)
-	return appendProgram(appendReadSet(dst, &m.Reads), &m.Program)
+	dst = appendProgram(appendReadSet(dst, &m.Reads), &m.Program)
+	return appendBytes(appendRequest(dst, m.Request), m.Anchor)
 }
 
 func (m *CommitRequest) decode(d *decoder) {
@@ -18,6 +23,36 @@ func (m *CommitRequest) decode(d *decoder) {
 	m.Txn, m.Age, m.BaseTS, m.MaxTS = d.id(), d.age(), d.ts(), d.ts()
 	d.readSet(&m.Reads)
 	d.program(&m.Program)
+	m.Request = d.request()
+	d.key(&m.Anchor)
+}
+
+const requestThere = 1 << 0
+
+func appendRequest(dst []byte, r *txn.Request) []byte {
+	dst = append(dst, flag(r != nil, requestThere))
+	if r == nil {
+		return dst
+	}
+	return binary.BigEndian.AppendUint64(append(dst, r.ID[:]...), r.Fingerprint)
+}
+
+func (d *decoder) request() *txn.Request {
+	if d.flags(requestThere) == 0 {
+		return nil
+	}
+	r := new(txn.Request)
+	d.requestID(&r.ID)
+	r.Fingerprint = d.u64()
+	return r
+}
+
+func (d *decoder) requestID(id *txn.RequestID) {
+	if d.left() < len(id) {
+		d.fail(whyShort)
+		return
+	}
+	d.next += copy(id[:], d.b[d.next:])
 }
 
 const commitSucceeded = 1 << 0

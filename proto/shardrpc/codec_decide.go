@@ -13,7 +13,8 @@ func (m *PrewriteRequest) Append(dst []byte) []byte {
 	dst = appendBytes(appendTS(appendTS(dst, m.BaseTS), m.MaxTS), m.Primary)
 	dst = binary.BigEndian.AppendUint64(dst, m.Hash)
 	dst = appendList(dst, m.Keys, appendKey)
-	return appendList(appendReadSet(dst, &m.Reads), m.Writes, appendWrite)
+	dst = appendList(appendReadSet(dst, &m.Reads), m.Writes, appendWrite)
+	return appendRequest(dst, m.Request)
 }
 
 func (m *PrewriteRequest) decode(d *decoder) {
@@ -25,6 +26,7 @@ func (m *PrewriteRequest) decode(d *decoder) {
 	m.Keys = list(d, 1, (*decoder).key)
 	d.readSet(&m.Reads)
 	m.Writes = list(d, writeBytesMin, (*decoder).write)
+	m.Request = d.request()
 }
 
 // Append implements Message.
@@ -151,4 +153,43 @@ func (m *StaleResponse) Append(dst []byte) []byte {
 func (m *StaleResponse) decode(d *decoder) {
 	m.Answer = enum(d, Gone)
 	m.Stale = list(d, blockerBytesMin, (*decoder).blocker)
+}
+
+const inquirePrevent = 1 << 0
+
+// Append implements Message.
+func (m *InquireRequest) Append(dst []byte) []byte {
+	dst = append(appendTarget(dst, m.Target), flag(m.Prevent, inquirePrevent))
+	dst = append(appendBytes(dst, m.Anchor), m.ID[:]...)
+	return appendTS(dst, m.BaseTS)
+}
+
+func (m *InquireRequest) decode(d *decoder) {
+	d.target(&m.Target)
+	m.Prevent = d.flags(inquirePrevent) != 0
+	d.key(&m.Anchor)
+	d.requestID(&m.ID)
+	m.BaseTS = d.ts()
+}
+
+const inquireBlocker = 1 << 0
+
+// Append implements Message.
+func (m *InquireResponse) Append(dst []byte) []byte {
+	dst = append(dst, byte(m.Answer), byte(m.Status), flag(m.Blocker != nil, inquireBlocker))
+	dst = appendID(appendTS(dst, m.CommitTS), m.Txn)
+	if m.Blocker != nil {
+		dst = appendBlocker(dst, m.Blocker)
+	}
+	return dst
+}
+
+func (m *InquireResponse) decode(d *decoder) {
+	m.Answer, m.Status = enum(d, Gone), enum(d, txn.Aborted)
+	f := d.flags(inquireBlocker)
+	m.CommitTS, m.Txn = d.ts(), d.id()
+	if f != 0 {
+		m.Blocker = new(Blocker)
+		d.blocker(m.Blocker)
+	}
 }

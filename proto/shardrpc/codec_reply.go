@@ -53,7 +53,7 @@ func appendError(dst []byte, e *txn.Error) []byte {
 	dst = appendBytes(appendBytes(dst, e.Op), e.Reason)
 	dst = appendBytes(appendID(dst, e.Txn), e.Key)
 	dst = appendTS(appendBytes(dst, e.Next), e.Oldest)
-	dst = appendTS(appendID(dst, e.Other), e.OtherAge)
+	dst = appendBytes(appendTS(appendID(dst, e.Other), e.OtherAge), e.Token)
 	if e.Err != nil {
 		dst = appendBytes(dst, e.Err.Error())
 	}
@@ -67,24 +67,24 @@ func (d *decoder) error(e *txn.Error) {
 	e.Txn = d.id()
 	d.key(&e.Key)
 	e.Next, e.Oldest = d.string(), d.ts()
-	e.Other, e.OtherAge = d.id(), d.ts()
+	e.Other, e.OtherAge, e.Token = d.id(), d.ts(), d.string()
 	if f&errorCause != 0 {
 		e.Err = errors.New(d.string())
 	}
 }
 
-const blockerBytesMin = 18
+const blockerBytesMin = 34
 
 func appendBlocker(dst []byte, b *Blocker) []byte {
 	dst = appendID(appendBytes(dst, b.Key), b.Txn)
-	return appendTS(appendBytes(dst, b.Primary), b.BaseTS)
+	return appendAge(appendTS(appendBytes(dst, b.Primary), b.BaseTS), b.Age)
 }
 
 func (d *decoder) blocker(b *Blocker) {
 	d.key(&b.Key)
 	b.Txn = d.id()
 	d.key(&b.Primary)
-	b.BaseTS = d.ts()
+	b.BaseTS, b.Age = d.ts(), d.age()
 }
 
 // Flags of a Reply. An OK has none.
@@ -93,6 +93,8 @@ const (
 	replyBlocker
 	replyError
 	replyHolder
+	replyWriter
+	replyRepeat
 	replyFlags = 1<<iota - 1
 )
 
@@ -101,7 +103,8 @@ func (m *Reply) Append(dst []byte) []byte {
 	refusal := m.Reason != "" || len(m.Key) > 0
 	dst = append(dst, byte(m.Answer), flag(refusal, replyRefusal)|
 		flag(m.Blocker != nil, replyBlocker)|flag(m.Err != nil, replyError)|
-		flag(m.Holder != nil, replyHolder))
+		flag(m.Holder != nil, replyHolder)|
+		flag(m.Writer != 0, replyWriter)|flag(m.RepeatAt != 0, replyRepeat))
 	if refusal {
 		dst = appendBytes(appendBytes(dst, m.Reason), m.Key)
 	}
@@ -113,6 +116,12 @@ func (m *Reply) Append(dst []byte) []byte {
 	}
 	if m.Holder != nil {
 		dst = appendLockOwner(dst, m.Holder)
+	}
+	if m.Writer != 0 {
+		dst = appendID(dst, m.Writer)
+	}
+	if m.RepeatAt != 0 {
+		dst = appendTS(dst, m.RepeatAt)
 	}
 	return dst
 }
@@ -135,5 +144,11 @@ func (m *Reply) decode(d *decoder) {
 	if f&replyHolder != 0 {
 		m.Holder = new(LockOwner)
 		d.lockOwner(m.Holder)
+	}
+	if f&replyWriter != 0 {
+		m.Writer = d.id()
+	}
+	if f&replyRepeat != 0 {
+		m.RepeatAt = d.ts()
 	}
 }

@@ -34,6 +34,10 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[ResolveResponse](t)
 	roundTrip[QueryRequest](t)
 	roundTrip[QueryResponse](t)
+	roundTrip[QueryIntentsRequest](t)
+	roundTrip[QueryIntentsResponse](t)
+	roundTrip[InquireRequest](t)
+	roundTrip[InquireResponse](t)
 	roundTrip[SessionRequest](t)
 	roundTrip[SessionResponse](t)
 	roundTrip[RenewRequest](t)
@@ -126,7 +130,8 @@ func TestGolden(t *testing.T) {
 		{"wounded", &Reply{Answer: Refused, Reason: ReasonWounded, Holder: &LockOwner{Txn: 1, Age: txn.Age{At: 2, ID: 3}}},
 			"03 09 07 776f756e646564 00 0000000000000001 0000000000000002 0000000000000003"},
 		{"failure", &Failure{Err: txn.Error{Kind: txn.Moved, Reason: "r", Err: errors.New("x")}},
-			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000 0000000000000000 0000000000000000 01 78"},
+			"00 00 00 05 01 00 01 72 0000000000000000 00 00 0000000000000000" +
+				"0000000000000000 0000000000000000 00 01 78"},
 	} {
 		want, err := hex.DecodeString(strings.ReplaceAll(c.want, " ", ""))
 		if err != nil {
@@ -154,7 +159,7 @@ func TestRefuses(t *testing.T) {
 		err        error
 	}{
 		{"answer", "shardrpc.Answer 5 is unknown", second(Decode[ResolveResponse]([]byte{5}))},
-		{"flags", "flags 0xf0 are unknown", second(Decode[Reply]([]byte{2, 0xff}))},
+		{"flags", "flags 0xc0 are unknown", second(Decode[Reply]([]byte{2, 0xff}))},
 		{"left over", "left over", second(Decode[ResolveResponse]([]byte{2, 0}))},
 		{"short", "too early", second(Decode[ResolveResponse](nil))},
 		{"count", "too early", second(Decode[RoutesResponse](huge))},

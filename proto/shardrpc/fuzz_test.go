@@ -46,6 +46,8 @@ func FuzzDecide(f *testing.F) {
 		again[QueryIntentsResponse](t, b)
 		again[StaleRequest](t, b)
 		again[StaleResponse](t, b)
+		again[InquireRequest](t, b)
+		again[InquireResponse](t, b)
 	})
 }
 

@@ -70,6 +70,10 @@ type CommitRequest struct {
 	MaxTS   txn.Timestamp
 	Reads   txn.ReadSet
 	Program txn.Program
+	// Request, if set, is remembered at Anchor, a key of the shard, whatever the
+	// program comes to.
+	Request *txn.Request
+	Anchor  txn.Key
 }
 
 // CommitResponse says, with OK, that the program ran at CommitTS. A program that wrote
@@ -107,6 +111,8 @@ type PrewriteRequest struct {
 	Keys   []txn.Key
 	Reads  txn.ReadSet // of this shard: keys written and keys only read
 	Writes []txn.Write // by key; none if the shard has nothing but the record
+	// Request, if set, is remembered at Primary beside the record.
+	Request *txn.Request
 }
 
 // PrewriteResponse says, with OK, that the intents are durable at TS.
@@ -203,6 +209,28 @@ type StaleRequest struct {
 type StaleResponse struct {
 	Answer Answer
 	Stale  []Blocker
+}
+
+// InquireRequest asks what became of a request, of which nothing may be known
+// but its name and its anchor.
+type InquireRequest struct {
+	Target
+	Anchor txn.Key
+	ID     txn.RequestID
+	BaseTS txn.Timestamp // fresh when the inquiry began
+	// Prevent keeps a request that has left no trace from ever being carried out.
+	Prevent bool
+}
+
+// InquireResponse tells it with OK: Committed or Aborted for ever, Pending
+// where the transaction of Blocker decides, or Absent: nothing is known of it,
+// and nothing was asked to be prevented.
+type InquireResponse struct {
+	Answer   Answer
+	Status   txn.Status
+	CommitTS txn.Timestamp
+	Txn      txn.ID   // of Committed: who did it
+	Blocker  *Blocker // of Pending
 }
 
 // SessionRequest opens a session for a gateway at the meta group.

@@ -69,6 +69,10 @@ func (d *drawer) fill(v reflect.Value) {
 		}
 	case reflect.Slice:
 		d.list(v)
+	case reflect.Array:
+		for i := range v.Len() {
+			v.Index(i).SetUint(uint64(rapid.Byte().Draw(d.t, "byte")))
+		}
 	case reflect.Struct:
 		if test, ok := v.Addr().Interface().(*txn.Test); ok {
 			d.test(test)

@@ -30,13 +30,14 @@ const (
 	MethodUnlock                         // UnlockRequest, UnlockResponse
 	MethodLocks                          // LocksRequest, LocksResponse
 	MethodFindSession                    // FindSessionRequest, FindSessionResponse
+	MethodInquire                        // InquireRequest, InquireResponse
 	methodEnd
 )
 
 var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
-	"query-intents", "stale", "lock", "unlock", "locks", "find-session",
+	"query-intents", "stale", "lock", "unlock", "locks", "find-session", "inquire",
 }
 
 // Valid reports whether this release knows m.

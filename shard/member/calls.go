@@ -137,6 +137,13 @@ func (m *Member) Locks(
 	return call[shardrpc.LocksResponse](ctx, m, req.Shard, req)
 }
 
+// Inquire implements coordinator.Shards.
+func (m *Member) Inquire(
+	ctx context.Context, req *shardrpc.InquireRequest,
+) (*shardrpc.InquireResponse, error) {
+	return call[shardrpc.InquireResponse](ctx, m, req.Shard, req)
+}
+
 // Transfer begins to hand the leadership of a shard to another member.
 func (m *Member) Transfer(
 	ctx context.Context, req *shardrpc.TransferRequest,

@@ -191,6 +191,8 @@ func checkRecord(m *shardrpc.PrewriteRequest) error {
 		return invalid("a prewrite of nothing")
 	case m.Record != txn.Staging && len(m.Keys) > 0:
 		return invalid("a list of keys for a record that is %v", m.Record)
+	case m.Record == txn.Absent && m.Request != nil:
+		return invalid("a request without a record")
 	}
 	return firstOf(checkKey(m.Primary), checkKeys(m.Keys))
 }
@@ -243,7 +245,18 @@ func (newest issued) checkRead(m *shardrpc.ReadRequest) error {
 func (newest issued) checkCommit(m *shardrpc.CommitRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
 		checkReadSet(&m.Reads), newest.checkTest(&m.Program.If),
-		checkOps(m.Program.Then), checkOps(m.Program.Else))
+		checkOps(m.Program.Then), checkOps(m.Program.Else), checkAnchor(m))
+}
+
+// checkAnchor wants an anchor for a request and none otherwise.
+func checkAnchor(m *shardrpc.CommitRequest) error {
+	switch {
+	case m.Request != nil:
+		return checkKey(m.Anchor)
+	case len(m.Anchor) > 0:
+		return invalid("an anchor without a request")
+	}
+	return nil
 }
 
 func (newest issued) checkValidate(m *shardrpc.ValidateRequest) error {
@@ -316,6 +329,10 @@ func (newest issued) checkLock(m *shardrpc.LockRequest) error {
 
 func (newest issued) checkUnlock(m *shardrpc.UnlockRequest) error {
 	return firstOf(checkData(m.Target), newest.checkOwner(m.Txn, m.Age, m.BaseTS))
+}
+
+func (newest issued) checkInquire(m *shardrpc.InquireRequest) error {
+	return firstOf(checkData(m.Target), newest.times(m.BaseTS), checkKey(m.Anchor))
 }
 
 // checkSession: the session of another process ends with it, and ends no

@@ -55,6 +55,8 @@ func (m *Member) serve(
 		return answer(ctx, b, newest.checkUnlock, leads(m, m.Unlock))
 	case shardrpc.MethodLocks:
 		return answer(ctx, b, nil, leads(m, m.Locks))
+	case shardrpc.MethodInquire:
+		return answer(ctx, b, newest.checkInquire, leads(m, m.Inquire))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodFindSession:

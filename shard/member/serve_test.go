@@ -55,6 +55,7 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 			Keys: []txn.Key{key("f")}, Spans: []txn.Span{{Start: key("g"), End: key("h")}}, Wait: 10},
 		shardrpc.MethodUnlock:      &shardrpc.UnlockRequest{Target: to, Txn: id, Age: age, BaseTS: base},
 		shardrpc.MethodLocks:       &shardrpc.LocksRequest{Target: to},
+		shardrpc.MethodInquire:     &shardrpc.InquireRequest{Target: to, Anchor: key("d"), BaseTS: base, Prevent: true},
 		shardrpc.MethodSession:     &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:       &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodFindSession: &shardrpc.FindSessionRequest{Target: meta, Session: 2},
@@ -233,6 +234,19 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"commit at 0", "no timestamp", shardrpc.MethodResolve, func(r shardrpc.Message) {
 			r.(*shardrpc.ResolveRequest).Commit = true
+		}},
+		{"request without an anchor", "a key of 0 bytes", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Request = new(txn.Request)
+		}},
+		{"anchor without a request", "an anchor", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Anchor = key("q")
+		}},
+		{"request without a record", "without a record", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Request = new(txn.Request)
+			r.(*shardrpc.PrewriteRequest).Record = txn.Absent
+		}},
+		{"anchor of an inquiry", "a key of 3 bytes", shardrpc.MethodInquire, func(r shardrpc.Message) {
+			r.(*shardrpc.InquireRequest).Anchor = short
 		}},
 		{"primary of a query", "a key of 3 bytes", shardrpc.MethodQuery, func(r shardrpc.Message) {
 			r.(*shardrpc.QueryRequest).Primary = short

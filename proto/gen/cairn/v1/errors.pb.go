@@ -132,7 +132,8 @@ type ErrorDetail struct {
 	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// What to do next, a sentence for people.
 	Next string `protobuf:"bytes,4,opt,name=next,proto3" json:"next,omitempty"`
-	// Opaque; names the transaction whose outcome is unknown. Empty for every other kind.
+	// Opaque; names the commit whose outcome is unknown, for TxnService.Outcome of any gateway. Empty
+	// for every other kind.
 	Token string `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
 	// Oldest time that can still be read, microseconds since the Unix epoch. 0 unless too old.
 	OldestCommitTs int64 `protobuf:"varint,6,opt,name=oldest_commit_ts,json=oldestCommitTs,proto3" json:"oldest_commit_ts,omitempty"`

@@ -445,7 +445,11 @@ type SetRequest struct {
 	// Do not keep the replaced version in the key's history.
 	NoHistory bool `protobuf:"varint,8,opt,name=no_history,json=noHistory,proto3" json:"no_history,omitempty"`
 	// Answer the replaced version too.
-	ReturnPrev    bool `protobuf:"varint,9,opt,name=return_prev,json=returnPrev,proto3" json:"return_prev,omitempty"`
+	ReturnPrev bool `protobuf:"varint,9,opt,name=return_prev,json=returnPrev,proto3" json:"return_prev,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId     []byte `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -541,6 +545,13 @@ func (x *SetRequest) GetReturnPrev() bool {
 		return x.ReturnPrev
 	}
 	return false
+}
+
+func (x *SetRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
 }
 
 // SetResponse says what became of a set.
@@ -665,7 +676,11 @@ type DeleteRequest struct {
 	// All must hold, otherwise nothing is deleted. Default: none.
 	Conditions *WriteConditions `protobuf:"bytes,4,opt,name=conditions,proto3" json:"conditions,omitempty"`
 	// Answer the deleted version too.
-	ReturnPrev    bool `protobuf:"varint,5,opt,name=return_prev,json=returnPrev,proto3" json:"return_prev,omitempty"`
+	ReturnPrev bool `protobuf:"varint,5,opt,name=return_prev,json=returnPrev,proto3" json:"return_prev,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId     []byte `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +748,13 @@ func (x *DeleteRequest) GetReturnPrev() bool {
 		return x.ReturnPrev
 	}
 	return false
+}
+
+func (x *DeleteRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
 }
 
 // DeleteResponse says what became of a delete.
@@ -1019,7 +1041,11 @@ type ExtendRequest struct {
 	// 1 to 4,096 bytes.
 	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// Positive: expires so many milliseconds from now. 0: never expires. Negative is invalid.
-	TtlMs         int64 `protobuf:"varint,4,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	TtlMs int64 `protobuf:"varint,4,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId     []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1080,6 +1106,13 @@ func (x *ExtendRequest) GetTtlMs() int64 {
 		return x.TtlMs
 	}
 	return 0
+}
+
+func (x *ExtendRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
 }
 
 // ExtendResponse says what became of an extend.
@@ -1598,7 +1631,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\x03txn\x18\x03 \x01(\tR\x03txn\"M\n" +
 	"\x0eBatchGetResult\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12%\n" +
-	"\x05entry\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\"\xa0\x02\n" +
+	"\x05entry\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\"\xbf\x02\n" +
 	"\n" +
 	"SetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
@@ -1613,7 +1646,10 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\n" +
 	"no_history\x18\b \x01(\bR\tnoHistory\x12\x1f\n" +
 	"\vreturn_prev\x18\t \x01(\bR\n" +
-	"returnPrev\"\xf0\x01\n" +
+	"returnPrev\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\n" +
+	" \x01(\fR\trequestId\"\xf0\x01\n" +
 	"\vSetResponse\x12\x10\n" +
 	"\x03set\x18\x01 \x01(\bR\x03set\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +
@@ -1623,7 +1659,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"expires_at\x18\x05 \x01(\x03R\texpiresAt\x12#\n" +
 	"\rprev_revision\x18\x06 \x01(\x03R\fprevRevision\x12#\n" +
 	"\x04prev\x18\a \x01(\v2\x0f.cairn.v1.EntryR\x04prev\x12\x10\n" +
-	"\x03txn\x18\b \x01(\tR\x03txn\"\xab\x01\n" +
+	"\x03txn\x18\b \x01(\tR\x03txn\"\xca\x01\n" +
 	"\rDeleteRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
@@ -1632,7 +1668,9 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"conditions\x18\x04 \x01(\v2\x19.cairn.v1.WriteConditionsR\n" +
 	"conditions\x12\x1f\n" +
 	"\vreturn_prev\x18\x05 \x01(\bR\n" +
-	"returnPrev\"\xbf\x01\n" +
+	"returnPrev\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\fR\trequestId\"\xbf\x01\n" +
 	"\x0eDeleteResponse\x12\x18\n" +
 	"\adeleted\x18\x01 \x01(\bR\adeleted\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +
@@ -1657,12 +1695,14 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcreate_ts\x18\x04 \x01(\x03R\bcreateTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\x06 \x01(\tR\x03txn\"f\n" +
+	"\x03txn\x18\x06 \x01(\tR\x03txn\"\x85\x01\n" +
 	"\rExtendRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x15\n" +
-	"\x06ttl_ms\x18\x04 \x01(\x03R\x05ttlMs\"\x96\x01\n" +
+	"\x06ttl_ms\x18\x04 \x01(\x03R\x05ttlMs\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\fR\trequestId\"\x96\x01\n" +
 	"\x0eExtendResponse\x12\x1a\n" +
 	"\bextended\x18\x01 \x01(\bR\bextended\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +

@@ -53,6 +53,8 @@ const (
 	Method_METHOD_STATUS_STATUS Method = 12
 	// ClusterService.TransferLeader
 	Method_METHOD_CLUSTER_TRANSFER_LEADER Method = 13
+	// TxnService.Outcome
+	Method_METHOD_TXN_OUTCOME Method = 14
 	// StatusService.Txns
 	Method_METHOD_STATUS_TXNS Method = 15
 )
@@ -74,6 +76,7 @@ var (
 		11: "METHOD_TXN_ROLLBACK",
 		12: "METHOD_STATUS_STATUS",
 		13: "METHOD_CLUSTER_TRANSFER_LEADER",
+		14: "METHOD_TXN_OUTCOME",
 		15: "METHOD_STATUS_TXNS",
 	}
 	Method_value = map[string]int32{
@@ -91,6 +94,7 @@ var (
 		"METHOD_TXN_ROLLBACK":            11,
 		"METHOD_STATUS_STATUS":           12,
 		"METHOD_CLUSTER_TRANSFER_LEADER": 13,
+		"METHOD_TXN_OUTCOME":             14,
 		"METHOD_STATUS_TXNS":             15,
 	}
 )
@@ -458,7 +462,7 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12-\n" +
 	"\x06detail\x18\x03 \x01(\v2\x15.cairn.v1.ErrorDetailR\x06detail\"\x18\n" +
 	"\x06Cancel\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id*\xea\x02\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id*\x82\x03\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMETHOD_KV_GET\x10\x01\x12\x17\n" +
@@ -475,6 +479,7 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\x13METHOD_TXN_ROLLBACK\x10\v\x12\x18\n" +
 	"\x14METHOD_STATUS_STATUS\x10\f\x12\"\n" +
 	"\x1eMETHOD_CLUSTER_TRANSFER_LEADER\x10\r\x12\x16\n" +
+	"\x12METHOD_TXN_OUTCOME\x10\x0e\x12\x16\n" +
 	"\x12METHOD_STATUS_TXNS\x10\x0f2A\n" +
 	"\rStreamService\x120\n" +
 	"\bExchange\x12\x0f.cairn.v1.Frame\x1a\x0f.cairn.v1.Frame(\x010\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"

@@ -257,6 +257,63 @@ func (Priority) EnumDescriptor() ([]byte, []int) {
 	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{3}
 }
 
+// CommitOutcome is what became of a commit. Append only.
+type CommitOutcome int32
+
+const (
+	// Never sent.
+	CommitOutcome_COMMIT_OUTCOME_UNSPECIFIED CommitOutcome = 0
+	// It happened, at commit_ts.
+	CommitOutcome_COMMIT_OUTCOME_COMMITTED CommitOutcome = 1
+	// It did not happen and never will.
+	CommitOutcome_COMMIT_OUTCOME_ABORTED CommitOutcome = 2
+	// Nobody can tell now; ask again.
+	CommitOutcome_COMMIT_OUTCOME_UNDECIDED CommitOutcome = 3
+)
+
+// Enum value maps for CommitOutcome.
+var (
+	CommitOutcome_name = map[int32]string{
+		0: "COMMIT_OUTCOME_UNSPECIFIED",
+		1: "COMMIT_OUTCOME_COMMITTED",
+		2: "COMMIT_OUTCOME_ABORTED",
+		3: "COMMIT_OUTCOME_UNDECIDED",
+	}
+	CommitOutcome_value = map[string]int32{
+		"COMMIT_OUTCOME_UNSPECIFIED": 0,
+		"COMMIT_OUTCOME_COMMITTED":   1,
+		"COMMIT_OUTCOME_ABORTED":     2,
+		"COMMIT_OUTCOME_UNDECIDED":   3,
+	}
+)
+
+func (x CommitOutcome) Enum() *CommitOutcome {
+	p := new(CommitOutcome)
+	*p = x
+	return p
+}
+
+func (x CommitOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CommitOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_txn_proto_enumTypes[4].Descriptor()
+}
+
+func (CommitOutcome) Type() protoreflect.EnumType {
+	return &file_cairn_v1_txn_proto_enumTypes[4]
+}
+
+func (x CommitOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CommitOutcome.Descriptor instead.
+func (CommitOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{4}
+}
+
 // ExecuteRequest is a one-shot transaction. At most 10,000 keys, and 8 MiB of keys and values
 // written.
 type ExecuteRequest struct {
@@ -266,7 +323,11 @@ type ExecuteRequest struct {
 	// Done in order if the conditions hold.
 	Then []*Op `protobuf:"bytes,2,rep,name=then,proto3" json:"then,omitempty"`
 	// Done in order otherwise.
-	Else          []*Op `protobuf:"bytes,3,rep,name=else,proto3" json:"else,omitempty"`
+	Else []*Op `protobuf:"bytes,3,rep,name=else,proto3" json:"else,omitempty"`
+	// 1 to 64 bytes that make the transaction happen once: for 15 minutes a repeat with the same
+	// bytes answers what came of the first one, and one with other content is invalid. Empty = none.
+	// A transaction that cannot write has no use for it.
+	RequestId     []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +379,13 @@ func (x *ExecuteRequest) GetThen() []*Op {
 func (x *ExecuteRequest) GetElse() []*Op {
 	if x != nil {
 		return x.Else
+	}
+	return nil
+}
+
+func (x *ExecuteRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
 	}
 	return nil
 }
@@ -901,7 +969,8 @@ func (x *Unchanged) GetSince() int64 {
 	return 0
 }
 
-// Op is one operation of a one-shot transaction. The request's own `txn` must be empty.
+// Op is one operation of a one-shot transaction. The request's own `txn` and `request_id` must be
+// empty.
 type Op struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Exactly one must be set.
@@ -1382,7 +1451,10 @@ func (x *BeginResponse) GetAge() []byte {
 type CommitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The latest handle.
-	Txn           string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
+	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 64 bytes, under which the outcome can be asked for if the answer is lost; empty = the
+	// transaction itself is what names it. A repeat is answered as the first one was.
+	RequestId     []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1424,13 +1496,20 @@ func (x *CommitRequest) GetTxn() string {
 	return ""
 }
 
+func (x *CommitRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
 // CommitResponse is the answer to a transaction that committed.
 type CommitResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Microseconds since the Unix epoch, the same for all that it wrote; of a transaction that wrote
 	// nothing, a moment at which all that it read was so.
 	CommitTs int64 `protobuf:"varint,1,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
-	// What it wrote, one per key, ordered by keyspace, then key.
+	// What it wrote, one per key, ordered by keyspace, then key. Empty in the answer to a repeat.
 	Written       []*Written `protobuf:"bytes,2,rep,name=written,proto3" json:"written,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1627,15 +1706,127 @@ func (*RollbackResponse) Descriptor() ([]byte, []int) {
 	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{15}
 }
 
+// OutcomeRequest asks what became of a commit.
+type OutcomeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Opaque; from ErrorDetail, or built by the SDK before it sent the commit.
+	Token         string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeRequest) Reset() {
+	*x = OutcomeRequest{}
+	mi := &file_cairn_v1_txn_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeRequest) ProtoMessage() {}
+
+func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_txn_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
+func (*OutcomeRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OutcomeRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// OutcomeResponse says what became of a commit.
+type OutcomeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For ever, unless it is undecided.
+	Outcome CommitOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=cairn.v1.CommitOutcome" json:"outcome,omitempty"`
+	// When it committed, microseconds since the Unix epoch; 0 unless it did.
+	CommitTs int64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// Why it aborted or is undecided, a stable lower-case word; empty for a commit.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeResponse) Reset() {
+	*x = OutcomeResponse{}
+	mi := &file_cairn_v1_txn_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeResponse) ProtoMessage() {}
+
+func (x *OutcomeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_txn_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeResponse.ProtoReflect.Descriptor instead.
+func (*OutcomeResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *OutcomeResponse) GetOutcome() CommitOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return CommitOutcome_COMMIT_OUTCOME_UNSPECIFIED
+}
+
+func (x *OutcomeResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *OutcomeResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_cairn_v1_txn_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\n" +
-	"\x12cairn/v1/txn.proto\x12\bcairn.v1\x1a\x11cairn/v1/kv.proto\x1a\x14cairn/v1/types.proto\"y\n" +
+	"\x12cairn/v1/txn.proto\x12\bcairn.v1\x1a\x11cairn/v1/kv.proto\x1a\x14cairn/v1/types.proto\"\x98\x01\n" +
 	"\x0eExecuteRequest\x12#\n" +
 	"\x02if\x18\x01 \x03(\v2\x13.cairn.v1.ConditionR\x02if\x12 \n" +
 	"\x04then\x18\x02 \x03(\v2\f.cairn.v1.OpR\x04then\x12 \n" +
-	"\x04else\x18\x03 \x03(\v2\f.cairn.v1.OpR\x04else\"z\n" +
+	"\x04else\x18\x03 \x03(\v2\f.cairn.v1.OpR\x04else\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\fR\trequestId\"z\n" +
 	"\x0fExecuteResponse\x12\x1c\n" +
 	"\tsucceeded\x18\x01 \x01(\bR\tsucceeded\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12,\n" +
@@ -1701,9 +1892,11 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\rBeginResponse\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x17\n" +
 	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
-	"\x03age\x18\x03 \x01(\fR\x03age\"!\n" +
+	"\x03age\x18\x03 \x01(\fR\x03age\"@\n" +
 	"\rCommitRequest\x12\x10\n" +
-	"\x03txn\x18\x01 \x01(\tR\x03txn\"Z\n" +
+	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\fR\trequestId\"Z\n" +
 	"\x0eCommitResponse\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x03R\bcommitTs\x12+\n" +
 	"\awritten\x18\x02 \x03(\v2\x11.cairn.v1.WrittenR\awritten\"S\n" +
@@ -1713,7 +1906,13 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\bkeyspace\x18\x03 \x01(\tR\bkeyspace\"#\n" +
 	"\x0fRollbackRequest\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\"\x12\n" +
-	"\x10RollbackResponse*\xc3\x01\n" +
+	"\x10RollbackResponse\"&\n" +
+	"\x0eOutcomeRequest\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"y\n" +
+	"\x0fOutcomeResponse\x121\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x17.cairn.v1.CommitOutcomeR\aoutcome\x12\x1b\n" +
+	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*\xc3\x01\n" +
 	"\tCompareOp\x12\x1a\n" +
 	"\x16COMPARE_OP_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10COMPARE_OP_EQUAL\x10\x01\x12\x18\n" +
@@ -1734,13 +1933,19 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
 	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
-	"\rPRIORITY_HIGH\x10\x032\x86\x02\n" +
+	"\rPRIORITY_HIGH\x10\x03*\x87\x01\n" +
+	"\rCommitOutcome\x12\x1e\n" +
+	"\x1aCOMMIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18COMMIT_OUTCOME_COMMITTED\x10\x01\x12\x1a\n" +
+	"\x16COMMIT_OUTCOME_ABORTED\x10\x02\x12\x1c\n" +
+	"\x18COMMIT_OUTCOME_UNDECIDED\x10\x032\xc6\x02\n" +
 	"\n" +
 	"TxnService\x12>\n" +
 	"\aExecute\x12\x18.cairn.v1.ExecuteRequest\x1a\x19.cairn.v1.ExecuteResponse\x128\n" +
 	"\x05Begin\x12\x16.cairn.v1.BeginRequest\x1a\x17.cairn.v1.BeginResponse\x12;\n" +
 	"\x06Commit\x12\x17.cairn.v1.CommitRequest\x1a\x18.cairn.v1.CommitResponse\x12A\n" +
-	"\bRollback\x12\x19.cairn.v1.RollbackRequest\x1a\x1a.cairn.v1.RollbackResponseB5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
+	"\bRollback\x12\x19.cairn.v1.RollbackRequest\x1a\x1a.cairn.v1.RollbackResponse\x12>\n" +
+	"\aOutcome\x12\x18.cairn.v1.OutcomeRequest\x1a\x19.cairn.v1.OutcomeResponseB5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
 var (
 	file_cairn_v1_txn_proto_rawDescOnce sync.Once
@@ -1754,90 +1959,96 @@ func file_cairn_v1_txn_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_txn_proto_rawDescData
 }
 
-var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_cairn_v1_txn_proto_goTypes = []any{
 	(CompareOp)(0),           // 0: cairn.v1.CompareOp
 	(Isolation)(0),           // 1: cairn.v1.Isolation
 	(TxnMode)(0),             // 2: cairn.v1.TxnMode
 	(Priority)(0),            // 3: cairn.v1.Priority
-	(*ExecuteRequest)(nil),   // 4: cairn.v1.ExecuteRequest
-	(*ExecuteResponse)(nil),  // 5: cairn.v1.ExecuteResponse
-	(*Condition)(nil),        // 6: cairn.v1.Condition
-	(*ConditionList)(nil),    // 7: cairn.v1.ConditionList
-	(*Compare)(nil),          // 8: cairn.v1.Compare
-	(*CompareCount)(nil),     // 9: cairn.v1.CompareCount
-	(*Unchanged)(nil),        // 10: cairn.v1.Unchanged
-	(*Op)(nil),               // 11: cairn.v1.Op
-	(*OpResult)(nil),         // 12: cairn.v1.OpResult
-	(*BeginRequest)(nil),     // 13: cairn.v1.BeginRequest
-	(*BeginResponse)(nil),    // 14: cairn.v1.BeginResponse
-	(*CommitRequest)(nil),    // 15: cairn.v1.CommitRequest
-	(*CommitResponse)(nil),   // 16: cairn.v1.CommitResponse
-	(*Written)(nil),          // 17: cairn.v1.Written
-	(*RollbackRequest)(nil),  // 18: cairn.v1.RollbackRequest
-	(*RollbackResponse)(nil), // 19: cairn.v1.RollbackResponse
-	(*Value)(nil),            // 20: cairn.v1.Value
-	(*Selection)(nil),        // 21: cairn.v1.Selection
-	(*GetRequest)(nil),       // 22: cairn.v1.GetRequest
-	(*SetRequest)(nil),       // 23: cairn.v1.SetRequest
-	(*DeleteRequest)(nil),    // 24: cairn.v1.DeleteRequest
-	(*ExistsRequest)(nil),    // 25: cairn.v1.ExistsRequest
-	(*ExtendRequest)(nil),    // 26: cairn.v1.ExtendRequest
-	(*RangeRequest)(nil),     // 27: cairn.v1.RangeRequest
-	(*GetResponse)(nil),      // 28: cairn.v1.GetResponse
-	(*SetResponse)(nil),      // 29: cairn.v1.SetResponse
-	(*DeleteResponse)(nil),   // 30: cairn.v1.DeleteResponse
-	(*ExistsResponse)(nil),   // 31: cairn.v1.ExistsResponse
-	(*ExtendResponse)(nil),   // 32: cairn.v1.ExtendResponse
-	(*RangeResponse)(nil),    // 33: cairn.v1.RangeResponse
+	(CommitOutcome)(0),       // 4: cairn.v1.CommitOutcome
+	(*ExecuteRequest)(nil),   // 5: cairn.v1.ExecuteRequest
+	(*ExecuteResponse)(nil),  // 6: cairn.v1.ExecuteResponse
+	(*Condition)(nil),        // 7: cairn.v1.Condition
+	(*ConditionList)(nil),    // 8: cairn.v1.ConditionList
+	(*Compare)(nil),          // 9: cairn.v1.Compare
+	(*CompareCount)(nil),     // 10: cairn.v1.CompareCount
+	(*Unchanged)(nil),        // 11: cairn.v1.Unchanged
+	(*Op)(nil),               // 12: cairn.v1.Op
+	(*OpResult)(nil),         // 13: cairn.v1.OpResult
+	(*BeginRequest)(nil),     // 14: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),    // 15: cairn.v1.BeginResponse
+	(*CommitRequest)(nil),    // 16: cairn.v1.CommitRequest
+	(*CommitResponse)(nil),   // 17: cairn.v1.CommitResponse
+	(*Written)(nil),          // 18: cairn.v1.Written
+	(*RollbackRequest)(nil),  // 19: cairn.v1.RollbackRequest
+	(*RollbackResponse)(nil), // 20: cairn.v1.RollbackResponse
+	(*OutcomeRequest)(nil),   // 21: cairn.v1.OutcomeRequest
+	(*OutcomeResponse)(nil),  // 22: cairn.v1.OutcomeResponse
+	(*Value)(nil),            // 23: cairn.v1.Value
+	(*Selection)(nil),        // 24: cairn.v1.Selection
+	(*GetRequest)(nil),       // 25: cairn.v1.GetRequest
+	(*SetRequest)(nil),       // 26: cairn.v1.SetRequest
+	(*DeleteRequest)(nil),    // 27: cairn.v1.DeleteRequest
+	(*ExistsRequest)(nil),    // 28: cairn.v1.ExistsRequest
+	(*ExtendRequest)(nil),    // 29: cairn.v1.ExtendRequest
+	(*RangeRequest)(nil),     // 30: cairn.v1.RangeRequest
+	(*GetResponse)(nil),      // 31: cairn.v1.GetResponse
+	(*SetResponse)(nil),      // 32: cairn.v1.SetResponse
+	(*DeleteResponse)(nil),   // 33: cairn.v1.DeleteResponse
+	(*ExistsResponse)(nil),   // 34: cairn.v1.ExistsResponse
+	(*ExtendResponse)(nil),   // 35: cairn.v1.ExtendResponse
+	(*RangeResponse)(nil),    // 36: cairn.v1.RangeResponse
 }
 var file_cairn_v1_txn_proto_depIdxs = []int32{
-	6,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
-	11, // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
-	11, // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
-	12, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
-	8,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
-	7,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
-	7,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
-	6,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
-	9,  // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
-	10, // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
-	6,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
+	7,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
+	12, // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
+	12, // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
+	13, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
+	9,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
+	8,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
+	8,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
+	7,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
+	10, // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
+	11, // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
+	7,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
 	0,  // 11: cairn.v1.Compare.op:type_name -> cairn.v1.CompareOp
-	20, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
-	21, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
+	23, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
+	24, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
 	0,  // 14: cairn.v1.CompareCount.op:type_name -> cairn.v1.CompareOp
-	21, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
-	22, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
-	23, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
-	24, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
-	25, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
-	26, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
-	27, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
-	28, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
-	29, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
-	30, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
-	31, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
-	32, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
-	33, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
+	24, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
+	25, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
+	26, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
+	27, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
+	28, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
+	29, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
+	30, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
+	31, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
+	32, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
+	33, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
+	34, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
+	35, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
+	36, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
 	1,  // 28: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
 	2,  // 29: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
 	3,  // 30: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
-	17, // 31: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	4,  // 32: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	13, // 33: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	15, // 34: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	18, // 35: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	5,  // 36: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	14, // 37: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	16, // 38: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	19, // 39: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	36, // [36:40] is the sub-list for method output_type
-	32, // [32:36] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	18, // 31: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	4,  // 32: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
+	5,  // 33: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	14, // 34: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	16, // 35: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	19, // 36: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	21, // 37: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
+	6,  // 38: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	15, // 39: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	17, // 40: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	20, // 41: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	22, // 42: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
+	38, // [38:43] is the sub-list for method output_type
+	33, // [33:38] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
@@ -1884,8 +2095,8 @@ func file_cairn_v1_txn_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_txn_proto_rawDesc), len(file_cairn_v1_txn_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   16,
+			NumEnums:      5,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

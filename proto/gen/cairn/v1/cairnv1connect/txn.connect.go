@@ -41,6 +41,8 @@ const (
 	TxnServiceCommitProcedure = "/cairn.v1.TxnService/Commit"
 	// TxnServiceRollbackProcedure is the fully-qualified name of the TxnService's Rollback RPC.
 	TxnServiceRollbackProcedure = "/cairn.v1.TxnService/Rollback"
+	// TxnServiceOutcomeProcedure is the fully-qualified name of the TxnService's Outcome RPC.
+	TxnServiceOutcomeProcedure = "/cairn.v1.TxnService/Outcome"
 )
 
 // TxnServiceClient is a client for the cairn.v1.TxnService service.
@@ -54,6 +56,13 @@ type TxnServiceClient interface {
 	Commit(context.Context, *connect.Request[v1.CommitRequest]) (*connect.Response[v1.CommitResponse], error)
 	// Rollback ends a transaction and drops its writes. After Commit it does nothing.
 	Rollback(context.Context, *connect.Request[v1.RollbackRequest]) (*connect.Response[v1.RollbackResponse], error)
+	// Outcome says what became of a commit whose answer was lost or said that the outcome is unknown.
+	// Any gateway can answer. Asking about what has not happened yet keeps it from ever happening, so
+	// "aborted" is as final as "committed".
+	//
+	// Errors: invalid_argument for what is no token; out_of_range for one of a commit so long ago
+	// that nothing is left that could tell.
+	Outcome(context.Context, *connect.Request[v1.OutcomeRequest]) (*connect.Response[v1.OutcomeResponse], error)
 }
 
 // NewTxnServiceClient constructs a client for the cairn.v1.TxnService service. By default, it uses
@@ -91,6 +100,12 @@ func NewTxnServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(txnServiceMethods.ByName("Rollback")),
 			connect.WithClientOptions(opts...),
 		),
+		outcome: connect.NewClient[v1.OutcomeRequest, v1.OutcomeResponse](
+			httpClient,
+			baseURL+TxnServiceOutcomeProcedure,
+			connect.WithSchema(txnServiceMethods.ByName("Outcome")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -100,6 +115,7 @@ type txnServiceClient struct {
 	begin    *connect.Client[v1.BeginRequest, v1.BeginResponse]
 	commit   *connect.Client[v1.CommitRequest, v1.CommitResponse]
 	rollback *connect.Client[v1.RollbackRequest, v1.RollbackResponse]
+	outcome  *connect.Client[v1.OutcomeRequest, v1.OutcomeResponse]
 }
 
 // Execute calls cairn.v1.TxnService.Execute.
@@ -122,6 +138,11 @@ func (c *txnServiceClient) Rollback(ctx context.Context, req *connect.Request[v1
 	return c.rollback.CallUnary(ctx, req)
 }
 
+// Outcome calls cairn.v1.TxnService.Outcome.
+func (c *txnServiceClient) Outcome(ctx context.Context, req *connect.Request[v1.OutcomeRequest]) (*connect.Response[v1.OutcomeResponse], error) {
+	return c.outcome.CallUnary(ctx, req)
+}
+
 // TxnServiceHandler is an implementation of the cairn.v1.TxnService service.
 type TxnServiceHandler interface {
 	// Execute is a whole transaction in one round trip: if the conditions hold, the operations of
@@ -133,6 +154,13 @@ type TxnServiceHandler interface {
 	Commit(context.Context, *connect.Request[v1.CommitRequest]) (*connect.Response[v1.CommitResponse], error)
 	// Rollback ends a transaction and drops its writes. After Commit it does nothing.
 	Rollback(context.Context, *connect.Request[v1.RollbackRequest]) (*connect.Response[v1.RollbackResponse], error)
+	// Outcome says what became of a commit whose answer was lost or said that the outcome is unknown.
+	// Any gateway can answer. Asking about what has not happened yet keeps it from ever happening, so
+	// "aborted" is as final as "committed".
+	//
+	// Errors: invalid_argument for what is no token; out_of_range for one of a commit so long ago
+	// that nothing is left that could tell.
+	Outcome(context.Context, *connect.Request[v1.OutcomeRequest]) (*connect.Response[v1.OutcomeResponse], error)
 }
 
 // NewTxnServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -166,6 +194,12 @@ func NewTxnServiceHandler(svc TxnServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(txnServiceMethods.ByName("Rollback")),
 		connect.WithHandlerOptions(opts...),
 	)
+	txnServiceOutcomeHandler := connect.NewUnaryHandler(
+		TxnServiceOutcomeProcedure,
+		svc.Outcome,
+		connect.WithSchema(txnServiceMethods.ByName("Outcome")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cairn.v1.TxnService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case TxnServiceExecuteProcedure:
@@ -176,6 +210,8 @@ func NewTxnServiceHandler(svc TxnServiceHandler, opts ...connect.HandlerOption) 
 			txnServiceCommitHandler.ServeHTTP(w, r)
 		case TxnServiceRollbackProcedure:
 			txnServiceRollbackHandler.ServeHTTP(w, r)
+		case TxnServiceOutcomeProcedure:
+			txnServiceOutcomeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -199,4 +235,8 @@ func (UnimplementedTxnServiceHandler) Commit(context.Context, *connect.Request[v
 
 func (UnimplementedTxnServiceHandler) Rollback(context.Context, *connect.Request[v1.RollbackRequest]) (*connect.Response[v1.RollbackResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.TxnService.Rollback is not implemented"))
+}
+
+func (UnimplementedTxnServiceHandler) Outcome(context.Context, *connect.Request[v1.OutcomeRequest]) (*connect.Response[v1.OutcomeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.TxnService.Outcome is not implemented"))
 }

@@ -1,0 +1,212 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
+	"github.com/cairnkv/cairn/txn"
+)
+
+const (
+	// requestIDBytes are drawn at random, so that nobody draws the same ones twice.
+	requestIDBytes = 16
+	// reasonRequestAborted is what a request gets about which somebody was told that it had not
+	// happened.
+	reasonRequestAborted = "request_aborted"
+)
+
+// anchor is the key at which a server remembers a request. Nil key: it remembers none.
+type anchor struct {
+	keyspace string
+	key      []byte
+}
+
+// anchorOf is the smallest key that a one-shot transaction may write. All are in one keyspace.
+func anchorOf(keyspace string, branches ...[]*cairnv1.Op) anchor {
+	a := anchor{keyspace: keyspace}
+	for _, ops := range branches {
+		for _, op := range ops {
+			key := writtenBy(op)
+			if key != nil && (a.key == nil || string(key) < string(a.key)) {
+				a.key = key
+			}
+		}
+	}
+	return a
+}
+
+func writtenBy(op *cairnv1.Op) []byte {
+	switch r := op.GetRequest().(type) {
+	case *cairnv1.Op_Set:
+		return r.Set.Key
+	case *cairnv1.Op_Delete:
+		return r.Delete.Key
+	case *cairnv1.Op_Extend:
+		return r.Extend.Key
+	}
+	return nil
+}
+
+// nameRequest draws a request_id for a call that has room for one, unless the user gave it.
+func (r *repeater) nameRequest(c *call) {
+	if c.request == nil || c.effect != commits || len(*c.request) > 0 || r.anonymous {
+		return
+	}
+	id := make([]byte, requestIDBytes)
+	_, _ = rand.Read(id) // it never fails
+	*c.request = id
+}
+
+// token names c's outcome; empty where the server remembers nothing.
+func (c *call) token(since time.Time) string {
+	if c.request == nil || len(*c.request) == 0 || c.anchor.key == nil {
+		return ""
+	}
+	keyspace := c.anchor.keyspace
+	if keyspace == "" {
+		keyspace = DefaultKeyspace
+	}
+	return token.Token{Request: &token.Request{
+		Keyspace: keyspace, Anchor: c.anchor.key, ID: txn.HashRequestID(*c.request),
+		Since: txn.Timestamp(since.UnixMicro()),
+	}}.String()
+}
+
+// pursuit finds out what became of a call of which one copy may have been carried out: by sending
+// it again under the same request_id, or by asking. Whatever else a later copy is told is about
+// that copy alone.
+type pursuit struct {
+	r       *repeater
+	c       *call
+	token   string
+	unknown *txn.Error // what the caller gets who learns nothing more
+}
+
+// pursue ends with the truth, or with unknown once ctx is done.
+func (r *repeater) pursue(ctx context.Context, c *call, unknown *txn.Error, since time.Time) error {
+	p := pursuit{r: r, c: c, token: c.token(since), unknown: unknown}
+	if p.token == "" {
+		return unknown
+	}
+	unknown.Token = p.token
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, r.patience)
+		defer cancel()
+	}
+	for attempt := 1; backoff(ctx, attempt) == nil; attempt++ {
+		step := p.repeat
+		if c.method == cairnv1.Method_METHOD_TXN_COMMIT { // its transaction may be gone by now
+			step = p.askForCommit
+		}
+		if over, err := step(ctx); over {
+			return err
+		}
+	}
+	return unknown
+}
+
+// repeat sends one more copy. One that is refused for good says nothing about the first.
+func (p *pursuit) repeat(ctx context.Context) (over bool, err error) {
+	err = p.r.next.call(ctx, p.c)
+	if err == nil {
+		return true, nil
+	}
+	if errors.Is(err, errClosed) {
+		return true, p.unknown
+	}
+	e := p.r.classify(p.c, err)
+	if e.Reason == reasonRequestAborted {
+		return true, e
+	}
+	switch e.Kind {
+	case txn.Unknown, txn.Unavailable, txn.Moved, txn.Conflict, txn.Wounded, txn.Deadline,
+		txn.Exhausted:
+		return false, nil
+	}
+	state, over := p.ask(ctx)
+	if state.State == Aborted {
+		return true, e
+	}
+	return over, p.unknown // of one that was committed the next copy answers what came of it
+}
+
+// askForCommit makes an answer to a commit of what is remembered of it.
+func (p *pursuit) askForCommit(ctx context.Context) (over bool, err error) {
+	out, over := p.ask(ctx)
+	switch out.State {
+	case Committed:
+		p.c.res = &cairnv1.CommitResponse{CommitTs: int64(out.CommitTS)}
+		return true, nil
+	case Aborted:
+		return true, &txn.Error{
+			Kind: txn.Conflict, Op: p.c.op(), Reason: out.Reason,
+			Err: errors.New("the commit was aborted, and its answer got lost"),
+		}
+	}
+	return over, p.unknown
+}
+
+// ask asks once. It is over if nobody will ever know better.
+func (p *pursuit) ask(ctx context.Context) (out CommitOutcome, over bool) {
+	c := outcomeCall(p.token)
+	if err := p.r.next.call(ctx, c); err != nil {
+		switch p.r.classify(c, err).Kind {
+		case txn.Unavailable, txn.Moved, txn.Deadline, txn.Exhausted:
+			return CommitOutcome{}, errors.Is(err, errClosed)
+		}
+		return CommitOutcome{}, true
+	}
+	return outcomeFromWire(c.res.(*cairnv1.OutcomeResponse)), false
+}
+
+func outcomeCall(token string) *call {
+	return &call{
+		method: cairnv1.Method_METHOD_TXN_OUTCOME,
+		req:    &cairnv1.OutcomeRequest{Token: token},
+		res:    &cairnv1.OutcomeResponse{},
+	}
+}
+
+// CommitState is what is known of a commit.
+type CommitState uint8
+
+// What a commit can have come to.
+const (
+	Undecided CommitState = iota // nobody can tell now; ask again
+	Committed
+	Aborted // it did not happen and never will
+)
+
+// CommitOutcome is what became of a commit.
+type CommitOutcome struct {
+	State    CommitState
+	CommitTS Timestamp // of a Committed one
+	Reason   string    // why it is not
+}
+
+func outcomeFromWire(res *cairnv1.OutcomeResponse) CommitOutcome {
+	out := CommitOutcome{CommitTS: Timestamp(res.CommitTs), Reason: res.Reason}
+	switch res.Outcome {
+	case cairnv1.CommitOutcome_COMMIT_OUTCOME_COMMITTED:
+		out.State = Committed
+	case cairnv1.CommitOutcome_COMMIT_OUTCOME_ABORTED:
+		out.State = Aborted
+	}
+	return out
+}
+
+// CommitOutcome asks what became of a commit that ended with txn.Unknown; the token is
+// OutcomeToken of that error. The SDK has done so itself until the context of the call was done.
+// What had not happened when this was asked never will.
+func (db *DB) CommitOutcome(ctx context.Context, token string) (CommitOutcome, error) {
+	c := outcomeCall(token)
+	if err := db.do(ctx, c); err != nil {
+		return CommitOutcome{}, err
+	}
+	return outcomeFromWire(c.res.(*cairnv1.OutcomeResponse)), nil
+}

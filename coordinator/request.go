@@ -1,0 +1,240 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/proto/token"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// CommitOptions say how a transaction is to commit.
+type CommitOptions struct {
+	// Deadline is by Env.Now; 0: CommitTimeout from now.
+	Deadline time.Duration
+	// Request makes what commits happen once, however often it is asked for. Zero:
+	// nothing is remembered. What cannot write has no use for it.
+	Request txn.RequestID
+}
+
+// requestFor is what all attempts to run p under id carry; nil for no id.
+func requestFor(id txn.RequestID, p *txn.Program) *txn.Request {
+	if id == (txn.RequestID{}) {
+		return nil
+	}
+	return &txn.Request{ID: id, Fingerprint: p.Fingerprint()}
+}
+
+// repeated is when a request was committed, and by which attempt.
+type repeated struct {
+	at txn.Timestamp
+	by txn.ID
+}
+
+func (r *refusal) repeated() repeated { return repeated{r.reply.RepeatAt, r.reply.Writer} }
+
+// repeatAt answers what p came to when another attempt of its request committed
+// it. That has happened, so whatever goes wrong here is no failure of the commit.
+func (c *Coordinator) repeatAt(
+	ctx context.Context, p *txn.Program, r repeated, until time.Duration,
+) (*txn.Outcome, []txn.Written, error) {
+	commit := r.at
+	v := newView(ctx, snapshot{c: c, at: commit - 1, until: until})
+	var keys []txn.Key
+	p.Keys(func(k txn.Key) { keys = append(keys, k) })
+	if err := v.prefetch(keys); err != nil {
+		return nil, nil, err
+	}
+	out, err := p.Run(presentView{v, commit}, commit)
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := v.rewritten(out.Writes, r)
+	if err == nil {
+		txn.Fill(out.Ops, out.Results, written)
+	}
+	return out, written, err
+}
+
+// rewritten is what writes came to when they were committed on top of v. What
+// is there tells it best: shards settle expiries a little before the commit.
+func (v *view) rewritten(writes []txn.Write, r repeated) ([]txn.Written, error) {
+	there, err := snapshot{c: v.c, at: r.at, until: v.until}.get(v.ctx, keysOf(writes), nil)
+	if err != nil {
+		return nil, err
+	}
+	written := make([]txn.Written, len(writes))
+	for i := range writes {
+		w := &writes[i]
+		prev, err := v.Get(w.Key)
+		if err != nil {
+			return nil, err
+		}
+		made := txn.Written{Key: w.Key, PrevRevision: prev.RevisionAt(r.at)}
+		switch made.Version, made.Wrote = w.Version(&prev, r.at, r.by); {
+		case !made.Wrote:
+			made.Version.Revision = txn.NoRevision
+		case there[i].TS == r.at:
+			made.Version = there[i]
+		}
+		made.Version.Value.Data = nil
+		written[i] = made
+	}
+	return written, nil
+}
+
+// presentView is what lies below a commit, with the commit as the present.
+type presentView struct {
+	*view
+	at txn.Timestamp
+}
+
+// Scan implements txn.View.
+func (v presentView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	return v.view.Scan(s, func(e txn.Entry) bool { return !e.Live(v.at) || emit(e) })
+}
+
+// repeat is Execute for a program that was committed before.
+func (x *execution) repeat(ctx context.Context, r repeated) (*Result, error) {
+	out, _, err := x.c.repeatAt(ctx, x.program, r, x.until)
+	switch {
+	case stopped(err):
+		return nil, err
+	case err != nil:
+		return nil, x.unknown(err)
+	}
+	return &Result{CommitTS: r.at, Succeeded: out.Succeeded, Results: out.Results,
+		Attempts: x.attempts}, nil
+}
+
+// evaluated is for a program that came to err on the present state: if its
+// request was carried out before, on another one, that is the answer.
+func (x *execution) evaluated(ctx context.Context, err error) (*Result, error) {
+	e, ours := errors.AsType[*txn.Error](err)
+	if x.request == nil || !ours || e.Kind == txn.Unavailable || e.Kind == txn.Deadline {
+		return nil, err
+	}
+	base, terr := x.c.fresh(ctx, x.until)
+	if terr != nil {
+		return nil, terr
+	}
+	got, terr := x.c.inquire(ctx, &shardrpc.InquireRequest{
+		Anchor: x.program.Anchor(), ID: x.request.ID, BaseTS: base}, x.until)
+	if terr != nil {
+		return nil, terr
+	}
+	if got.Status == txn.Committed {
+		return x.repeat(ctx, repeated{got.CommitTS, got.Txn})
+	}
+	return nil, err
+}
+
+// repeat is Txn.Commit for an attempt whose request was committed before.
+func (a *attempt) repeat(ctx context.Context, c *Coordinator, r repeated) (*Committed, error) {
+	_, written, err := c.repeatAt(ctx, a.program(), r, a.until)
+	switch {
+	case stopped(err):
+		return nil, err
+	case err != nil:
+		return nil, a.unknown(err)
+	}
+	return &Committed{r.at, written}, nil
+}
+
+// gaveUp is the end of an attempt that was refused and can be followed by no
+// other. It is dead, but another one of its request may not be.
+func (a *attempt) gaveUp(last *refusal) error {
+	if last.reply.Reason == shardrpc.ReasonOpen {
+		return a.unknown(last.err())
+	}
+	return last.err()
+}
+
+// unknown is the error of a request of which an attempt may have committed.
+func (a *attempt) unknown(err error) error {
+	return withTxn(a.id, unknown(token.Token{Request: &token.Request{
+		Anchor: a.anchor, ID: a.request.ID, Since: a.age.At,
+	}}, err))
+}
+
+// unknown is the error of a program of which an attempt may have committed.
+func (x *execution) unknown(err error) error {
+	a := attempt{id: x.id, age: x.age, request: x.request, anchor: x.program.Anchor()}
+	return a.unknown(err)
+}
+
+// unknown is the outcome that nobody can tell now, but that the token gets.
+func unknown(t token.Token, err error) error {
+	e := &txn.Error{Kind: txn.Unknown, Reason: "outcome_unknown", Token: t.String(), Err: err,
+		Next: "the commit may have happened or may yet: ask for its outcome with the token"}
+	switch {
+	case t.Request != nil:
+		e.Key = t.Request.Anchor
+	case t.Attempt.Primary != nil:
+		e.Txn, e.Key = t.Attempt.Txn, t.Attempt.Primary
+	default:
+		e.Txn, e.Key = t.Attempt.Txn, t.Attempt.Keys[0]
+	}
+	return e
+}
+
+func (t *twoPhase) unknown(err error) error {
+	var name token.Token
+	if t.request != nil {
+		name.Request = &token.Request{Anchor: t.anchor, ID: t.request.ID, Since: t.base}
+	} else {
+		name.Attempt = &token.Attempt{Txn: t.id, BaseTS: t.base, Primary: t.primary()}
+	}
+	return withTxn(t.id, unknown(name, err))
+}
+
+func (o *onePhase) unknown(err error) error {
+	var name token.Token
+	if r := o.req.Request; r != nil {
+		name.Request = &token.Request{Anchor: o.req.Anchor, ID: r.ID, Since: o.req.BaseTS}
+	} else {
+		a := &token.Attempt{Txn: o.req.Txn, BaseTS: o.req.BaseTS}
+		a.Keys, a.More = tokenKeys(&o.req.Program)
+		name.Attempt = a
+	}
+	return withTxn(o.req.Txn, unknown(name, err))
+}
+
+// withTxn names the attempt that came to err, for the log.
+func withTxn(id txn.ID, err error) error {
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		e.Txn = id
+	}
+	return err
+}
+
+// Limits of a token that names keys. The first key always has room.
+const (
+	tokenKeysMax  = 32
+	tokenBytesMax = 8 << 10
+)
+
+// tokenKeys are the keys that p may write, as many as a token takes. (What it
+// writes for sure would do, but that is known to the shard alone.)
+func tokenKeys(p *txn.Program) (keys []txn.Key, more bool) {
+	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
+		for i := range ops {
+			if k := ops[i].Kind; k != txn.OpGet && k != txn.OpRange {
+				keys = append(keys, ops[i].Key)
+			}
+		}
+	}
+	slices.SortFunc(keys, txn.Key.Compare)
+	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
+	bytes := 0
+	for i, k := range keys {
+		bytes += len(k)
+		if i > 0 && (i == tokenKeysMax || bytes > tokenBytesMax) {
+			return keys[:i], true
+		}
+	}
+	return keys, false
+}

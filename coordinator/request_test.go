@@ -1,0 +1,99 @@
+package coordinator_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/proto/token"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// options are those of an execute or a commit: request=ID.
+func (s *story) options(d *datadriven.TestData, deadline time.Duration) coordinator.CommitOptions {
+	o := coordinator.CommitOptions{Deadline: deadline}
+	if d.HasArg("request") {
+		o.Request = requestID(s, d)
+	}
+	return o
+}
+
+func requestID(s *story, d *datadriven.TestData) txn.RequestID {
+	var name string
+	d.ScanArgs(s.t, "request", &name)
+	return txn.HashRequestID([]byte(name))
+}
+
+// outcome asks with the token of the last unknown outcome, or with one of
+// request=ID anchor=KEY since=TS; txn=ID primary=KEY; txn=ID and its keys.
+func (s *story) outcome(ctx context.Context, d *datadriven.TestData, deadline time.Duration) string {
+	t, err := token.Parse(s.token)
+	switch {
+	case d.HasArg("request"):
+		t = token.Token{Request: &token.Request{ID: requestID(s, d), Since: s.fake.oracle}}
+		var anchor string
+		d.ScanArgs(s.t, "anchor", &anchor)
+		t.Request.Anchor = key(anchor)
+		if d.HasArg("since") {
+			var since int64
+			d.ScanArgs(s.t, "since", &since)
+			t.Request.Since = txn.Timestamp(since)
+		}
+	case err != nil:
+		return err.Error()
+	}
+	out, err := s.c.Outcome(ctx, t, deadline)
+	if err != nil {
+		return s.failure(err)
+	}
+	return fmt.Sprintf("%v at %d %s", out.Status, out.CommitTS, out.Reason)
+}
+
+// tokenText is what an unknown outcome can be asked for with.
+func tokenText(text string) string {
+	t, err := token.Parse(text)
+	switch {
+	case err != nil:
+		return err.Error()
+	case t.Request != nil:
+		return fmt.Sprintf("request at %s since %d", t.Request.Anchor.User(), t.Request.Since)
+	case t.Attempt.Primary != nil:
+		return fmt.Sprintf("txn %v at %s, base %d", t.Attempt.Txn, t.Attempt.Primary.User(), t.Attempt.BaseTS)
+	}
+	more := ""
+	if t.Attempt.More {
+		more = " and more"
+	}
+	return fmt.Sprintf("txn %v on %s%s, base %d", t.Attempt.Txn, keyList(t.Attempt.Keys), more, t.Attempt.BaseTS)
+}
+
+func requestText(q *txn.Request, anchor txn.Key) string {
+	if q == nil {
+		return ""
+	}
+	return fmt.Sprintf(" request at %s", anchor.User())
+}
+
+func (f *fake) Inquire(_ context.Context, req *shardrpc.InquireRequest) (*shardrpc.InquireResponse, error) {
+	text := fmt.Sprintf("at %s base=%d", req.Anchor.User(), req.BaseTS)
+	if !req.Prevent {
+		text += " look"
+	}
+	r, err := f.receive("inquire", req.Target, text, text)
+	if err != nil {
+		return nil, err
+	}
+	resp := &shardrpc.InquireResponse{Answer: r.answer().Answer, Status: r.status(), CommitTS: r.ts("ts")}
+	switch {
+	case r.word == "pending":
+		b := r.blocker()
+		resp.Blocker = &b
+	case r.word == "ok" && req.Prevent:
+		resp.Status = txn.Aborted
+	}
+	return resp, nil
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/cairnkv/cairn/coordinator"
+	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
+	"github.com/cairnkv/cairn/txn"
+)
+
+// requestHeader carries the request_id of a write at the HTTP endpoint. (It is not called
+// Idempotency-Key, since net/http repeats by itself what has such a header.)
+const requestHeader = "X-Cairn-Request-Id"
+
+// mutation is what all requests that write one key have in common.
+type mutation interface {
+	GetTxn() string
+	GetRequestId() []byte
+}
+
+// requestID checks a request_id; an empty one is none, and zero.
+func requestID(user []byte) (txn.RequestID, error) {
+	switch n := len(user); {
+	case n == 0:
+		return txn.RequestID{}, nil
+	case n > txn.RequestIDBytesMax:
+		return txn.RequestID{}, invalid("request_id_too_long",
+			"the request_id has %d bytes, the limit is %d", n, txn.RequestIDBytesMax)
+	}
+	return txn.HashRequestID(user), nil
+}
+
+// requestOf is the request_id of a write that is a transaction of its own.
+func requestOf(m mutation) (txn.RequestID, error) {
+	if m.GetTxn() != "" {
+		return txn.RequestID{}, noRequest(m, "request_id_in_transaction",
+			"a write inside a transaction takes no request_id; give it to Commit")
+	}
+	return requestID(m.GetRequestId())
+}
+
+func noRequest(m mutation, reason, why string) error {
+	if len(m.GetRequestId()) == 0 {
+		return nil
+	}
+	return invalid(reason, "%s", why)
+}
+
+// bare is what an operation of a one-shot transaction must be.
+func bare(m mutation) error {
+	return firstErr(noHandle(m.GetTxn()), noRequest(m, "request_id_in_operation",
+		"an operation of a one-shot transaction takes no request_id; give it to the transaction"))
+}
+
+// requestIDOf is the request_id of an HTTP request, nil if it has none.
+func requestIDOf(h http.Header) ([]byte, *txn.Error) {
+	values := h.Values(requestHeader)
+	switch {
+	case len(values) == 0:
+		return nil, nil
+	case len(values) > 1 || values[0] == "":
+		return nil, badRequest("request_id_invalid",
+			"%s has to be given once, with 1 to %d bytes", requestHeader, txn.RequestIDBytesMax)
+	}
+	return []byte(values[0]), nil
+}
+
+// commitRequest is the request of a commit. One without a request_id is remembered by the name of
+// its transaction: so its outcome can be asked for, too.
+func commitRequest(req *cairnv1.CommitRequest) (txn.RequestID, error) {
+	if h, ok := parseHandle(req.GetTxn()); ok && len(req.GetRequestId()) == 0 {
+		return txn.HashRequestID([]byte(h.name)), nil
+	}
+	return requestID(req.GetRequestId())
+}
+
+// committedBefore is a commit of a transaction that is open nowhere: an earlier copy of the call
+// may have committed it, or may be about to. From now on it has or will not.
+func (g *Gateway) committedBefore(
+	ctx context.Context, req *cairnv1.CommitRequest, gone error,
+) (*cairnv1.CommitResponse, error) {
+	h, ok := parseHandle(req.GetTxn())
+	request, err := commitRequest(req)
+	if !ok || h.anchor == nil || err != nil { // nothing was written
+		return nil, gone
+	}
+	t := token.Token{Request: &token.Request{
+		Anchor: h.anchor, ID: request, Since: txn.Timestamp(g.Env.Wall()),
+	}}
+	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
+	switch {
+	case err != nil, out.Status == txn.Pending:
+		return nil, &txn.Error{
+			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: h.id(), Key: h.anchor,
+			Token: t.String(), Err: errors.Join(errUndecided, err),
+		}
+	case out.Status == txn.Committed:
+		return &cairnv1.CommitResponse{CommitTs: int64(out.CommitTS)}, nil
+	}
+	return nil, gone
+}
+
+var errUndecided = errors.New("the transaction has ended, and how is not known now")
+
+// commitOptions bound a commit by the caller's deadline.
+func (g *Gateway) commitOptions(
+	ctx context.Context, request txn.RequestID,
+) coordinator.CommitOptions {
+	return coordinator.CommitOptions{Deadline: g.deadline(ctx), Request: request}
+}
+
+func (g *Gateway) outcome(
+	ctx context.Context, req *cairnv1.OutcomeRequest,
+) (*cairnv1.OutcomeResponse, error) {
+	t, err := token.Parse(req.GetToken())
+	if err != nil {
+		return nil, err
+	}
+	if r := t.Request; r != nil && r.Keyspace != "" {
+		if r.Anchor, err = storedKey(r.Keyspace, r.Anchor); err != nil {
+			return nil, err
+		}
+		r.Keyspace = ""
+	}
+	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
+	if err != nil {
+		return nil, err
+	}
+	resp := &cairnv1.OutcomeResponse{
+		Outcome:  cairnv1.CommitOutcome_COMMIT_OUTCOME_UNDECIDED,
+		CommitTs: int64(out.CommitTS), Reason: out.Reason,
+	}
+	switch out.Status {
+	case txn.Committed:
+		resp.Outcome = cairnv1.CommitOutcome_COMMIT_OUTCOME_COMMITTED
+	case txn.Aborted:
+		resp.Outcome = cairnv1.CommitOutcome_COMMIT_OUTCOME_ABORTED
+	}
+	return resp, nil
+}
+
+// named gives an error that leaves the outcome of a request open the token to ask with.
+func named(err error, anchor txn.Key, request txn.RequestID, since txn.Timestamp) error {
+	if err == nil || anchor == nil || request == (txn.RequestID{}) {
+		return err
+	}
+	if _, ours := errors.AsType[*txn.Error](err); ours {
+		return err // the coordinator has named what it left open
+	}
+	e := *classify(err, true)
+	e.Key, e.Token = anchor, token.Token{Request: &token.Request{
+		Anchor: anchor, ID: request, Since: since,
+	}}.String()
+	return &e
+}

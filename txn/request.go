@@ -1,0 +1,83 @@
+package txn
+
+import "crypto/sha256"
+
+const (
+	// RequestIDBytesMax is the longest request_id that users may give.
+	RequestIDBytesMax = 64
+	// RequestIDBytes is how much of its hash names it inside.
+	RequestIDBytes = 16
+	// RequestRetention is how long a request is remembered after its outcome, in
+	// microseconds. Later its request_id names a new request.
+	RequestRetention Timestamp = 15 * 60 * 1_000_000
+)
+
+// RequestID names a request: the first bytes of SHA-256 of the user's request_id.
+type RequestID [RequestIDBytes]byte
+
+// HashRequestID is the name of the request that a user calls user.
+func HashRequestID(user []byte) RequestID {
+	sum := sha256.Sum256(user)
+	return RequestID(sum[:RequestIDBytes])
+}
+
+// Request is what makes a transaction happen once, however often it is asked
+// for: all attempts that carry it leave at most one effect.
+type Request struct {
+	ID RequestID
+	// Fingerprint is of what it asks for: another one under the same ID is a
+	// mistake of the user's.
+	Fingerprint uint64
+}
+
+// RequestRow is what is remembered of a Request at its anchor, a key that all
+// of its attempts have as their primary. It is written with the effect, so
+// whoever holds the anchor's latch sees both or neither.
+type RequestRow struct {
+	// Status is Absent for a row that is not there; Pending while the record of
+	// Txn, at the same primary, decides; Committed; or Aborted once somebody was
+	// told so by an inquiry, after which no attempt may succeed.
+	Status      Status
+	Fingerprint uint64
+	Txn         ID        // the attempt that wrote it; 0 of an inquiry
+	BaseTS      Timestamp // of that attempt or inquiry
+	CommitTS    Timestamp // of a Committed row
+}
+
+// RequestVerdict is what a row has to say to another attempt of its request.
+type RequestVerdict uint8
+
+const (
+	RequestProceed RequestVerdict = iota // nothing has been done, and no attempt lives
+	RequestRepeat                        // it was done: answer what came of it
+	RequestBusy                          // the attempt Txn is undecided
+	RequestReused                        // the row is of a request that asks for something else
+	RequestAborted                       // an inquiry was told that nothing would be done
+)
+
+// Judge says what the transaction self, which carries q, has to do. Rec is the
+// record of r.Txn at the anchor, if r is Pending. With RequestRepeat comes the
+// commit timestamp. A nil q is an inquiry, to which Proceed means that it may
+// write the row that nobody proceeds from.
+func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Timestamp) {
+	switch {
+	case r.Status == Absent:
+		return RequestProceed, 0
+	case r.Status == Aborted: // no attempt wrote that, so it has no fingerprint
+		return RequestAborted, 0
+	case q != nil && q.Fingerprint != r.Fingerprint:
+		return RequestReused, 0
+	case r.Status == Committed:
+		return RequestRepeat, r.CommitTS
+	case q != nil && r.Txn == self: // it knows its own intents and record
+		return RequestProceed, 0
+	}
+	switch rec.Status {
+	case Committed:
+		return RequestRepeat, rec.CommitTS
+	case Aborted, Absent: // collected: nobody asks for the outcome any more
+		return RequestProceed, 0
+	default:
+		return RequestBusy, 0
+	}
+}
