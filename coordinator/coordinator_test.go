@@ -279,7 +279,8 @@ func TestObserver(t *testing.T) {
 	})
 	s.plan("prewrite s3 refused:intent key=n txn=9.1 primary=a\nlock s2 refused:wounded key=b delay=3ms")
 	s.env.run(t, func() {
-		if _, err := s.c.Execute(t.Context(), program("if b absent\nset a 1\nset n 2"), coordinator.CommitOptions{}); err != nil {
+		_, err := s.c.Execute(t.Context(), program("if b absent\nset a 1\nset n 2"), coordinator.CommitOptions{})
+		if err != nil {
 			t.Error(err)
 		}
 		if _, err := s.c.Execute(t.Context(), program("set a 1"), coordinator.CommitOptions{}); err != nil {

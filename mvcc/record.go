@@ -9,7 +9,9 @@ import (
 
 const (
 	recordFormat = 1
-	recordDone   = 1 << 7 // beside the status
+	// Beside the status.
+	recordDone      = 1 << 7
+	recordRequested = 1 << 6
 	// recordKeyBytesMax is what the keys of one record may come to, spelled out.
 	recordKeyBytesMax = txn.WriteBytesMax + 4*txn.WriteKeysMax
 )
@@ -20,6 +22,9 @@ func AppendRecord(dst []byte, r *txn.Record) []byte {
 	status := byte(r.Status)
 	if r.Done {
 		status |= recordDone
+	}
+	if r.Requested {
+		status |= recordRequested
 	}
 	dst = append(dst, recordFormat, status)
 	dst = appendTimestamp(dst, r.BaseTS)
@@ -52,10 +57,10 @@ func sharedPrefix(a, b []byte) int {
 func DecodeRecord(primary txn.Key, id txn.ID, b []byte) (txn.Record, error) {
 	d := fields.Reader{Rest: b}
 	format, first := d.U8(), d.U8()
-	status := txn.Status(first &^ recordDone)
+	status := txn.Status(first &^ (recordDone | recordRequested))
 	r := txn.Record{
-		Done: first&recordDone != 0,
-		Txn:  id, Primary: primary, Status: status,
+		Done: first&recordDone != 0, Requested: first&recordRequested != 0,
+		Txn: id, Primary: primary, Status: status,
 		BaseTS: d.TS(), MaxTS: d.TS(), CommitTS: d.TS(), Hash: d.U64(),
 	}
 	count := d.Uvarint()

@@ -176,6 +176,7 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 		if c.flags&flagStaging != 0 {
 			to, rec.Keys = txn.Staging, c.keys
 		}
+		rec.Requested = c.flags&flagRequest != 0
 		rec.Move(txn.In(txn.Absent), to, 0)
 		a.putRecord(&rec)
 	}

@@ -18,13 +18,15 @@ const (
 	staleMax     = 64          // transactions told to those who ask for stale ones
 )
 
-// collector walks over the records of the shard again and again, and removes
-// those that nobody asks for any more (C7): decided, without an intent
-// anywhere, and older than the retention. What is old and not so yet it tells
-// to gateways (StaleRequest), which see to it.
+// collector walks over the records of the shard and then over the rows of
+// requests, again and again, and removes those that nobody asks for any more
+// (C7): of records the ones that are decided, without an intent anywhere, and
+// older than the retention. What is old and not so yet it tells to gateways
+// (StaleRequest), which see to it. A row goes after the record that decides it.
 type collector struct {
 	next  time.Duration // no new pass before
 	from  []byte        // where this pass goes on; nil: there is none
+	rows  bool          // it is at the rows
 	busy  bool          // what was found is in the log
 	found []shardrpc.Blocker
 	stale []shardrpc.Blocker // found by the last whole pass
@@ -38,9 +40,15 @@ func (r *Replica) collect() {
 		return
 	}
 	lower, upper := mvcc.RecordBounds(r.o.Route.Span)
+	look := r.lookRecord
 	if c.from == nil {
-		c.next, c.found = now+collectEvery, nil
-	} else {
+		c.next, c.found, c.rows = now+collectEvery, nil, false
+	}
+	if c.rows {
+		_, upper = mvcc.RequestBounds(r.o.Route.Span)
+		look = r.lookRow
+	}
+	if c.from != nil {
 		lower = c.from
 	}
 	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
@@ -49,7 +57,7 @@ func (r *Replica) collect() {
 		return
 	}
 	cmd := &command{kind: cmdCollect}
-	c.from, err = r.collectFrom(it, cmd)
+	c.from, err = r.collectFrom(it, cmd, look)
 	if e := it.Close(); err == nil {
 		err = e
 	}
@@ -57,37 +65,34 @@ func (r *Replica) collect() {
 	case err != nil:
 		r.fail(err)
 		return
-	case c.from == nil:
-		c.stale = c.found
+	case c.from == nil && !c.rows:
+		c.stale, c.rows = c.found, true
+		c.from, _ = mvcc.RequestBounds(r.o.Route.Span)
 	}
-	if len(cmd.records) > 0 {
+	if len(cmd.records)+len(cmd.rows) > 0 {
 		c.busy = true
 		l := r.lead
 		r.await(cmd, func(applied) { l.collector.busy = false })
 	}
 }
 
-// collectFrom puts up to collectMax records into cmd, as far as they may go,
-// and returns where the next look begins; nil: there are no more.
-func (r *Replica) collectFrom(it mvcc.Iterator, cmd *command) ([]byte, error) {
+// collectFrom puts into cmd what may go of the next collectMax, and returns
+// where the next look begins; nil: there are no more.
+func (r *Replica) collectFrom(
+	it mvcc.Iterator, cmd *command, look func(key, value []byte, cmd *command) error,
+) ([]byte, error) {
 	ok := it.First()
 	for range collectMax {
 		if !ok {
 			return nil, it.Error()
 		}
-		primary, id, err := mvcc.DecodeRecordKey(it.Key())
-		if err != nil {
-			return nil, err
-		}
 		b, err := it.Value()
+		if err == nil {
+			err = look(it.Key(), b, cmd)
+		}
 		if err != nil {
 			return nil, err
 		}
-		rec, err := mvcc.DecodeRecord(primary.Clone(), id, b)
-		if err != nil {
-			return nil, err
-		}
-		r.look(&rec, cmd)
 		ok = it.Next()
 	}
 	if !ok {
@@ -96,19 +101,56 @@ func (r *Replica) collectFrom(it mvcc.Iterator, cmd *command) ([]byte, error) {
 	return append([]byte(nil), it.Key()...), nil
 }
 
-// look sorts out one record.
-func (r *Replica) look(rec *txn.Record, cmd *command) {
-	newest := r.o.Newest.Load()
-	age := newest.Sub(max(rec.BaseTS, rec.CommitTS))
+// lookRecord sorts out one record.
+func (r *Replica) lookRecord(key, value []byte, cmd *command) error {
+	primary, id, err := mvcc.DecodeRecordKey(key)
+	if err != nil {
+		return err
+	}
+	rec, err := mvcc.DecodeRecord(primary.Clone(), id, value)
+	if err != nil {
+		return err
+	}
+	age := r.o.Newest.Load().Sub(max(rec.BaseTS, rec.CommitTS))
+	keep := r.o.Retention
+	if rec.Requested {
+		keep = max(keep, txn.RequestRetention.Duration())
+	}
 	done := rec.Done || mutant.On(mutant.C7) && rec.Status.Final()
 	switch c := &r.lead.collector; {
-	case done && age > r.o.Retention:
+	case done && age > keep:
 		cmd.ts = max(cmd.ts, rec.BaseTS)
 		cmd.records = append(cmd.records, recordName{rec.Primary, rec.Txn})
 	case !done && age > min(r.o.Retention, txn.ForsakenAfter.Duration()) && len(c.found) < staleMax:
 		c.found = append(c.found, shardrpc.Blocker{
 			Key: rec.Primary, Txn: rec.Txn, Primary: rec.Primary, BaseTS: rec.BaseTS})
 	}
+	return nil
+}
+
+// lookRow sorts out one row. What a request came to is remembered for
+// RequestRetention at least, whatever the retention of records.
+func (r *Replica) lookRow(key, value []byte, cmd *command) error {
+	anchor, id, err := mvcc.DecodeRequestKey(key)
+	if err != nil {
+		return err
+	}
+	row, err := mvcc.DecodeRequest(value)
+	if err != nil {
+		return err
+	}
+	age := r.o.Newest.Load().Sub(max(row.BaseTS, row.CommitTS))
+	if age <= max(r.o.Retention, txn.RequestRetention.Duration()) {
+		return nil
+	}
+	if row.Status == txn.Pending {
+		rec, err := mvcc.GetRecord(r.o.State, anchor, row.Txn)
+		if err != nil || rec.Status != txn.Absent {
+			return err
+		}
+	}
+	cmd.rows = append(cmd.rows, rowName{anchor.Clone(), id})
+	return nil
 }
 
 // applyCollect removes records and raises the floor at or below which none is
@@ -123,7 +165,10 @@ func (r *Replica) applyCollect(a *applying, c *command) {
 	if !mutant.On(mutant.A7) {
 		a.state.RecordFloor = max(a.state.RecordFloor, c.ts)
 	}
-	r.collected.Add(int64(len(c.records)))
+	for i := range c.rows {
+		mvcc.DeleteRequest(a.batch, c.rows[i].anchor, c.rows[i].id)
+	}
+	r.collected.Add(int64(len(c.records) + len(c.rows)))
 }
 
 // stale tells a gateway which transactions are old and not done with.

@@ -32,6 +32,8 @@ const commandBytesMin = 2 + 8 + 1 + 1 + 1
 // recordNameBytesMin is what the shortest one takes.
 const recordNameBytesMin = 1 + 8
 
+const rowNameBytesMin = 1 + txn.RequestIDBytes
+
 // Flags of a command.
 const (
 	flagRecord  = 1 << 0 // prewrite: the record too
@@ -73,6 +75,7 @@ type command struct {
 	ops     []op
 	keys    []txn.Key
 	records []recordName // collect
+	rows    []rowName    // collect
 	body    []byte       // meta
 }
 
@@ -80,6 +83,12 @@ type command struct {
 type recordName struct {
 	primary txn.Key
 	txn     txn.ID
+}
+
+// rowName is where the row of a request lies.
+type rowName struct {
+	anchor txn.Key
+	id     txn.RequestID
 }
 
 // size is about what c takes in an entry.
@@ -93,6 +102,9 @@ func (c *command) size() int {
 	}
 	for i := range c.records {
 		n += len(c.records[i].primary)
+	}
+	for i := range c.rows {
+		n += len(c.rows[i].anchor)
 	}
 	return n
 }
@@ -152,6 +164,10 @@ func (c *command) append(dst []byte) []byte {
 		for i := range c.records {
 			dst = fields.AppendBytes(dst, c.records[i].primary)
 			dst = binary.BigEndian.AppendUint64(dst, uint64(c.records[i].txn))
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(c.rows)))
+		for i := range c.rows {
+			dst = append(fields.AppendBytes(dst, c.rows[i].anchor), c.rows[i].id[:]...)
 		}
 		return dst
 	case cmdForgo:
@@ -255,6 +271,11 @@ func decodeCommand(d *fields.Reader, c *command) error {
 		c.records = make([]recordName, d.Count(recordNameBytesMin))
 		for i := range c.records {
 			c.records[i] = recordName{d.Bytes(), txn.ID(d.U64())}
+		}
+		c.rows = make([]rowName, d.Count(rowNameBytesMin))
+		for i := range c.rows {
+			c.rows[i].anchor = d.Bytes()
+			copy(c.rows[i].id[:], d.Take(txn.RequestIDBytes))
 		}
 	case cmdDecide:
 		c.baseTS = d.UvarintTS()

@@ -29,7 +29,8 @@ func samples() []*command {
 			keys: []txn.Key{key("b"), key("c")}},
 		{kind: cmdDecide, proposal: 15, term: 2, epoch: 3, txn: 7, ts: 14, baseTS: 9,
 			from: txn.In(txn.Pending), to: txn.Committed, primary: key("p")},
-		{kind: cmdCollect, proposal: 7, term: 2, epoch: 3, ts: 9, records: []recordName{{key("p"), 7}}},
+		{kind: cmdCollect, proposal: 7, term: 2, epoch: 3, ts: 9, records: []recordName{{key("p"), 7}},
+			rows: []rowName{{key("q"), txn.RequestID{1: 2}}}},
 		{kind: cmdMeta, proposal: 16, term: 2, epoch: 1, body: []byte("meta")},
 		{kind: cmdWrite, flags: flagRequest, proposal: 17, term: 2, epoch: 3, txn: 4, ts: 5, ops: []op{},
 			baseTS: 9, primary: key("p"), request: sampleRequest()},
@@ -59,7 +60,7 @@ func TestEntryGolden(t *testing.T) {
 		"0302000000000000000d0203" + "00000000000000070e" + "02050000000162050000000163" +
 		"0400000000000000000f0203" + "00000000000000070e" + "090203050000000170" +
 		"05000000000000000007" + "0203" + "0000000000000000" + "09" + "01" + "050000000170" +
-		"0000000000000007" +
+		"0000000000000007" + "01" + "050000000171" + "00020000000000000000000000000000" +
 		"070000000000000000100201" + "046d657461" +
 		"011000000000000000110203" + "000000000000000405" + "00" + id + "000000000000feed" + "09" + "050000000170" +
 		"021100000000000000120203" + "000000000000000708" + "090a0a000000000000000b" +

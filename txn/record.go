@@ -53,6 +53,8 @@ type Record struct {
 	Keys     []Key     // of an undecided parallel commit
 	// Done: no intent is left that could send anybody here.
 	Done bool
+	// Requested: the row of a request asks here for its outcome.
+	Requested bool
 }
 
 // CanMove is invariant I5: the only moves a record makes.
