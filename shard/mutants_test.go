@@ -60,6 +60,7 @@ func TestDirected(t *testing.T) {
 		{mutant.M1, "TestScenarios/foreign"},
 		{mutant.M14, "TestReaderTakesAllAtOnce"},
 		{mutant.K2, "TestScenarios/lock_reads"},
+		{mutant.K3, "TestScenarios/lock_commit"},
 		{mutant.C1, "TestScenarios/staging"},
 		{mutant.C8, "TestScenarios/staging"},
 		{mutant.A1, "TestScenarios/replay"},

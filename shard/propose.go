@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3"
+
+	"github.com/cairnkv/cairn/internal/mutant"
 )
 
 // pend queues commands for the next raft entry, in order.
@@ -20,6 +22,9 @@ func (r *Replica) pend(commands ...*command) {
 // dropped one proves nothing to the coordinator.
 func (r *Replica) proposeFor(w *write, c *command, done func()) {
 	w.proposed = true
+	if mutant.On(mutant.K3) && w.decide == nil {
+		r.wake(r.lead.locks.Release(w.owner(), w.baseTS))
+	}
 	r.await(c, func(a applied) {
 		if !a.ok {
 			r.retry(w)

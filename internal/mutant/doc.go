@@ -88,6 +88,8 @@ const (
 	A1 Name = "A1"
 	// K2 forgets what was read under locks when it lets them go.
 	K2 Name = "K2"
+	// K3 lets locks go before what was written under them is there.
+	K3 Name = "K3"
 	// M14 collects the intents after it has opened the iterator.
 	M14 Name = "M14"
 	// A7 removes records without raising the floor below which none is made.

@@ -21,7 +21,7 @@ type faults struct {
 	skewMax               time.Duration
 	echo                  float64 // of each request whose copy could do harm
 	lapse                 float64 // of each question for an owner: its lease has ended, it lives on
-	tardy                 float64 // of each prewrite: all of its copies arrive late
+	tardy                 float64 // of each prewrite and validation: all copies arrive late
 	// Of groups.
 	rateMax                   float64 // how much faster or slower than true a clock runs
 	splitEvery, splitMax      time.Duration

@@ -143,6 +143,9 @@ func (s *shards) Validate(ctx context.Context, m *shardrpc.ValidateRequest) (
 	*shardrpc.Reply, error,
 ) {
 	s.p.w.saw("validate")
+	if err := s.tarry(m.Txn, m.Shard); err != nil {
+		return nil, err
+	}
 	return look(ctx, s, m.Shard, m, (*member).validate)
 }
 
@@ -175,15 +178,22 @@ func (s *shards) Commit(ctx context.Context, m *shardrpc.CommitRequest) (
 	return ask[*shardrpc.CommitResponse](ctx, s, m.Shard, m)
 }
 
+// tarry is what a request of a transaction to a shard loses on its way. The
+// caller gives up meanwhile and sends another copy, which is as late.
+func (s *shards) tarry(id txn.ID, at shardrpc.ShardID) error {
+	until := s.p.w.tardyUntil(id, at)
+	if until <= s.p.w.now {
+		return nil
+	}
+	return s.p.Sleep(context.Background(), until-s.p.w.now)
+}
+
 func (s *shards) Prewrite(ctx context.Context, m *shardrpc.PrewriteRequest) (
 	*shardrpc.PrewriteResponse, error,
 ) {
 	s.p.attempt(m.Txn, true)
-	if until := s.p.w.tardyUntil(m.Txn, m.Shard); until > s.p.w.now {
-		// The caller gives up meanwhile and sends another copy, which is as late.
-		if err := s.p.Sleep(context.Background(), until-s.p.w.now); err != nil {
-			return nil, err
-		}
+	if err := s.tarry(m.Txn, m.Shard); err != nil {
+		return nil, err
 	}
 	return ask[*shardrpc.PrewriteResponse](ctx, s, m.Shard, m)
 }

@@ -113,20 +113,20 @@ func (w *world) letEchoes(to *node) {
 	}
 }
 
-// tardy names the prewrite of a transaction at one shard.
+// tardy names the prewrite or validation of a transaction at one shard.
 type tardy struct {
 	txn   txn.ID
 	shard shardrpc.ShardID
 }
 
-// tardyUntil is when the copies of a prewrite begin to arrive: late enough for
+// tardyUntil is when the copies of such a request begin to arrive: late enough for
 // somebody to have decided the transaction meanwhile, and not too late to be
 // carried out. 0: at once.
 func (w *world) tardyUntil(id txn.ID, shard shardrpc.ShardID) time.Duration {
 	name := tardy{id, shard}
 	until, known := w.tardy[name]
 	if !known && w.hit(w.faults.tardy) {
-		w.saw("prewrite tardy")
+		w.saw("prewrite or validation tardy")
 		until = w.now + w.between(time.Second, 4*time.Second)
 		w.lastLate = max(w.lastLate, until)
 	}
