@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cairnkv/cairn/internal/env"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -262,17 +263,17 @@ func (l *lockSet) lockShard(ctx context.Context, p *lockPart, until time.Duratio
 	req := shardrpc.LockRequest{Target: p.to, Txn: l.id, Age: l.age,
 		Keys: p.keys, Spans: p.spans, Mode: p.mode}
 	var last error
+	// The answer to a wait in vain has to come in time, too.
+	patience := until - (until-c.env.Now())/8
 	for stale := false; ; {
-		left := until - c.env.Now()
-		if left <= 0 {
+		if c.env.Now() >= until {
 			return errTimeIsUp
 		}
 		base, err := c.lockBase(ctx, stale, until)
 		if err != nil {
 			return err
 		}
-		// The answer to a wait in vain has to come in time, too.
-		wait := min(left-left/8, lockStep)
+		wait := min(max(patience-c.env.Now(), 0), lockStep)
 		r := req
 		r.BaseTS, r.Wait = base, wait.Milliseconds()
 		resp, err := sendWithin(ctx, c, min(until, c.env.Now()+wait+c.opts.AttemptTimeout),
@@ -298,10 +299,18 @@ func (l *lockSet) lockShard(ctx context.Context, p *lockPart, until time.Duratio
 			last = errNotServing
 		case resp.Reason == shardrpc.ReasonStale:
 			stale, last = true, errNotServing
-		case resp.Reason == shardrpc.ReasonLockTimeout && wait == lockStep:
-			continue
 		default:
-			return (&refusal{id: l.id, reply: resp.Reply}).err()
+			refused := (&refusal{id: l.id, reply: resp.Reply}).err()
+			if resp.Reason != shardrpc.ReasonLockTimeout {
+				return refused
+			}
+			// The shard may have waited for less than it was asked to.
+			if err := pause.sleep(ctx, patience); errors.Is(err, env.ErrTimeout) {
+				return refused
+			} else if err != nil {
+				return err
+			}
+			continue
 		}
 		if err := pause.sleep(ctx, until); err != nil {
 			return noAnswer(err, last)

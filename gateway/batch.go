@@ -34,7 +34,7 @@ func (g *Gateway) batchGet(
 	case req.AsOf != nil:
 		err = errAsOfInTxn()
 	default:
-		err = g.held.do(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
+		err = g.held.do(ctx, req.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
 			return b.readIn(ctx, t, req.GetForUpdate())
 		})
 	}

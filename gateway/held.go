@@ -18,6 +18,8 @@ const (
 	// IdleMax is how long an open transaction may wait for its client's next call, and how long
 	// it does unless Begin asks for less.
 	IdleMax = 60 * time.Second
+	// callMax is how long a call may take that brought no deadline: the coordinator's CommitTimeout.
+	callMax = 10 * time.Second
 	// sweepEvery is how often abandoned transactions are looked for.
 	sweepEvery = time.Second
 	// clearEvery is how often transactions are looked for that a gateway which is gone has
@@ -133,23 +135,39 @@ func (h *heldTxns) forget(held *heldTxn) {
 
 // do runs f on an open transaction, alone. One that can no longer commit is rolled back at once.
 func (h *heldTxns) do(
-	ctx context.Context, handle string, f func(*coordinator.Txn) error,
+	ctx context.Context, handle string, f func(context.Context, *coordinator.Txn) error,
 ) error {
-	return h.use(ctx, handle, func(held *heldTxn) error { return f(held.txn) })
+	return h.use(ctx, handle, func(ctx context.Context, held *heldTxn) error {
+		return f(ctx, held.txn)
+	})
 }
 
-func (h *heldTxns) use(ctx context.Context, handle string, f func(*heldTxn) error) error {
+// use is do for what has to know how the transaction is held.
+func (h *heldTxns) use(
+	ctx context.Context, handle string, f func(context.Context, *heldTxn) error,
+) error {
 	held, err := h.enter(ctx, handle)
 	if err != nil {
 		return err
 	}
 	defer h.leave(held)
-	err = f(held)
+	ctx, cancel := held.bounded(ctx)
+	defer cancel()
+	err = f(ctx, held)
 	if k := txn.KindOf(err); err != nil && (k == txn.Conflict || k == txn.Wounded) {
 		h.forget(held)
 		held.txn.Rollback()
 	}
 	return err
+}
+
+// bounded is ctx of a call, which waits for locks no longer than the transaction would for its
+// client.
+func (held *heldTxn) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); !has && held.idle >= callMax {
+		return ctx, func() {} // the coordinator's own bound comes first
+	}
+	return context.WithTimeout(ctx, held.idle)
 }
 
 // end takes the transaction from its handle and runs f on it. Waiting for an earlier call of the

@@ -219,6 +219,25 @@ func TestRefusedLock(t *testing.T) {
 	}
 }
 
+// A call waits for a lock no longer than its transaction waits for its client.
+func TestLockWaitIsBounded(t *testing.T) {
+	f := start(t)
+	req := &cairnv1.BeginRequest{Mode: cairnv1.TxnMode_TXN_MODE_PESSIMISTIC, TimeoutMs: 100}
+	h := f.begin(req)
+	f.shards.lock = func(req *shardrpc.LockRequest) *shardrpc.LockResponse { // without waiting at all
+		return &shardrpc.LockResponse{Reply: shardrpc.Reply{
+			Answer: shardrpc.Refused, Reason: shardrpc.ReasonLockTimeout, Key: req.Keys[0],
+		}}
+	}
+	began := time.Now()
+	err := f.setIn(h, "a", "1")
+	took := time.Since(began)
+	if reasonOf(err) != shardrpc.ReasonLockTimeout || took < 50*time.Millisecond || took > 5*time.Second {
+		t.Errorf("%v after %v", err, took)
+	}
+	f.unlocked()
+}
+
 func TestEveryEndUnlocks(t *testing.T) {
 	ends := map[string]func(*fixture, string){
 		"rollback": func(f *fixture, h string) {

@@ -73,7 +73,7 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 	if p.asOf != nil {
 		return nil, errAsOfInTxn()
 	}
-	err = g.held.do(ctx, p.txn, func(t *coordinator.Txn) error {
+	err = g.held.do(ctx, p.txn, func(ctx context.Context, t *coordinator.Txn) error {
 		op := &txn.Op{Kind: txn.OpGet, Key: p.key, KeysOnly: p.keysOnly}
 		res, err := g.readIn(ctx, t, op, p.update)
 		if err != nil {
@@ -132,7 +132,7 @@ func (g *Gateway) write(
 		return res, "", err
 	}
 	if m.GetTxn() != "" {
-		err = g.held.use(ctx, m.GetTxn(), func(held *heldTxn) error {
+		err = g.held.use(ctx, m.GetTxn(), func(ctx context.Context, held *heldTxn) error {
 			res, err = held.txn.Do(ctx, op, g.deadline(ctx))
 			if err == nil && res.OK && held.anchor == nil {
 				held.anchor = op.Key.Clone()

@@ -94,7 +94,7 @@ func (w *walk) page(ctx context.Context, limit, bytes int) (page *coordinator.Pa
 			Limit: limit, Bytes: bytes, Deadline: w.g.deadline(ctx),
 		})
 	}
-	err = w.g.held.do(ctx, w.handle, func(t *coordinator.Txn) error {
+	err = w.g.held.do(ctx, w.handle, func(ctx context.Context, t *coordinator.Txn) error {
 		if w.at != 0 && w.at != t.ReadTS() && !t.Locks() {
 			return invalid("cursor_mismatch", "the cursor belongs to another transaction")
 		}
