@@ -26,8 +26,11 @@
 //	twophase.go     the way over several: requests, validation, the order of it all
 //	prewrite.go     what the answers to prewrites come to
 //	decide.go       the word of the record, and the ends that it leads to
+//	parallel.go     the end without it: what was prewritten is the commit
 //	resolve.go      what happens after the answer
-//	recover.go      somebody else's transaction is in the way
+//	recover.go staging.go      somebody else's transaction is in the way
+//	sweep.go        what somebody has left behind
+//	request.go outcome.go      what was asked for twice, and what became of it
 //	read.go scan.go view.go    snapshots, and what a transaction saw in them
 //	timestamps.go routes.go    what every request needs first
 //	deliver.go      how a request is sent until it is answered

@@ -15,6 +15,10 @@
 //	apply     one engine batch with the applied index            apply.go
 //	answer    OK, or REFUSED, or what proves nothing             answer.go
 //
+// Beside them: locks in lock.go (advisory, in memory), the recovery of other
+// transactions in record.go and intents.go, and the collector of what nobody
+// asks for any more in collect.go.
+//
 // What a leader promises from memory (latches, timestamp cache, refused ids,
 // known outcomes) dies with its leadership; rule L3 stands in for it.
 package shard
