@@ -43,6 +43,7 @@ func newUnary(client *http.Client, endpoint string) *unary {
 		cairnv1.Method_METHOD_TXN_OUTCOME:   invoke(tx.Outcome),
 		cairnv1.Method_METHOD_STATUS_STATUS: invoke(status.Status),
 		cairnv1.Method_METHOD_STATUS_TXNS:   invoke(status.Txns),
+		cairnv1.Method_METHOD_STATUS_LOCKS:  invoke(status.Locks),
 
 		cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER: invoke(cluster.TransferLeader),
 	}}

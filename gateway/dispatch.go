@@ -38,6 +38,8 @@ func (g *Gateway) answer(ctx context.Context, c *cairnv1.Call) *cairnv1.Reply {
 		return dispatch(ctx, g, methodStatus, c, (*Gateway).statusOf)
 	case cairnv1.Method_METHOD_STATUS_TXNS:
 		return dispatch(ctx, g, methodTxns, c, (*Gateway).openTxns)
+	case cairnv1.Method_METHOD_STATUS_LOCKS:
+		return dispatch(ctx, g, methodLocks, c, (*Gateway).lockTable)
 	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
 		return dispatch(ctx, g, methodTransferLeader, c, (*Gateway).transferLeader)
 	case cairnv1.Method_METHOD_TXN_OUTCOME:

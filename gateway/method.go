@@ -26,6 +26,7 @@ const (
 	methodRollback
 	methodStatus
 	methodTxns
+	methodLocks
 	methodTransferLeader
 	methodOutcome
 	methodEnd
@@ -35,8 +36,8 @@ var methodNames = [...]string{
 	"KVService/Get", "KVService/BatchGet", "KVService/Set", "KVService/Delete",
 	"KVService/Exists", "KVService/Extend", "KVService/Range", "KVService/RangeStream",
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
-	"StatusService/Status", "StatusService/Txns", "ClusterService/TransferLeader",
-	"TxnService/Outcome",
+	"StatusService/Status", "StatusService/Txns", "StatusService/Locks",
+	"ClusterService/TransferLeader", "TxnService/Outcome",
 }
 
 func (m method) String() string { return methodNames[m] }

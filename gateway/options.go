@@ -22,6 +22,8 @@ type Options struct {
 	Env         env.Env                  // required
 	// Status asks the members how they are. Required.
 	Status func(context.Context) ([]shardrpc.MemberStatus, error)
+	// Locks asks every shard of data for its lock table. Required.
+	Locks func(context.Context) ([]ShardLocks, error)
 	// Transfer asks the leader of a shard to hand over to a member, 0: to whichever is furthest. It
 	// need not wait until that is done. nil: a single member, in this process, leads everything.
 	Transfer func(ctx context.Context, shard, to uint64) error
@@ -63,6 +65,9 @@ func (o Options) validate() error {
 	}
 	if o.Status == nil {
 		errs = append(errs, errors.New("Status is required"))
+	}
+	if o.Locks == nil {
+		errs = append(errs, errors.New("Locks is required"))
 	}
 	for _, h := range o.Hosts {
 		if h == "" || strings.ContainsAny(h, "/: ") && !strings.HasPrefix(h, "[") {

@@ -146,6 +146,12 @@ func (s statusService) Txns(
 	return unary(ctx, s.g, methodTxns, req, (*Gateway).openTxns)
 }
 
+func (s statusService) Locks(
+	ctx context.Context, req *connect.Request[cairnv1.LocksRequest],
+) (*connect.Response[cairnv1.LocksResponse], error) {
+	return unary(ctx, s.g, methodLocks, req, (*Gateway).lockTable)
+}
+
 // clusterService implements cairnv1connect.ClusterServiceHandler.
 type clusterService struct{ g *Gateway }
 

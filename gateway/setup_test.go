@@ -67,6 +67,7 @@ func startOn(t testing.TB, shards *fakeShards, session uint32, change ...func(*O
 	o := Options{
 		Coordinator: c, Env: f.env, Version: "0.0.1",
 		Status: func(context.Context) ([]shardrpc.MemberStatus, error) { return nil, nil },
+		Locks:  func(context.Context) ([]ShardLocks, error) { return nil, nil },
 	}
 	for _, f := range change {
 		f(&o)

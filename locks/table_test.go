@@ -235,6 +235,7 @@ func (t *Table) checkInvariants(tb failer) {
 		r := &Request{Owner: h.by.Owner, Mode: h.mode, Spans: []txn.Span{h.span}}
 		t.checkAlone(tb, r)
 	}
+	holds := names
 	for i, r := range t.waiting {
 		names += len(r.Keys) + len(r.Spans)
 		spans += len(r.Spans)
@@ -242,6 +243,9 @@ func (t *Table) checkInvariants(tb failer) {
 			tb.Fatalf("%v is not where it belongs", r.Caller)
 		}
 		t.checkWait(tb, r)
+	}
+	if held, waiting := t.Count(); held != holds || waiting != len(t.waiting) {
+		tb.Fatalf("%d locks held, %d requests wait: counted %d and %d", holds, len(t.waiting), held, waiting)
 	}
 	if names != t.names || spans != t.spans || len(t.touched) > 0 || t.spanTouched || t.woken != nil {
 		tb.Fatalf("%d names and %d spans, counted %d and %d", t.names, t.spans, names, spans)

@@ -18,6 +18,15 @@ type Holder struct {
 // back meanwhile.
 func (t *Table) Waiting() iter.Seq[*Request] { return slices.Values(t.waiting) }
 
+// Count is how many locks are held, and how many requests wait.
+func (t *Table) Count() (held, waiting int) {
+	held = t.names
+	for _, r := range t.waiting {
+		held -= len(r.Keys) + len(r.Spans)
+	}
+	return held, len(t.waiting)
+}
+
 // InTheWay is one for whom r, which waits, does so: a holder if there is one.
 func (t *Table) InTheWay(r *Request) (Holder, bool) {
 	var found Holder

@@ -288,6 +288,16 @@ func (r *Replica) tickLocks() {
 	}
 }
 
+// countLocks is for Status; who does not lead has no locks.
+func (r *Replica) countLocks() {
+	held, waiting := 0, 0
+	if r.lead != nil {
+		held, waiting = r.lead.locks.Count()
+	}
+	r.locked.Store(int64(held))
+	r.lockWaits.Store(int64(waiting))
+}
+
 // dropLocks answers those who wait for locks of a leadership that has ended.
 // The writes among them are answered with all others.
 func (r *Replica) dropLocks(l *leadership) {

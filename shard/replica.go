@@ -41,6 +41,8 @@ type Replica struct {
 	size      logSize
 	logBytes  atomic.Int64 // what size says
 	collected atomic.Int64 // records, since it began
+	locked    atomic.Int64 // locks that are held, at the last tick
+	lockWaits atomic.Int64 // requests that waited for locks then
 	pending   []*command
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
@@ -371,6 +373,7 @@ func (r *Replica) tick() {
 		r.watchLeases()
 		r.steer()
 	}
+	r.countLocks()
 }
 
 // durable truncates the log up to what the state engine has on disk (R14), and
@@ -458,6 +461,7 @@ func (r *Replica) Status() shardrpc.ShardStatus {
 		LastIndex: r.log.lastIndex.Load(),
 		Intents:   r.mu.intents.Len(), Keys: r.mu.state.Keys, Bytes: r.mu.state.Bytes,
 		Collected: r.collected.Load(),
+		Locks:     int(r.locked.Load()), LockWaits: int(r.lockWaits.Load()),
 	}
 }
 

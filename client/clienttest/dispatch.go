@@ -30,6 +30,11 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 		return &cairnv1.TxnsResponse{Txns: s.opts.Txns}, nil
 	case *cairnv1.OutcomeRequest:
 		return s.outcome(r)
+	case *cairnv1.LocksRequest:
+		if s.opts.Locks == nil {
+			return &cairnv1.LocksResponse{}, nil
+		}
+		return s.opts.Locks, nil
 	case *cairnv1.StatusRequest:
 		return s.status(), nil
 	case *cairnv1.TransferLeaderRequest:

@@ -34,8 +34,9 @@ type Options struct {
 	Page    int    // most entries of a page; 0 = 100
 	Members int    // of the cluster that it claims to be; 0 = 1
 	Hook    Hook
-	After   Hook               // sees each call when it is done, and may lose its answer
-	Txns    []*cairnv1.OpenTxn // that it claims to have open
+	After   Hook                   // sees each call when it is done, and may lose its answer
+	Txns    []*cairnv1.OpenTxn     // that it claims to have open
+	Locks   *cairnv1.LocksResponse // what it claims to be locked; nil: nothing
 }
 
 // Server is a gateway in memory.

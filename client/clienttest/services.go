@@ -134,6 +134,12 @@ func (t statusService) Txns(
 	return unary[cairnv1.TxnsResponse](ctx, t.s, cairnv1.Method_METHOD_STATUS_TXNS, r.Msg)
 }
 
+func (t statusService) Locks(
+	ctx context.Context, r *connect.Request[cairnv1.LocksRequest],
+) (*connect.Response[cairnv1.LocksResponse], error) {
+	return unary[cairnv1.LocksResponse](ctx, t.s, cairnv1.Method_METHOD_STATUS_LOCKS, r.Msg)
+}
+
 func (t clusterService) TransferLeader(
 	ctx context.Context, r *connect.Request[cairnv1.TransferLeaderRequest],
 ) (*connect.Response[cairnv1.TransferLeaderResponse], error) {
@@ -172,6 +178,8 @@ func newRequest(m cairnv1.Method) proto.Message {
 		return &cairnv1.StatusRequest{}
 	case cairnv1.Method_METHOD_STATUS_TXNS:
 		return &cairnv1.TxnsRequest{}
+	case cairnv1.Method_METHOD_STATUS_LOCKS:
+		return &cairnv1.LocksRequest{}
 	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
 		return &cairnv1.TransferLeaderRequest{}
 	}

@@ -74,7 +74,8 @@ retries, 5 unavailable or deadline, 6 outcome unknown, 7 unauthenticated or forb
 		"for commands on single keys, 0 = none")
 	root.AddCommand(
 		newSet(s), newGet(s), newExists(s), newDelete(s), newExtend(s), newScan(s),
-		newImport(s), newExport(s), newStatus(s), newTxns(s), newMember(s), newLeader(s), newVersion(s),
+		newImport(s), newExport(s), newStatus(s), newTxns(s), newLocks(s), newMember(s), newLeader(s),
+		newVersion(s),
 	)
 	root.AddCommand(s.main.Extra...)
 	return root

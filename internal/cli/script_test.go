@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			f := &failures{}
 			s, err := clienttest.NewServer(clienttest.Options{
 				Page: 7, Members: 3, Hook: f.fail, After: f.lose, Txns: openTxns(),
+				Locks: lockTable(),
 			})
 			if err != nil {
 				return err
@@ -109,6 +110,27 @@ func openTxns() []*cairnv1.OpenTxn {
 			Id: "3.18", Age: age, OpenMs: 1500, IdleMs: 250, ReadOnly: true,
 			Isolation: cairnv1.Isolation_ISOLATION_SNAPSHOT, State: cairnv1.TxnState_TXN_STATE_IDLE,
 		},
+	}
+}
+
+// lockTable is what every gateway claims to be locked.
+func lockTable() *cairnv1.LocksResponse {
+	age := time.Now().Add(-90 * time.Second).UnixMicro()
+	key := func(k string) *cairnv1.Lock {
+		return &cairnv1.Lock{Keyspace: "default", Age: age, What: &cairnv1.Lock_Key{Key: []byte(k)}}
+	}
+	held, waits, ends, all := key("a b"), key("a b"), key("k"), key("")
+	held.Txn, held.Mode, held.SinceMs = "3.17", cairnv1.LockMode_LOCK_MODE_EXCLUSIVE, 61_000
+	waits.Txn, waits.Mode, waits.SinceMs = "3.19", cairnv1.LockMode_LOCK_MODE_UPDATE, 1500
+	waits.Waits, waits.Behind = true, []string{"3.17", "3.18"}
+	ends.Txn, ends.Mode, ends.SinceMs = "3.18", cairnv1.LockMode_LOCK_MODE_EXCLUSIVE, 250
+	ends.Committing = true
+	all.Txn, all.Mode, all.Waits = "4.1", cairnv1.LockMode_LOCK_MODE_SHARED, true
+	all.Behind = []string{"3.18"}
+	all.What = &cairnv1.Lock_Span{Span: &cairnv1.Span{Start: []byte("k")}}
+	return &cairnv1.LocksResponse{
+		Locks: []*cairnv1.Lock{held, waits, ends, all}, More: true,
+		Silent: []*cairnv1.SilentShard{{Id: 2, Why: "no member answers"}},
 	}
 }
 

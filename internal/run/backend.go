@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cairnkv/cairn/coordinator"
+	"github.com/cairnkv/cairn/gateway"
 	"github.com/cairnkv/cairn/internal/release"
 	"github.com/cairnkv/cairn/proto/remote"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -20,6 +21,7 @@ type backend struct {
 	session uint32 // to begin with; 0: none yet
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
+	locks   func(context.Context) ([]gateway.ShardLocks, error)
 	// transfer hands a leadership over; nil: there is nobody to take it.
 	transfer func(ctx context.Context, shard, to uint64) error
 	// findSession is where another gateway is, by its session; nil: there is none.
@@ -65,6 +67,9 @@ func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
 	return &backend{
 		shards: m, session: session, where: "data in " + g.Data,
 		status: m.Status, ready: m.Ready,
+		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
+			return showLocks(ctx, m)
+		},
 		begin:  func(c *coordinator.Coordinator) { m.SetOwner(c.Owns) },
 		failed: m.Failed(), failure: m.Failure,
 		leave: func() {}, close: m.Close,
@@ -89,6 +94,9 @@ func (g *Gateway) linked() (*backend, error) {
 	return &backend{
 		transfer: func(ctx context.Context, shard, to uint64) error {
 			return c.Transfer(ctx, shardrpc.ShardID(shard), to)
+		},
+		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
+			return showLocks(ctx, c)
 		},
 		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,

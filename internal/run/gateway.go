@@ -137,7 +137,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	}
 	g.back.begin(c)
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
-		Status: g.back.status, Transfer: g.back.transfer, Ready: g.back.ready,
+		Status: g.back.status, Locks: g.back.locks, Transfer: g.back.transfer, Ready: g.back.ready,
 		FindSession: g.back.findSession,
 		Version:     release.Version, Log: g.log,
 		Hosts: g.names(), AccessPProf: g.PProf})

@@ -54,7 +54,7 @@ func newShardPages(s *Shard) (http.Handler, error) {
 type memberMetrics struct {
 	member                                              *member.Member
 	serving, keys, bytes, intents, applied, first, free *prometheus.Desc
-	sent, received, collected                           *prometheus.Desc
+	sent, received, collected, locks, waits             *prometheus.Desc
 }
 
 func newMemberMetrics(m *member.Member) *memberMetrics {
@@ -67,6 +67,8 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 		keys:    perShard("keys", "Live keys stored."),
 		bytes:   perShard("bytes", "Bytes of live keys and their values."),
 		intents: perShard("intents", "Intents of undecided or unresolved transactions."),
+		locks:   perShard("locks", "Locks held; only the leader has any."),
+		waits:   perShard("lock_waits", "Requests that wait for locks."),
 		applied: perShard("applied_index", "Index of the last raft entry applied."),
 		first:   perShard("first_index", "Index of the oldest raft entry that is kept."),
 		collected: perShard("records_collected_total",
@@ -83,7 +85,7 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.serving, m.keys, m.bytes, m.intents, m.applied, m.first, m.free, m.sent, m.received,
-		m.collected,
+		m.collected, m.locks, m.waits,
 	} {
 		to <- d
 	}
@@ -117,6 +119,8 @@ func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
 			gauge(m.keys, float64(s.Keys), id)
 			gauge(m.bytes, float64(s.Bytes), id)
 			gauge(m.intents, float64(s.Intents), id)
+			gauge(m.locks, float64(s.Locks), id)
+			gauge(m.waits, float64(s.LockWaits), id)
 			gauge(m.applied, float64(s.AppliedIndex), id)
 			gauge(m.first, float64(s.FirstIndex), id)
 			to <- prometheus.MustNewConstMetric(m.collected, prometheus.CounterValue,

@@ -147,7 +147,7 @@ func (d *decoder) member(m *MemberStatus) {
 	m.Shards = list(d, shardBytesMin, (*decoder).shard)
 }
 
-const shardBytesMin = routeBytesMin + 11
+const shardBytesMin = routeBytesMin + 13
 
 const (
 	shardLeader = 1 << iota
@@ -168,7 +168,9 @@ func appendShard(dst []byte, s *ShardStatus) []byte {
 	dst = binary.AppendVarint(dst, s.Keys)
 	dst = binary.AppendVarint(dst, s.Bytes)
 	dst = binary.AppendVarint(dst, s.Collected)
-	return binary.AppendVarint(dst, int64(s.Intents))
+	dst = binary.AppendVarint(dst, int64(s.Intents))
+	dst = binary.AppendVarint(dst, int64(s.Locks))
+	return binary.AppendVarint(dst, int64(s.LockWaits))
 }
 
 func (d *decoder) shard(s *ShardStatus) {
@@ -180,6 +182,7 @@ func (d *decoder) shard(s *ShardStatus) {
 	s.Term, s.AppliedIndex = d.uvarint(), d.uvarint()
 	s.LastIndex, s.FirstIndex = d.uvarint(), d.uvarint()
 	s.Keys, s.Bytes, s.Collected, s.Intents = d.varint(), d.varint(), d.varint(), d.int()
+	s.Locks, s.LockWaits = d.int(), d.int()
 }
 
 func appendNumber(dst []byte, n *uint64) []byte { return binary.AppendUvarint(dst, *n) }

@@ -30,4 +30,6 @@ type ShardStatus struct {
 	Bytes        int64  // of their keys and values
 	Collected    int64  // records of transactions removed since the member started
 	Intents      int    // of undecided or unresolved transactions
+	Locks        int    // that are held; only the leader has any
+	LockWaits    int    // requests that wait for locks
 }

@@ -82,6 +82,63 @@ func (TxnState) EnumDescriptor() ([]byte, []int) {
 	return file_cairn_v1_status_proto_rawDescGZIP(), []int{0}
 }
 
+// LockMode is what a lock keeps others from. Append only.
+type LockMode int32
+
+const (
+	// Never sent.
+	LockMode_LOCK_MODE_UNSPECIFIED LockMode = 0
+	// For who only reads: others may share, and one may update.
+	LockMode_LOCK_MODE_SHARED LockMode = 1
+	// For who reads and may write later: one at a time, beside shared ones.
+	LockMode_LOCK_MODE_UPDATE LockMode = 2
+	// For who writes: nobody else has any lock.
+	LockMode_LOCK_MODE_EXCLUSIVE LockMode = 3
+)
+
+// Enum value maps for LockMode.
+var (
+	LockMode_name = map[int32]string{
+		0: "LOCK_MODE_UNSPECIFIED",
+		1: "LOCK_MODE_SHARED",
+		2: "LOCK_MODE_UPDATE",
+		3: "LOCK_MODE_EXCLUSIVE",
+	}
+	LockMode_value = map[string]int32{
+		"LOCK_MODE_UNSPECIFIED": 0,
+		"LOCK_MODE_SHARED":      1,
+		"LOCK_MODE_UPDATE":      2,
+		"LOCK_MODE_EXCLUSIVE":   3,
+	}
+)
+
+func (x LockMode) Enum() *LockMode {
+	p := new(LockMode)
+	*p = x
+	return p
+}
+
+func (x LockMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LockMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_status_proto_enumTypes[1].Descriptor()
+}
+
+func (LockMode) Type() protoreflect.EnumType {
+	return &file_cairn_v1_status_proto_enumTypes[1]
+}
+
+func (x LockMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LockMode.Descriptor instead.
+func (LockMode) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{1}
+}
+
 // StatusRequest asks for everything.
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -907,11 +964,329 @@ func (x *OpenTxn) GetState() TxnState {
 	return TxnState_TXN_STATE_UNSPECIFIED
 }
 
+// LocksRequest asks for all of them.
+type LocksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocksRequest) Reset() {
+	*x = LocksRequest{}
+	mi := &file_cairn_v1_status_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocksRequest) ProtoMessage() {}
+
+func (x *LocksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocksRequest.ProtoReflect.Descriptor instead.
+func (*LocksRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{9}
+}
+
+// LocksResponse is the locks in key order; of each who holds it, then who waits for it, oldest
+// first.
+type LocksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000 of a shard, 10,000 in all, and as many as 4 MiB of keys allow.
+	Locks []*Lock `protobuf:"bytes,1,rep,name=locks,proto3" json:"locks,omitempty"`
+	// Whether there are more.
+	More bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// Shards that did not answer: their locks are missing here.
+	Silent        []*SilentShard `protobuf:"bytes,3,rep,name=silent,proto3" json:"silent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocksResponse) Reset() {
+	*x = LocksResponse{}
+	mi := &file_cairn_v1_status_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocksResponse) ProtoMessage() {}
+
+func (x *LocksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocksResponse.ProtoReflect.Descriptor instead.
+func (*LocksResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LocksResponse) GetLocks() []*Lock {
+	if x != nil {
+		return x.Locks
+	}
+	return nil
+}
+
+func (x *LocksResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *LocksResponse) GetSilent() []*SilentShard {
+	if x != nil {
+		return x.Silent
+	}
+	return nil
+}
+
+// SilentShard is a shard that did not say what it knows.
+type SilentShard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the shard.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For people.
+	Why           string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SilentShard) Reset() {
+	*x = SilentShard{}
+	mi := &file_cairn_v1_status_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SilentShard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SilentShard) ProtoMessage() {}
+
+func (x *SilentShard) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SilentShard.ProtoReflect.Descriptor instead.
+func (*SilentShard) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SilentShard) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *SilentShard) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// Lock is one lock that a transaction holds or waits for.
+type Lock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is.
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// What is locked; a range over several shards is one entry in each.
+	//
+	// Types that are valid to be assigned to What:
+	//
+	//	*Lock_Key
+	//	*Lock_Span
+	What isLock_What `protobuf_oneof:"what"`
+	// What it keeps others from.
+	Mode LockMode `protobuf:"varint,4,opt,name=mode,proto3,enum=cairn.v1.LockMode" json:"mode,omitempty"`
+	// The transaction that has or wants it, as "session.counter"; session is that of its gateway.
+	Txn string `protobuf:"bytes,5,opt,name=txn,proto3" json:"txn,omitempty"`
+	// When the first attempt of txn began, microseconds since the Unix epoch, moved by its
+	// priority: the older one gets the lock.
+	Age int64 `protobuf:"varint,6,opt,name=age,proto3" json:"age,omitempty"`
+	// Whether txn waits for it and does not hold it.
+	Waits bool `protobuf:"varint,7,opt,name=waits,proto3" json:"waits,omitempty"`
+	// Whether txn is committing in this shard: nobody can take the lock away from it.
+	Committing bool `protobuf:"varint,8,opt,name=committing,proto3" json:"committing,omitempty"`
+	// Of one that waits: the transactions that it waits for, at most 8. It asked for all of its
+	// locks at once, so they may be in its way at another key.
+	Behind []string `protobuf:"bytes,9,rep,name=behind,proto3" json:"behind,omitempty"`
+	// Milliseconds since txn asked for it, by the clocks of two machines.
+	SinceMs       int64 `protobuf:"varint,10,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lock) Reset() {
+	*x = Lock{}
+	mi := &file_cairn_v1_status_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lock) ProtoMessage() {}
+
+func (x *Lock) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_status_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lock.ProtoReflect.Descriptor instead.
+func (*Lock) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_status_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Lock) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *Lock) GetWhat() isLock_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Lock) GetKey() []byte {
+	if x != nil {
+		if x, ok := x.What.(*Lock_Key); ok {
+			return x.Key
+		}
+	}
+	return nil
+}
+
+func (x *Lock) GetSpan() *Span {
+	if x != nil {
+		if x, ok := x.What.(*Lock_Span); ok {
+			return x.Span
+		}
+	}
+	return nil
+}
+
+func (x *Lock) GetMode() LockMode {
+	if x != nil {
+		return x.Mode
+	}
+	return LockMode_LOCK_MODE_UNSPECIFIED
+}
+
+func (x *Lock) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *Lock) GetAge() int64 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
+func (x *Lock) GetWaits() bool {
+	if x != nil {
+		return x.Waits
+	}
+	return false
+}
+
+func (x *Lock) GetCommitting() bool {
+	if x != nil {
+		return x.Committing
+	}
+	return false
+}
+
+func (x *Lock) GetBehind() []string {
+	if x != nil {
+		return x.Behind
+	}
+	return nil
+}
+
+func (x *Lock) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+type isLock_What interface {
+	isLock_What()
+}
+
+type Lock_Key struct {
+	// One key.
+	Key []byte `protobuf:"bytes,2,opt,name=key,proto3,oneof"`
+}
+
+type Lock_Span struct {
+	// All keys of a range, also those that do not exist.
+	Span *Span `protobuf:"bytes,3,opt,name=span,proto3,oneof"`
+}
+
+func (*Lock_Key) isLock_What() {}
+
+func (*Lock_Span) isLock_What() {}
+
 var File_cairn_v1_status_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x15cairn/v1/status.proto\x12\bcairn.v1\x1a\x12cairn/v1/txn.proto\"\x0f\n" +
+	"\x15cairn/v1/status.proto\x12\bcairn.v1\x1a\x12cairn/v1/txn.proto\x1a\x14cairn/v1/types.proto\"\x0f\n" +
 	"\rStatusRequest\"\xd7\x02\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
@@ -978,16 +1353,45 @@ const file_cairn_v1_status_proto_rawDesc = "" +
 	"\tkeys_read\x18\b \x01(\x03R\bkeysRead\x12!\n" +
 	"\fkeys_written\x18\t \x01(\x03R\vkeysWritten\x12(\n" +
 	"\x05state\x18\n" +
-	" \x01(\x0e2\x12.cairn.v1.TxnStateR\x05state*}\n" +
+	" \x01(\x0e2\x12.cairn.v1.TxnStateR\x05state\"\x0e\n" +
+	"\fLocksRequest\"x\n" +
+	"\rLocksResponse\x12$\n" +
+	"\x05locks\x18\x01 \x03(\v2\x0e.cairn.v1.LockR\x05locks\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12-\n" +
+	"\x06silent\x18\x03 \x03(\v2\x15.cairn.v1.SilentShardR\x06silent\"/\n" +
+	"\vSilentShard\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\"\x99\x02\n" +
+	"\x04Lock\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x12\n" +
+	"\x03key\x18\x02 \x01(\fH\x00R\x03key\x12$\n" +
+	"\x04span\x18\x03 \x01(\v2\x0e.cairn.v1.SpanH\x00R\x04span\x12&\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x12.cairn.v1.LockModeR\x04mode\x12\x10\n" +
+	"\x03txn\x18\x05 \x01(\tR\x03txn\x12\x10\n" +
+	"\x03age\x18\x06 \x01(\x03R\x03age\x12\x14\n" +
+	"\x05waits\x18\a \x01(\bR\x05waits\x12\x1e\n" +
+	"\n" +
+	"committing\x18\b \x01(\bR\n" +
+	"committing\x12\x16\n" +
+	"\x06behind\x18\t \x03(\tR\x06behind\x12\x19\n" +
+	"\bsince_ms\x18\n" +
+	" \x01(\x03R\asinceMsB\x06\n" +
+	"\x04what*}\n" +
 	"\bTxnState\x12\x19\n" +
 	"\x15TXN_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eTXN_STATE_IDLE\x10\x01\x12\x15\n" +
 	"\x11TXN_STATE_RUNNING\x10\x02\x12\x15\n" +
 	"\x11TXN_STATE_WAITING\x10\x03\x12\x14\n" +
-	"\x10TXN_STATE_ENDING\x10\x042\x8d\x01\n" +
+	"\x10TXN_STATE_ENDING\x10\x04*j\n" +
+	"\bLockMode\x12\x19\n" +
+	"\x15LOCK_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10LOCK_MODE_SHARED\x10\x01\x12\x14\n" +
+	"\x10LOCK_MODE_UPDATE\x10\x02\x12\x17\n" +
+	"\x13LOCK_MODE_EXCLUSIVE\x10\x032\xcc\x01\n" +
 	"\rStatusService\x12@\n" +
 	"\x06Status\x12\x17.cairn.v1.StatusRequest\x1a\x18.cairn.v1.StatusResponse\"\x03\x90\x02\x01\x12:\n" +
-	"\x04Txns\x12\x15.cairn.v1.TxnsRequest\x1a\x16.cairn.v1.TxnsResponse\"\x03\x90\x02\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
+	"\x04Txns\x12\x15.cairn.v1.TxnsRequest\x1a\x16.cairn.v1.TxnsResponse\"\x03\x90\x02\x01\x12=\n" +
+	"\x05Locks\x12\x16.cairn.v1.LocksRequest\x1a\x17.cairn.v1.LocksResponse\"\x03\x90\x02\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
 var (
 	file_cairn_v1_status_proto_rawDescOnce sync.Once
@@ -1001,41 +1405,53 @@ func file_cairn_v1_status_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_status_proto_rawDescData
 }
 
-var file_cairn_v1_status_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cairn_v1_status_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cairn_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cairn_v1_status_proto_goTypes = []any{
 	(TxnState)(0),          // 0: cairn.v1.TxnState
-	(*StatusRequest)(nil),  // 1: cairn.v1.StatusRequest
-	(*StatusResponse)(nil), // 2: cairn.v1.StatusResponse
-	(*MemberStatus)(nil),   // 3: cairn.v1.MemberStatus
-	(*ReplicaStatus)(nil),  // 4: cairn.v1.ReplicaStatus
-	(*ShardStatus)(nil),    // 5: cairn.v1.ShardStatus
-	(*StatusTotals)(nil),   // 6: cairn.v1.StatusTotals
-	(*TxnsRequest)(nil),    // 7: cairn.v1.TxnsRequest
-	(*TxnsResponse)(nil),   // 8: cairn.v1.TxnsResponse
-	(*OpenTxn)(nil),        // 9: cairn.v1.OpenTxn
-	(TxnMode)(0),           // 10: cairn.v1.TxnMode
-	(Isolation)(0),         // 11: cairn.v1.Isolation
+	(LockMode)(0),          // 1: cairn.v1.LockMode
+	(*StatusRequest)(nil),  // 2: cairn.v1.StatusRequest
+	(*StatusResponse)(nil), // 3: cairn.v1.StatusResponse
+	(*MemberStatus)(nil),   // 4: cairn.v1.MemberStatus
+	(*ReplicaStatus)(nil),  // 5: cairn.v1.ReplicaStatus
+	(*ShardStatus)(nil),    // 6: cairn.v1.ShardStatus
+	(*StatusTotals)(nil),   // 7: cairn.v1.StatusTotals
+	(*TxnsRequest)(nil),    // 8: cairn.v1.TxnsRequest
+	(*TxnsResponse)(nil),   // 9: cairn.v1.TxnsResponse
+	(*OpenTxn)(nil),        // 10: cairn.v1.OpenTxn
+	(*LocksRequest)(nil),   // 11: cairn.v1.LocksRequest
+	(*LocksResponse)(nil),  // 12: cairn.v1.LocksResponse
+	(*SilentShard)(nil),    // 13: cairn.v1.SilentShard
+	(*Lock)(nil),           // 14: cairn.v1.Lock
+	(TxnMode)(0),           // 15: cairn.v1.TxnMode
+	(Isolation)(0),         // 16: cairn.v1.Isolation
+	(*Span)(nil),           // 17: cairn.v1.Span
 }
 var file_cairn_v1_status_proto_depIdxs = []int32{
-	5,  // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
-	6,  // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
-	3,  // 2: cairn.v1.StatusResponse.members:type_name -> cairn.v1.MemberStatus
-	4,  // 3: cairn.v1.MemberStatus.replicas:type_name -> cairn.v1.ReplicaStatus
-	4,  // 4: cairn.v1.ShardStatus.replicas:type_name -> cairn.v1.ReplicaStatus
-	9,  // 5: cairn.v1.TxnsResponse.txns:type_name -> cairn.v1.OpenTxn
-	10, // 6: cairn.v1.OpenTxn.mode:type_name -> cairn.v1.TxnMode
-	11, // 7: cairn.v1.OpenTxn.isolation:type_name -> cairn.v1.Isolation
+	6,  // 0: cairn.v1.StatusResponse.shards:type_name -> cairn.v1.ShardStatus
+	7,  // 1: cairn.v1.StatusResponse.totals:type_name -> cairn.v1.StatusTotals
+	4,  // 2: cairn.v1.StatusResponse.members:type_name -> cairn.v1.MemberStatus
+	5,  // 3: cairn.v1.MemberStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	5,  // 4: cairn.v1.ShardStatus.replicas:type_name -> cairn.v1.ReplicaStatus
+	10, // 5: cairn.v1.TxnsResponse.txns:type_name -> cairn.v1.OpenTxn
+	15, // 6: cairn.v1.OpenTxn.mode:type_name -> cairn.v1.TxnMode
+	16, // 7: cairn.v1.OpenTxn.isolation:type_name -> cairn.v1.Isolation
 	0,  // 8: cairn.v1.OpenTxn.state:type_name -> cairn.v1.TxnState
-	1,  // 9: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
-	7,  // 10: cairn.v1.StatusService.Txns:input_type -> cairn.v1.TxnsRequest
-	2,  // 11: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
-	8,  // 12: cairn.v1.StatusService.Txns:output_type -> cairn.v1.TxnsResponse
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	14, // 9: cairn.v1.LocksResponse.locks:type_name -> cairn.v1.Lock
+	13, // 10: cairn.v1.LocksResponse.silent:type_name -> cairn.v1.SilentShard
+	17, // 11: cairn.v1.Lock.span:type_name -> cairn.v1.Span
+	1,  // 12: cairn.v1.Lock.mode:type_name -> cairn.v1.LockMode
+	2,  // 13: cairn.v1.StatusService.Status:input_type -> cairn.v1.StatusRequest
+	8,  // 14: cairn.v1.StatusService.Txns:input_type -> cairn.v1.TxnsRequest
+	11, // 15: cairn.v1.StatusService.Locks:input_type -> cairn.v1.LocksRequest
+	3,  // 16: cairn.v1.StatusService.Status:output_type -> cairn.v1.StatusResponse
+	9,  // 17: cairn.v1.StatusService.Txns:output_type -> cairn.v1.TxnsResponse
+	12, // 18: cairn.v1.StatusService.Locks:output_type -> cairn.v1.LocksResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_status_proto_init() }
@@ -1044,13 +1460,18 @@ func file_cairn_v1_status_proto_init() {
 		return
 	}
 	file_cairn_v1_txn_proto_init()
+	file_cairn_v1_types_proto_init()
+	file_cairn_v1_status_proto_msgTypes[12].OneofWrappers = []any{
+		(*Lock_Key)(nil),
+		(*Lock_Span)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_status_proto_rawDesc), len(file_cairn_v1_status_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

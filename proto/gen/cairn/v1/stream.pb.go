@@ -57,6 +57,8 @@ const (
 	Method_METHOD_TXN_OUTCOME Method = 14
 	// StatusService.Txns
 	Method_METHOD_STATUS_TXNS Method = 15
+	// StatusService.Locks
+	Method_METHOD_STATUS_LOCKS Method = 16
 )
 
 // Enum value maps for Method.
@@ -78,6 +80,7 @@ var (
 		13: "METHOD_CLUSTER_TRANSFER_LEADER",
 		14: "METHOD_TXN_OUTCOME",
 		15: "METHOD_STATUS_TXNS",
+		16: "METHOD_STATUS_LOCKS",
 	}
 	Method_value = map[string]int32{
 		"METHOD_UNSPECIFIED":             0,
@@ -96,6 +99,7 @@ var (
 		"METHOD_CLUSTER_TRANSFER_LEADER": 13,
 		"METHOD_TXN_OUTCOME":             14,
 		"METHOD_STATUS_TXNS":             15,
+		"METHOD_STATUS_LOCKS":            16,
 	}
 )
 
@@ -462,7 +466,7 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12-\n" +
 	"\x06detail\x18\x03 \x01(\v2\x15.cairn.v1.ErrorDetailR\x06detail\"\x18\n" +
 	"\x06Cancel\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id*\x82\x03\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id*\x9b\x03\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMETHOD_KV_GET\x10\x01\x12\x17\n" +
@@ -480,7 +484,8 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\x14METHOD_STATUS_STATUS\x10\f\x12\"\n" +
 	"\x1eMETHOD_CLUSTER_TRANSFER_LEADER\x10\r\x12\x16\n" +
 	"\x12METHOD_TXN_OUTCOME\x10\x0e\x12\x16\n" +
-	"\x12METHOD_STATUS_TXNS\x10\x0f2A\n" +
+	"\x12METHOD_STATUS_TXNS\x10\x0f\x12\x17\n" +
+	"\x13METHOD_STATUS_LOCKS\x10\x102A\n" +
 	"\rStreamService\x120\n" +
 	"\bExchange\x12\x0f.cairn.v1.Frame\x1a\x0f.cairn.v1.Frame(\x010\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 

@@ -37,6 +37,8 @@ const (
 	StatusServiceStatusProcedure = "/cairn.v1.StatusService/Status"
 	// StatusServiceTxnsProcedure is the fully-qualified name of the StatusService's Txns RPC.
 	StatusServiceTxnsProcedure = "/cairn.v1.StatusService/Txns"
+	// StatusServiceLocksProcedure is the fully-qualified name of the StatusService's Locks RPC.
+	StatusServiceLocksProcedure = "/cairn.v1.StatusService/Locks"
 )
 
 // StatusServiceClient is a client for the cairn.v1.StatusService service.
@@ -45,6 +47,9 @@ type StatusServiceClient interface {
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
 	// Txns lists the transactions that clients have open at the answering gateway.
 	Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error)
+	// Locks lists who holds which lock, and who waits for it behind whom, of all gateways. Shards
+	// are asked one by one, so two entries need not be of the same moment.
+	Locks(context.Context, *connect.Request[v1.LocksRequest]) (*connect.Response[v1.LocksResponse], error)
 }
 
 // NewStatusServiceClient constructs a client for the cairn.v1.StatusService service. By default, it
@@ -72,6 +77,13 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		locks: connect.NewClient[v1.LocksRequest, v1.LocksResponse](
+			httpClient,
+			baseURL+StatusServiceLocksProcedure,
+			connect.WithSchema(statusServiceMethods.ByName("Locks")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -79,6 +91,7 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 type statusServiceClient struct {
 	status *connect.Client[v1.StatusRequest, v1.StatusResponse]
 	txns   *connect.Client[v1.TxnsRequest, v1.TxnsResponse]
+	locks  *connect.Client[v1.LocksRequest, v1.LocksResponse]
 }
 
 // Status calls cairn.v1.StatusService.Status.
@@ -91,12 +104,20 @@ func (c *statusServiceClient) Txns(ctx context.Context, req *connect.Request[v1.
 	return c.txns.CallUnary(ctx, req)
 }
 
+// Locks calls cairn.v1.StatusService.Locks.
+func (c *statusServiceClient) Locks(ctx context.Context, req *connect.Request[v1.LocksRequest]) (*connect.Response[v1.LocksResponse], error) {
+	return c.locks.CallUnary(ctx, req)
+}
+
 // StatusServiceHandler is an implementation of the cairn.v1.StatusService service.
 type StatusServiceHandler interface {
 	// Status answers from what each shard counts anyway: it reads no keys and is cheap.
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
 	// Txns lists the transactions that clients have open at the answering gateway.
 	Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error)
+	// Locks lists who holds which lock, and who waits for it behind whom, of all gateways. Shards
+	// are asked one by one, so two entries need not be of the same moment.
+	Locks(context.Context, *connect.Request[v1.LocksRequest]) (*connect.Response[v1.LocksResponse], error)
 }
 
 // NewStatusServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -120,12 +141,21 @@ func NewStatusServiceHandler(svc StatusServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	statusServiceLocksHandler := connect.NewUnaryHandler(
+		StatusServiceLocksProcedure,
+		svc.Locks,
+		connect.WithSchema(statusServiceMethods.ByName("Locks")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cairn.v1.StatusService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case StatusServiceStatusProcedure:
 			statusServiceStatusHandler.ServeHTTP(w, r)
 		case StatusServiceTxnsProcedure:
 			statusServiceTxnsHandler.ServeHTTP(w, r)
+		case StatusServiceLocksProcedure:
+			statusServiceLocksHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -141,4 +171,8 @@ func (UnimplementedStatusServiceHandler) Status(context.Context, *connect.Reques
 
 func (UnimplementedStatusServiceHandler) Txns(context.Context, *connect.Request[v1.TxnsRequest]) (*connect.Response[v1.TxnsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.StatusService.Txns is not implemented"))
+}
+
+func (UnimplementedStatusServiceHandler) Locks(context.Context, *connect.Request[v1.LocksRequest]) (*connect.Response[v1.LocksResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.StatusService.Locks is not implemented"))
 }
