@@ -143,6 +143,9 @@ func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 	if age <= max(r.o.Retention, txn.RequestRetention.Duration()) {
 		return nil
 	}
+	if r.written(anchor) {
+		return nil // what is in the log may put another row there
+	}
 	if row.Status == txn.Pending {
 		rec, err := mvcc.GetRecord(r.o.State, anchor, row.Txn)
 		if err != nil || rec.Status != txn.Absent {
@@ -151,6 +154,13 @@ func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 	}
 	cmd.rows = append(cmd.rows, rowName{anchor.Clone(), id})
 	return nil
+}
+
+// written reports whether a write of k is in flight.
+func (r *Replica) written(k txn.Key) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.mu.latches.BlockingKey(k, txn.Forever) != nil
 }
 
 // applyCollect removes records and raises the floor at or below which none is
