@@ -119,9 +119,8 @@ func TestSurvivesRestart(t *testing.T) {
 			}
 			last = resp.CommitTS
 		}
-		if err := m.Ready(); err != nil {
-			t.Fatal(err)
-		}
+		// Shards that nobody has asked for anything may be electing yet.
+		eventually(t, "the member is ready", func() bool { return m.Ready() == nil })
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
 		}
