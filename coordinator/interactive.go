@@ -177,6 +177,9 @@ func (t *Txn) commit(
 			return nil, refused.err()
 		}
 		t.id, a.retry = a.id, true
+		if t.locks != nil { // the locks are of this attempt now, where it was met
+			t.locks.id = a.id
+		}
 		t.c.retried(refused.reply.Reason)
 	}
 }
