@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/txn"
@@ -21,6 +22,7 @@ func workloads() []workload {
 		{name: "blind batch", run: runBlindBatch},
 		{name: "interactive", run: runInteractive},
 		{name: "count", run: runCount},
+		{name: "line", run: runLine},
 		{name: "list append", run: runListAppend},
 		{name: "bank transfer", run: runTransfer},
 		{name: "write skew", run: runSkew},
@@ -44,7 +46,11 @@ func runSet(r *runner) error {
 func runBlindBatch(r *runner) error {
 	var p txn.Program
 	for range r.w.number(1, 8) {
-		p.Then = append(p.Then, txn.Op{Kind: txn.OpSet, Key: r.key(), Value: r.value()})
+		op := txn.Op{Kind: txn.OpSet, Key: r.key(), Value: r.value()}
+		if r.w.oneIn(2) { // the next one may come when this is just gone (M2)
+			op.TTL = r.ttl()
+		}
+		p.Then = append(p.Then, op)
 	}
 	return r.execute(p)
 }
@@ -85,6 +91,30 @@ func runCount(r *runner) error {
 			write = txn.Op{Kind: txn.OpDelete, Key: s.key()}
 		}
 		_, err = s.do(write)
+		return err
+	})
+}
+
+// lineLength is how many places the line has.
+const lineLength = 8
+
+// runLine joins a line at any place, or takes who comes first or last out of
+// it: a read of few keys that depends on those that are missing (V5).
+func runLine(r *runner) error {
+	if r.w.oneIn(2) {
+		place := userKey(fmt.Sprintf("line/%d", r.w.IntN(lineLength)))
+		return r.execute(txn.Program{Then: []txn.Op{setOp(place, r.value())}})
+	}
+	first := txn.Op{Kind: txn.OpRange, Span: txn.PrefixSpan(userKey("line/")),
+		Limit: r.w.number(1, 2), Reverse: r.w.oneIn(2)}
+	return r.interact(coordinator.BeginOptions{}, func(s *session) error {
+		got, err := s.do(first)
+		for i := 0; err == nil && i < len(got.Entries); i++ {
+			_, err = s.do(txn.Op{Kind: txn.OpDelete, Key: got.Entries[i].Key})
+		}
+		if err == nil && s.w.oneIn(2) {
+			_, err = s.do(setOp(s.key(), s.value()))
+		}
 		return err
 	})
 }
