@@ -69,7 +69,7 @@ long-failpoints: ## Every fault at every step of a transaction, in all plans tha
 
 .PHONY: long-mutants
 long-mutants: ## Plant every known bug and say after how many seeds a test finds it
-	go test -tags mutants ./jepsen/sim/ ./shard/ -run TestMutants -count=1 -timeout=30m -v
+	go test -tags mutants ./jepsen/sim/ ./shard/ ./coordinator/ -run 'TestMutants|TestDirected' -count=1 -timeout=60m -v
 
 .PHONY: long-crash
 long-crash: ## CRASHES=5000 crashes of replicas on engines that write to a disk

@@ -4,6 +4,10 @@ package sim
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,25 +26,46 @@ var mutants = []struct {
 }{
 	{mutant.AckBeforeSync, 50},
 	{mutant.L1ServeEarly, 1000},
-	{mutant.L1StartEarly, 1500},
+	{mutant.L1StartEarly, 8000},
 	{mutant.L3Base, 3000},
 	{mutant.L3Age, 1000},
+	{mutant.MaxTS, 500},
 	{mutant.L4, 200},
 	{mutant.L5, 1000},
 	{mutant.V3, 3000},
+	{mutant.V4, 1000},
+	{mutant.V5, 500},
+	{mutant.V6, 500},
+	{mutant.V7, 6000},
 	{mutant.R4, 500},
 	{mutant.R8, 100},
-	{mutant.R8 + "," + mutant.R9, 8000},
+	{mutant.R8 + "," + mutant.R9, 15000},
 	{mutant.R13, 20},
 	{mutant.R14, 100},
 	{mutant.T1, 3000},
-	{mutant.T4, 300},
+	{mutant.T4, 500},
+	{mutant.T6, 1500},
 	{mutant.VoteGate, 4000},
 	{mutant.C1, 3000},
+	{mutant.C4, 500},
+	{mutant.C6, 100},
 	{mutant.C7, 3000},
-	{mutant.C8, 3000},
+	{mutant.C8, 8000},
+	{mutant.M1, 500},
+	{mutant.M2, 6000},
+	{mutant.M14, 1000},
+	{mutant.K2, 1000},
+	{mutant.A1, 6000},
+	{mutant.A2, 3000},
+	{mutant.A3, 100},
+	{mutant.A4, 2000},
+	{mutant.A5, 3000},
 	{mutant.A6, 8000},
 	{mutant.A7, 8000},
+	{mutant.A10, 200},
+	{mutant.A11, 3000},
+	{mutant.A12, 1000},
+	{mutant.A12Latch, 1000},
 }
 
 // TestMutants shows that the simulator finds bugs that were planted, and
@@ -62,6 +87,38 @@ func TestMutants(t *testing.T) {
 		})
 	}
 	t.Logf("planted bug, seeds until it was found, bound, what was seen:\n%s", table.String())
+}
+
+// TestMutantsAreAll: every bug that can be planted is looked for here, alone or
+// with another one.
+func TestMutantsAreAll(t *testing.T) {
+	looked := map[string]bool{string(mutant.K3): true} // it costs aborts, which nobody can see
+	for _, m := range mutants {
+		for name := range strings.SplitSeq(string(m.name), ",") {
+			looked[name] = true
+		}
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), "../../internal/mutant/doc.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ast.Inspect(f, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		for _, value := range spec.Values {
+			name, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if n++; err != nil || !looked[name] {
+				t.Errorf("%s is not looked for (%v)", name, err)
+			}
+		}
+		return true
+	})
+	if n < 30 {
+		t.Errorf("only %d bugs can be planted", n)
+	}
 }
 
 // firstViolation is the first of the seeds from 1 to n that breaks.
