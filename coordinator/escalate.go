@@ -51,7 +51,7 @@ func (x *execution) touches() (writes, reads wanted) {
 	writes.mode, reads.mode = txn.LockExclusive, txn.LockShared
 	for _, ops := range [2][]txn.Op{x.program.Then, x.program.Else} {
 		for i := range ops {
-			if k := ops[i].Kind; k != txn.OpGet && k != txn.OpRange {
+			if ops[i].Kind.Writes() {
 				writes.keys = append(writes.keys, ops[i].Key)
 			}
 		}

@@ -230,8 +230,7 @@ func lookedAt(p *txn.Program) []txn.Key {
 	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
 		for i := range ops {
 			op := &ops[i]
-			blind := op.Kind == txn.OpSet && op.Cond.Empty() && !op.ReturnPrev
-			if op.Kind != txn.OpRange && !blind {
+			if op.Kind != txn.OpRange && !op.Blind() {
 				keys = append(keys, op.Key)
 			}
 		}

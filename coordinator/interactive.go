@@ -79,7 +79,7 @@ func (t *Txn) DoForUpdate(
 func (t *Txn) do(
 	ctx context.Context, op *txn.Op, forUpdate bool, deadline time.Duration,
 ) (txn.Result, error) {
-	writes := op.Kind != txn.OpGet && op.Kind != txn.OpRange
+	writes := op.Kind.Writes()
 	if err := t.enter(ctx, writes || forUpdate, deadline); err != nil {
 		return txn.Result{}, err
 	}

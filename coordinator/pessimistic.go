@@ -28,8 +28,7 @@ func (t *Txn) lock(op *txn.Op, mode txn.LockMode) error {
 	if err := t.acquire(want); err != nil {
 		return err
 	}
-	blind := op.Kind == txn.OpSet && op.Cond.Empty() && !op.ReturnPrev
-	if blind || len(want.keys) > 0 && t.view.cached(op.Key) {
+	if op.Blind() || len(want.keys) > 0 && t.view.cached(op.Key) {
 		return nil
 	}
 	return t.readNewest()

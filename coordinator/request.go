@@ -222,7 +222,7 @@ const (
 func tokenKeys(p *txn.Program) (keys []txn.Key, more bool) {
 	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
 		for i := range ops {
-			if k := ops[i].Kind; k != txn.OpGet && k != txn.OpRange {
+			if ops[i].Kind.Writes() {
 				keys = append(keys, ops[i].Key)
 			}
 		}

@@ -14,7 +14,7 @@ func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
 	w := &write{id: id, commit: m, txn: m.Txn, baseTS: m.BaseTS, maxTS: m.MaxTS, reads: &m.Reads}
 	for _, ops := range [2][]txn.Op{m.Program.Then, m.Program.Else} {
 		for i := range ops {
-			if k := ops[i].Kind; k != txn.OpGet && k != txn.OpRange {
+			if ops[i].Kind.Writes() {
 				w.latch.Writes = append(w.latch.Writes, ops[i].Key)
 			}
 		}

@@ -70,7 +70,7 @@ type Outcome struct {
 // written is in key order.
 func Fill(ops []Op, results []Result, written []Written) {
 	for i := range ops {
-		if ops[i].Kind == OpGet || ops[i].Kind == OpRange || !results[i].OK {
+		if !ops[i].Kind.Writes() || !results[i].OK {
 			continue
 		}
 		at, ok := slices.BinarySearchFunc(written, ops[i].Key, func(w Written, k Key) int {
@@ -114,12 +114,12 @@ func (b *Buffer) get(op *Op, v View, at Timestamp) (Result, error) {
 	return Result{OK: true, Entry: Entry{Key: op.Key, Version: ver}}, nil
 }
 
-// blind reports whether op needs to know nothing of what is there.
-func (op *Op) blind() bool { return op.Kind == OpSet && op.Cond.Empty() && !op.ReturnPrev }
+// Blind reports whether op writes and needs to know nothing of what is there.
+func (op *Op) Blind() bool { return op.Kind == OpSet && op.Cond.Empty() && !op.ReturnPrev }
 
 func (b *Buffer) write(op *Op, v View, at Timestamp) (Result, error) {
 	res := Result{OK: true, Entry: Entry{Key: op.Key}}
-	if !op.blind() {
+	if !op.Blind() {
 		cur, err := b.current(op.Key, v, at)
 		if err != nil {
 			return res, err

@@ -13,7 +13,7 @@ func (p *Program) Anchor() Key {
 	var first Key
 	for _, ops := range [2][]Op{p.Then, p.Else} {
 		for i := range ops {
-			writes := ops[i].Kind != OpGet && ops[i].Kind != OpRange
+			writes := ops[i].Kind.Writes()
 			if writes && (first == nil || ops[i].Key.Compare(first) < 0) {
 				first = ops[i].Key
 			}

@@ -42,6 +42,9 @@ const (
 	OpRange
 )
 
+// Writes reports whether k may write; the others only read.
+func (k OpKind) Writes() bool { return k != OpGet && k != OpRange }
+
 // Op is one operation of a transaction. Which fields count depends on Kind.
 type Op struct {
 	Kind       OpKind
@@ -84,7 +87,7 @@ type Program struct {
 func (p *Program) ReadOnly() bool {
 	for _, ops := range [2][]Op{p.Then, p.Else} {
 		for i := range ops {
-			if k := ops[i].Kind; k != OpGet && k != OpRange {
+			if ops[i].Kind.Writes() {
 				return false
 			}
 		}
