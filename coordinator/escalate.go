@@ -49,13 +49,7 @@ func (x *execution) lock(ctx context.Context) (*refusal, error) {
 // touches is all that the program may write and read.
 func (x *execution) touches() (writes, reads wanted) {
 	writes.mode, reads.mode = txn.LockExclusive, txn.LockShared
-	for _, ops := range [2][]txn.Op{x.program.Then, x.program.Else} {
-		for i := range ops {
-			if ops[i].Kind.Writes() {
-				writes.keys = append(writes.keys, ops[i].Key)
-			}
-		}
-	}
+	x.program.WrittenKeys(func(k txn.Key) { writes.keys = append(writes.keys, k) })
 	x.program.Keys(func(k txn.Key) { reads.keys = append(reads.keys, k) })
 	x.program.Spans(func(s txn.Span) { reads.spans = append(reads.spans, s) })
 	return writes, reads

@@ -220,13 +220,7 @@ const (
 // tokenKeys are the keys that p may write, as many as a token takes. (What it
 // writes for sure would do, but that is known to the shard alone.)
 func tokenKeys(p *txn.Program) (keys []txn.Key, more bool) {
-	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
-		for i := range ops {
-			if ops[i].Kind.Writes() {
-				keys = append(keys, ops[i].Key)
-			}
-		}
-	}
+	p.WrittenKeys(func(k txn.Key) { keys = append(keys, k) })
 	slices.SortFunc(keys, txn.Key.Compare)
 	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
 	bytes := 0

@@ -12,13 +12,7 @@ import (
 // newCommit latches what either branch may write, and shares what it may read.
 func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
 	w := &write{id: id, commit: m, txn: m.Txn, baseTS: m.BaseTS, maxTS: m.MaxTS, reads: &m.Reads}
-	for _, ops := range [2][]txn.Op{m.Program.Then, m.Program.Else} {
-		for i := range ops {
-			if ops[i].Kind.Writes() {
-				w.latch.Writes = append(w.latch.Writes, ops[i].Key)
-			}
-		}
-	}
+	m.Program.WrittenKeys(func(k txn.Key) { w.latch.Writes = append(w.latch.Writes, k) })
 	w.keys = w.latch.Writes
 	w.remember(m.Request, m.Anchor)
 	m.Program.Keys(func(k txn.Key) { w.latch.Reads = append(w.latch.Reads, k) })

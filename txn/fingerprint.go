@@ -11,14 +11,11 @@ import (
 // to. Nil if p cannot write.
 func (p *Program) Anchor() Key {
 	var first Key
-	for _, ops := range [2][]Op{p.Then, p.Else} {
-		for i := range ops {
-			writes := ops[i].Kind.Writes()
-			if writes && (first == nil || ops[i].Key.Compare(first) < 0) {
-				first = ops[i].Key
-			}
+	p.WrittenKeys(func(k Key) {
+		if first == nil || k.Compare(first) < 0 {
+			first = k
 		}
-	}
+	})
 	return first
 }
 

@@ -95,6 +95,18 @@ func (p *Program) ReadOnly() bool {
 	return true
 }
 
+// WrittenKeys calls f with every key that either branch may write, in the order
+// in which p names them.
+func (p *Program) WrittenKeys(f func(Key)) {
+	for _, ops := range [2][]Op{p.Then, p.Else} {
+		for i := range ops {
+			if ops[i].Kind.Writes() {
+				f(ops[i].Key)
+			}
+		}
+	}
+}
+
 // Keys calls f with every key that p names, and Spans with every span.
 func (p *Program) Keys(f func(Key)) {
 	p.If.keys(f)
