@@ -17,7 +17,7 @@ type stock struct {
 	keys     map[uint64][2]int64      // live keys and bytes of each shard, as it counts them
 }
 
-// noIntents checks that reading has brought every intent to its end.
+// noIntents checks that every intent has come to its end.
 func (w *world) noIntents() error {
 	for _, n := range w.members {
 		lower, upper := mvcc.IntentBounds(txn.Span{})
