@@ -147,6 +147,7 @@ func (g *Gateway) distantCall(m method, h handle, req any) distant {
 // reach calls try with the address of the gateway that holds the transaction until that answers, or
 // is known to be gone.
 func (g *Gateway) reach(ctx context.Context, c distant, try func(address string) error) error {
+	g.metrics.passed.Inc()
 	until := g.Env.Now() + reachMax
 	session := c.handle.id().Session()
 	for {

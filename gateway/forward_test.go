@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,6 +107,9 @@ func TestForward(t *testing.T) {
 	}
 	if got := first.getIn("", "b"); got != "new" {
 		t.Errorf("after the commit: %q", got)
+	}
+	if body := second.do("GET", "/metrics", "").body; !strings.Contains(body, "\ncairn_forwarded_total 8\n") {
+		t.Error("8 calls were passed on, metrics tell of another number")
 	}
 	if d.asked > 2 {
 		t.Errorf("the meta group was asked %d times where the gateway is", d.asked)

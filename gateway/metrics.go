@@ -29,6 +29,7 @@ type metrics struct {
 	stages   *prometheus.HistogramVec // by stage
 	locks    *prometheus.HistogramVec // by outcome
 	cleared  prometheus.Counter
+	passed   prometheus.Counter
 	// By method, looked up once.
 	ok        [methodEnd]prometheus.Counter
 	seconds   [methodEnd]prometheus.Observer
@@ -68,6 +69,10 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 			Name: "cairn_txn_cleared_total",
 			Help: "Transactions that a gateway had left behind, and this one finished.",
 		}),
+		passed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cairn_forwarded_total",
+			Help: "Calls passed on to the gateway that holds their transaction.",
+		}),
 	}
 	for i := range m.ok {
 		name := method(i).String()
@@ -77,7 +82,7 @@ func newMetrics(r *prometheus.Registry, version string) (*metrics, error) {
 	m.committed = m.txns.WithLabelValues(outcomeCommitted)
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		info, seconds, m.requests, m.txns, m.retries, m.stages, m.locks, m.cleared,
+		info, seconds, m.requests, m.txns, m.retries, m.stages, m.locks, m.cleared, m.passed,
 	} {
 		errs = append(errs, r.Register(c))
 	}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/gateway"
 	"github.com/cairnkv/cairn/internal/release"
@@ -22,6 +24,8 @@ type backend struct {
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
 	locks   func(context.Context) ([]gateway.ShardLocks, error)
+	// metrics are those of the member in this process; nil: there is none.
+	metrics prometheus.Collector
 	// transfer hands a leadership over; nil: there is nobody to take it.
 	transfer func(ctx context.Context, shard, to uint64) error
 	// findSession is where another gateway is, by its session; nil: there is none.
@@ -66,7 +70,7 @@ func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
 	}
 	return &backend{
 		shards: m, session: session, where: "data in " + g.Data,
-		status: m.Status, ready: m.Ready,
+		status: m.Status, ready: m.Ready, metrics: newMemberMetrics(m),
 		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
 			return showLocks(ctx, m)
 		},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
 	"github.com/cairnkv/cairn/coordinator"
@@ -136,10 +137,16 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 		return err
 	}
 	g.back.begin(c)
+	registry := prometheus.NewRegistry()
+	if g.back.metrics != nil {
+		if err := registry.Register(g.back.metrics); err != nil {
+			return err
+		}
+	}
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
 		Status: g.back.status, Locks: g.back.locks, Transfer: g.back.transfer, Ready: g.back.ready,
 		FindSession: g.back.findSession,
-		Version:     release.Version, Log: g.log,
+		Version:     release.Version, Registry: registry, Log: g.log,
 		Hosts: g.names(), AccessPProf: g.PProf})
 	return err
 }

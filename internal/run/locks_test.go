@@ -18,21 +18,27 @@ import (
 func TestLocks(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		at := serve(t, &Gateway{Data: filepath.Join(t.TempDir(), "data"), Splits: []string{"c"}})
-		testLocks(t, dial(t, at, false), dial(t, at, true), func() {})
+		testLocks(t, dial(t, at, false), dial(t, at, true), func() { countsLocks(t, at, 2, 1) })
+		countsLocks(t, at, 0, 0)
 	})
 	t.Run("linked", func(t *testing.T) {
 		member := startShard(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "data"))
 		shards := []string{member.address}
 		first, second := serve(t, &Gateway{Shards: shards}), serve(t, &Gateway{Shards: shards})
-		counted := func(held, waiting int) {
-			eventually(t, "the member's metrics count the locks", func() bool {
-				_, body := get(t, "http://"+member.address+"/metrics")
-				return total(t, body, "cairn_shard_locks{") == held &&
-					total(t, body, "cairn_shard_lock_waits{") == waiting
-			})
-		}
-		testLocks(t, dial(t, first, false), dial(t, second, false), func() { counted(2, 1) })
-		counted(0, 0)
+		testLocks(t, dial(t, first, false), dial(t, second, false), func() {
+			countsLocks(t, "http://"+member.address, 2, 1)
+		})
+		countsLocks(t, "http://"+member.address, 0, 0)
+	})
+}
+
+// countsLocks waits until the metrics of the member at endpoint say so.
+func countsLocks(t *testing.T, endpoint string, held, waiting int) {
+	t.Helper()
+	eventually(t, "the member's metrics count the locks", func() bool {
+		_, body := get(t, endpoint+"/metrics")
+		return total(t, body, "cairn_shard_locks{") == held &&
+			total(t, body, "cairn_shard_lock_waits{") == waiting
 	})
 }
 

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/pprof"
@@ -10,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cairnkv/cairn/proto/link"
-	"github.com/cairnkv/cairn/shard/member"
 )
 
 // newShardPages is what a member serves: the link, and what operators look at.
@@ -48,83 +46,4 @@ func newShardPages(s *Shard) (http.Handler, error) {
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
 	return mux, nil
-}
-
-// memberMetrics reads a member's status whenever it is asked.
-type memberMetrics struct {
-	member                                              *member.Member
-	serving, keys, bytes, intents, applied, first, free *prometheus.Desc
-	sent, received, collected, locks, waits             *prometheus.Desc
-}
-
-func newMemberMetrics(m *member.Member) *memberMetrics {
-	perShard := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("cairn_shard_"+name, help, []string{"shard"}, nil)
-	}
-	return &memberMetrics{
-		member:  m,
-		serving: perShard("serving", "1 if this member serves the shard."),
-		keys:    perShard("keys", "Live keys stored."),
-		bytes:   perShard("bytes", "Bytes of live keys and their values."),
-		intents: perShard("intents", "Intents of undecided or unresolved transactions."),
-		locks:   perShard("locks", "Locks held; only the leader has any."),
-		waits:   perShard("lock_waits", "Requests that wait for locks."),
-		applied: perShard("applied_index", "Index of the last raft entry applied."),
-		first:   perShard("first_index", "Index of the oldest raft entry that is kept."),
-		collected: perShard("records_collected_total",
-			"Records of decided transactions removed by this member."),
-		free: prometheus.NewDesc("cairn_disk_free_bytes", "Room on the data disk.", nil, nil),
-		sent: prometheus.NewDesc("cairn_raft_snapshots_sent_total",
-			"Snapshots that other members took whole.", nil, nil),
-		received: prometheus.NewDesc("cairn_raft_snapshots_received_total",
-			"Snapshots that were installed.", nil, nil),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		m.serving, m.keys, m.bytes, m.intents, m.applied, m.first, m.free, m.sent, m.received,
-		m.collected, m.locks, m.waits,
-	} {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
-	members, err := m.member.Status(context.Background())
-	if err != nil {
-		to <- prometheus.NewInvalidMetric(m.serving, err)
-		return
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	counter := func(d *prometheus.Desc, v uint64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
-	}
-	sent, received := m.member.Snapshots()
-	counter(m.sent, sent)
-	counter(m.received, received)
-	for i := range members {
-		gauge(m.free, float64(members[i].DiskFree))
-		for _, s := range members[i].Shards {
-			id := fmt.Sprint(uint64(s.Shard))
-			serving := 0.0
-			if s.Serving {
-				serving = 1
-			}
-			gauge(m.serving, serving, id)
-			gauge(m.keys, float64(s.Keys), id)
-			gauge(m.bytes, float64(s.Bytes), id)
-			gauge(m.intents, float64(s.Intents), id)
-			gauge(m.locks, float64(s.Locks), id)
-			gauge(m.waits, float64(s.LockWaits), id)
-			gauge(m.applied, float64(s.AppliedIndex), id)
-			gauge(m.first, float64(s.FirstIndex), id)
-			to <- prometheus.MustNewConstMetric(m.collected, prometheus.CounterValue,
-				float64(s.Collected), id)
-		}
-	}
 }
