@@ -53,7 +53,8 @@ type TxnOptions struct {
 
 	// Pessimistic locks what is read (shared, or exclusively with ForUpdate) and written. Calls
 	// wait for locks until their context is done, and each reads the newest state. Whoever began
-	// first gets the lock: the other one ends with txn.Wounded and has to run again.
+	// first gets the lock: the other one ends with txn.Wounded and has to run again. It may learn
+	// that from Commit only; what it reads until then need not belong together.
 	Pessimistic bool
 	Isolation   Isolation // Snapshot excludes Pessimistic
 	Priority    Priority
