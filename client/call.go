@@ -72,7 +72,7 @@ func (r *repeater) call(ctx context.Context, c *call) error {
 		if e.Kind == txn.Unknown && !errors.Is(err, errClosed) {
 			return r.pursue(ctx, c, e, since)
 		}
-		if attempt >= r.attemptsMax || !repeatable(c, e) {
+		if attempt >= r.attemptsMax || !repeatable(ctx, c, e) {
 			return e
 		}
 		if backoff(ctx, attempt) != nil {
@@ -87,14 +87,21 @@ func (r *repeater) call(ctx context.Context, c *call) error {
 // leader.
 const reasonNotMoved = "leader_not_moved"
 
+// reasonLockTimeout is what a call gets that has waited for a lock for nearly as long as its caller
+// has time.
+const reasonLockTimeout = "lock_timeout"
+
 // repeatable reports whether the same call may be sent again. One that is a
-// transaction of its own may be also after a conflict.
-func repeatable(c *call, e *txn.Error) bool {
+// transaction of its own may be also after a conflict, unless that took all its time.
+func repeatable(ctx context.Context, c *call, e *txn.Error) bool {
 	switch e.Kind {
 	case txn.Unavailable, txn.Moved:
 		return e.Reason != reasonNotMoved // for its caller to look into
 	case txn.Conflict, txn.Wounded:
 		if e.Reason == reasonRequestAborted {
+			return false
+		}
+		if _, bounded := ctx.Deadline(); bounded && e.Reason == reasonLockTimeout {
 			return false
 		}
 		return c.effect == commits && c.method != cairnv1.Method_METHOD_TXN_COMMIT

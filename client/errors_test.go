@@ -92,15 +92,15 @@ func TestClassify(t *testing.T) {
 		}
 		call := &call{method: cairnv1.Method_METHOD_KV_SET, effect: c.effect}
 		e := (&repeater{host: "h:1"}).classify(call, err)
-		if e.Kind != c.want || repeatable(call, e) != c.repeat {
-			t.Errorf("%s: %v, repeat %v", c.name, e, repeatable(call, e))
+		if e.Kind != c.want || repeatable(t.Context(), call, e) != c.repeat {
+			t.Errorf("%s: %v, repeat %v", c.name, e, repeatable(t.Context(), call, e))
 		}
 		if !strings.HasPrefix(e.Op, "client.") {
 			t.Errorf("%s: Op %q", c.name, e.Op)
 		}
 	}
 	commit := &call{method: cairnv1.Method_METHOD_TXN_COMMIT, effect: commits}
-	if repeatable(commit, txn.Errorf(txn.Conflict, "", "x")) {
+	if repeatable(t.Context(), commit, txn.Errorf(txn.Conflict, "", "x")) {
 		t.Error("a commit that met a conflict must not be sent again")
 	}
 }

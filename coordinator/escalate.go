@@ -12,15 +12,18 @@ import (
 // spoil before it locks what it touches, so that it gets its turn.
 const escalateAfter = 2
 
-// contended reports whether another transaction was the cause, and a lock would
-// have kept it away.
-func (r *refusal) contended() bool {
+// contention is how much r counts towards escalateAfter: something if another
+// transaction was the cause, and a lock would have kept it away. Where one holds
+// a lock there is nothing else to do but to queue for it.
+func (r *refusal) contention() int {
 	switch r.reply.Reason {
+	case shardrpc.ReasonLocked:
+		return escalateAfter
 	case shardrpc.ReasonConflict, shardrpc.ReasonPushed, shardrpc.ReasonIntent,
-		shardrpc.ReasonLocked, shardrpc.ReasonWounded:
-		return true
+		shardrpc.ReasonWounded:
+		return 1
 	default:
-		return false
+		return 0
 	}
 }
 

@@ -46,9 +46,7 @@ func (c *Coordinator) Execute(
 		}
 		if err == nil {
 			last = refused
-			if refused.contended() {
-				run.contended++
-			}
+			run.contended += refused.contention()
 			switch refused.reply.Reason {
 			case shardrpc.ReasonInvalid, shardrpc.ReasonForgone:
 				return nil, failed("coordinator.Execute", run.id, refused.err())

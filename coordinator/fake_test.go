@@ -127,7 +127,7 @@ func (r reply) answer() shardrpc.Reply {
 	if out.Answer == shardrpc.Refused {
 		out.RepeatAt = r.ts("ts")
 		out.Key = key(r.args["key"])
-		if r.args["txn"] != "" {
+		if r.args["txn"] != "" && reason != shardrpc.ReasonLocked {
 			b := r.blocker()
 			out.Blocker = &b
 		}

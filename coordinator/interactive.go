@@ -136,8 +136,8 @@ func (t *Txn) commit(
 		return nil, errFinished()
 	}
 	t.finished = true
-	var kept *Committed // what was committed by the id that the locks know
-	defer func() { t.unlock(kept) }()
+	var done *Committed
+	defer func() { t.unlock(done) }()
 	if t.broken != nil {
 		return nil, t.broken
 	}
@@ -154,11 +154,9 @@ func (t *Txn) commit(
 	pause := backoff{c: t.c}
 	for n := 1; ; n++ {
 		this := a // requests under way keep pointing to it
-		done, refused, err := t.c.commit(ctx, &this)
+		got, refused, err := t.c.commit(ctx, &this)
 		if refused == nil {
-			if n == 1 {
-				kept = done
-			}
+			done = got
 			return done, err
 		}
 		if refused.reply.Reason == shardrpc.ReasonRepeated {
@@ -177,11 +175,35 @@ func (t *Txn) commit(
 			return nil, refused.err()
 		}
 		t.id, a.retry = a.id, true
-		if t.locks != nil { // the locks are of this attempt now, where it was met
-			t.locks.id = a.id
-		}
 		t.c.retried(refused.reply.Reason)
+		if err := t.lockAgain(ctx, refused, until); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// lockAgain makes the locks those of the attempt that is next. If somebody else
+// has locked what is to be written, it waits in the queue for that.
+func (t *Txn) lockAgain(ctx context.Context, refused *refusal, until time.Duration) error {
+	locked := refused.reply.Reason == shardrpc.ReasonLocked
+	if t.locks == nil && locked {
+		t.locks = t.c.newLockSet(t.id, t.age)
+	}
+	if t.locks == nil {
+		return nil
+	}
+	t.locks.id = t.id
+	if !locked {
+		return nil
+	}
+	t.locks.again(t.id)
+	want := wanted{mode: txn.LockExclusive}
+	for i := range t.buffer.Writes() {
+		want.keys = append(want.keys, t.buffer.Writes()[i].Key)
+	}
+	t.progress.waits.Store(true)
+	defer t.progress.waits.Store(false)
+	return t.locks.acquire(ctx, want, until)
 }
 
 // readSet is what must still hold at the commit.

@@ -1,8 +1,6 @@
 package shard
 
 import (
-	"time"
-
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/mvcc"
@@ -37,12 +35,9 @@ type write struct {
 	c           txn.Timestamp // provisional commit timestamp; 0: unknown
 	asked       bool          // a timestamp is on its way
 	evaluations int
-	want        *locks.Request // for what it waits for, without latches; nil: nothing
-	lockUntil   time.Duration  // how long it waits for locks, by Env.Now; 0: it has not yet
-	lent        bool           // what it has locked is for itself alone
-	passed      bool           // locks are behind it: it commits
-	done        bool           // and has committed, or laid its intents
-	stall       int            // ticks left to wait for another's intent; 0: not waiting
+	passed      bool // locks are behind it: it commits
+	done        bool // and has committed, or laid its intents
+	stall       int  // ticks left to wait for another's intent; 0: not waiting
 	blocker     *mvcc.Intent
 }
 
@@ -97,8 +92,8 @@ func (r *Replica) rejects(
 	return 0, false
 }
 
-// admit queues w for its latches, and a commit for locks before that; its
-// timestamp is fetched meanwhile (F3.2).
+// admit queues w for its latches; the timestamp of a commit is fetched
+// meanwhile (F3.2).
 func (r *Replica) admit(w *write, t shardrpc.Target) {
 	a, rejected := r.rejects(t, w.latch.Writes, w.latch.ReadSpans)
 	if !rejected && !inShard(r.o.Route.Span, w.latch.Reads, nil) {
@@ -117,9 +112,7 @@ func (r *Replica) admit(w *write, t shardrpc.Target) {
 	if w.commit != nil {
 		r.freshTS(w)
 	}
-	if !r.awaitLocks(w) {
-		r.acquire(w)
-	}
+	r.acquire(w)
 }
 
 // acquire queues w behind every earlier write that it conflicts with.

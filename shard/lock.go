@@ -15,9 +15,6 @@ const (
 	// lockWaitMax bounds LockRequest.Wait: who is still alive asks again, and
 	// keeps its place, which goes by age.
 	lockWaitMax = 10 * time.Second
-	// writeLockWaitMax is how long a commit waits for locks in its way (F3.3):
-	// less than L3's age limit, so that it can still be carried out.
-	writeLockWaitMax = 3 * time.Second
 	// lockOwnersTicks is how often the sessions of lock owners are asked about.
 	lockOwnersTicks = 13 // about 500 ms
 	locksShownMax   = 1000
@@ -99,17 +96,10 @@ func lockOwner(o locks.Owner) *shardrpc.LockOwner {
 	return &shardrpc.LockOwner{Txn: o.Txn, Age: o.Age}
 }
 
-// wake goes on with those who wait for locks no more. A write goes on in any
-// case: under its latches it will see what is in its way.
+// wake answers those who wait for locks no more.
 func (r *Replica) wake(woken []locks.Woken) {
 	for _, w := range woken {
-		switch c := w.Request.Caller.(type) {
-		case *lockCall:
-			r.answerLock(c, w.Answer)
-		case *write:
-			c.want = nil
-			r.acquire(c)
-		}
+		r.answerLock(w.Request.Caller.(*lockCall), w.Answer)
 	}
 }
 
@@ -118,17 +108,10 @@ func (r *Replica) timeOut(want *locks.Request) {
 	if !want.Queued() {
 		return
 	}
-	c, isCall := want.Caller.(*lockCall)
-	if isCall {
-		holder, _ := r.lead.locks.InTheWay(want)
-		r.refuseLock(c.id, shardrpc.Reply{Reason: shardrpc.ReasonLockTimeout,
-			Key: holder.Key.Clone(), Holder: lockOwner(holder.Owner)})
-	}
-	woken := r.lead.locks.Cancel(want)
-	if !isCall {
-		woken = append(woken, locks.Woken{Request: want})
-	}
-	r.wake(woken)
+	holder, _ := r.lead.locks.InTheWay(want)
+	r.refuseLock(want.Caller.(*lockCall).id, shardrpc.Reply{Reason: shardrpc.ReasonLockTimeout,
+		Key: holder.Key.Clone(), Holder: lockOwner(holder.Owner)})
+	r.wake(r.lead.locks.Cancel(want))
 }
 
 // unlock ends a transaction as far as locks go.
@@ -171,43 +154,11 @@ func (w *write) owner() locks.Owner {
 	return locks.Owner{Age: w.prewrite.Age, Txn: w.txn}
 }
 
-// awaitLocks queues a commit that holds no latches behind the locks of others
-// on what it may write (F3.3), and reports whether it has to wait. Meanwhile it
-// may be wounded like any other owner of locks. What it is granted it holds
-// until it has ended, so that who waits behind it does not get in between.
-func (r *Replica) awaitLocks(w *write) bool {
-	t := r.lead.locks
-	if w.commit == nil || t.Empty() || r.lead.dead.Has(w.txn) {
-		return false
-	}
-	_, met, woken := t.Meet(w.owner(), w.keys)
-	r.wake(woken)
-	return met && r.queueForLocks(w)
-}
-
-func (r *Replica) queueForLocks(w *write) bool {
-	t, now := r.lead.locks, r.o.Env.Now()
-	if w.lockUntil == 0 {
-		w.lockUntil = now + writeLockWaitMax
-		w.lent = !t.Has(w.commit.Age)
-	}
-	if now >= w.lockUntil {
-		return false
-	}
-	w.want = &locks.Request{Owner: w.owner(), Mode: txn.LockExclusive, Keys: w.keys,
-		Base: w.baseTS, Since: txn.Timestamp(r.o.Env.Wall()), Caller: w}
-	a, woken := t.Lock(w.want)
-	r.wake(woken)
-	if a != locks.Queued {
-		w.want = nil
-	}
-	return a == locks.Queued
-}
-
 // passLocks is for a write that holds its latches: it wounds who is younger. An
-// older one's lock is waited for by a commit, without the latches and as long
-// as it has time, and ends a prewrite (F4.3). Of those who are committing
-// nothing is to be feared but their latches and intents, which come next.
+// older one's lock it does not wait for here, where it would keep others from
+// its keys: it is refused, and its coordinator queues for the lock. Of those who
+// are committing nothing is to be feared but their latches and intents, which
+// come next.
 //
 // What passes is committing from now on: nobody wounds it here (K5).
 func (r *Replica) passLocks(w *write) bool {
@@ -217,18 +168,14 @@ func (r *Replica) passLocks(w *write) bool {
 	}
 	holder, met, woken := t.Meet(w.owner(), w.keys)
 	r.wake(woken)
-	switch {
-	case !met || holder.Committing:
-		w.passed = true
-		r.wake(t.Committing(w.owner(), w.baseTS))
-		return true
-	case w.commit != nil && r.queueForLocks(w):
-		r.unlatch(w)
-	default:
+	if met && !holder.Committing {
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonLocked,
 			Key: holder.Key.Clone(), Holder: lockOwner(holder.Owner)})
+		return false
 	}
-	return false
+	w.passed = true
+	r.wake(t.Committing(w.owner(), w.baseTS))
+	return true
 }
 
 // releaseLocks is for a write that ends and still holds its latches (K3).
@@ -237,7 +184,7 @@ func (r *Replica) passLocks(w *write) bool {
 // it was evaluated, so whoever locks one of those keys next and writes it goes
 // above c (K2). A prewrite that is done leaves its locks to Resolve, as its
 // intents. What was refused may be tried again by another attempt, under the
-// same locks, unless the coordinator does not know of them.
+// same locks.
 func (r *Replica) releaseLocks(w *write) {
 	commits := w.commit != nil || w.prewrite != nil
 	if !commits || r.lead != w.lead || !r.lead.locks.Has(w.owner().Age) {
@@ -247,8 +194,6 @@ func (r *Replica) releaseLocks(w *write) {
 	switch {
 	case w.done && w.commit != nil:
 		r.wake(t.Release(w.owner(), w.baseTS))
-	case w.lent:
-		r.wake(t.Release(w.owner(), 0))
 	case !w.done:
 		r.wake(t.Reopen(w.owner()))
 	}
@@ -264,15 +209,8 @@ func (r *Replica) tickLocks() {
 	now := r.o.Env.Now()
 	var late []*locks.Request
 	for want := range l.locks.Waiting() {
-		switch c := want.Caller.(type) {
-		case *lockCall:
-			if now >= c.until {
-				late = append(late, want)
-			}
-		case *write:
-			if now >= c.lockUntil {
-				late = append(late, want)
-			}
+		if now >= want.Caller.(*lockCall).until {
+			late = append(late, want)
 		}
 	}
 	for _, want := range late {
@@ -299,13 +237,10 @@ func (r *Replica) countLocks() {
 }
 
 // dropLocks answers those who wait for locks of a leadership that has ended.
-// The writes among them are answered with all others.
 func (r *Replica) dropLocks(l *leadership) {
 	var calls []*lockCall
 	for want := range l.locks.Waiting() {
-		if c, ok := want.Caller.(*lockCall); ok {
-			calls = append(calls, c)
-		}
+		calls = append(calls, want.Caller.(*lockCall))
 	}
 	slices.SortFunc(calls, func(a, b *lockCall) int { return cmp.Compare(a.id, b.id) })
 	for _, c := range calls {

@@ -28,8 +28,9 @@ func (r *Replica) Read(
 		return &shardrpc.ReadResponse{Retry: true}, nil
 	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, m.Keys, spans):
 		return &shardrpc.ReadResponse{Moved: true}, nil
-	case r.future(m.At) != nil:
-		return &shardrpc.ReadResponse{Err: r.future(m.At)}, nil
+	}
+	if err := r.future(m.At); err != nil {
+		return &shardrpc.ReadResponse{Err: err}, nil
 	}
 	r.o.Newest.Raise(m.At)
 	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans}
@@ -99,9 +100,10 @@ func (r *Replica) Validate(
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
 	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, keys, spans):
 		return &shardrpc.Reply{Answer: shardrpc.Moved}, nil
-	case r.future(m.At) != nil:
+	}
+	if err := r.future(m.At); err != nil {
 		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid,
-			Err: r.future(m.At)}, nil
+			Err: err}, nil
 	}
 	r.o.Newest.Raise(m.At)
 	v := &view{r: r, at: m.At, keys: keys, spans: spans, self: m.Txn}

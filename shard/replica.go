@@ -366,12 +366,13 @@ func (r *Replica) tick() {
 		if mutant.On(mutant.A4) && l.ticks%forgetTicks == 0 {
 			l.dead = locks.NewDead()
 		}
-		r.collect()
-		r.tickStalled()
-		r.tickLocks()
-		r.tickQueries()
-		r.watchLeases()
-		r.steer()
+		for _, step := range []func(){
+			r.collect, r.tickStalled, r.tickLocks, r.tickQueries, r.watchLeases, r.steer,
+		} {
+			if step(); r.lead != l {
+				break // the disk has failed
+			}
+		}
 	}
 	r.countLocks()
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,6 +254,22 @@ func (w *world) firstEntry() uint64 {
 		first = i
 	}
 	return first
+}
+
+// What the collector cannot read ends the replica, with a word on what to do.
+func TestUnreadableRecord(t *testing.T) {
+	w := newWorld(t)
+	b := w.state.NewBatch()
+	b.Set(mvcc.RecordKey(key("b"), 7), []byte{99})
+	if err := b.Commit(false); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 { // more than a second
+		w.tick()
+	}
+	if out := w.flush(); !strings.Contains(out, "failed: ") {
+		t.Errorf("the replica goes on: %s", out)
+	}
 }
 
 // A log that ends before the applied index is begun anew after it (R13).

@@ -60,8 +60,12 @@ const (
 // commit timestamp. A nil q is an inquiry, to which Proceed means that it may
 // write the row that nobody proceeds from.
 func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Timestamp) {
+	own := q != nil && r.Txn == self
+	// A record that was collected is no better than an aborted one: nobody asks
+	// for that outcome any more.
+	dead := r.Status == Pending && !own && (rec.Status == Aborted || rec.Status == Absent)
 	switch {
-	case r.Status == Absent:
+	case r.Status == Absent, dead:
 		return RequestProceed, 0
 	case r.Status == Aborted: // no attempt wrote that, so it has no fingerprint
 		return RequestAborted, 0
@@ -69,14 +73,10 @@ func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Ti
 		return RequestReused, 0
 	case r.Status == Committed:
 		return RequestRepeat, r.CommitTS
-	case q != nil && r.Txn == self: // it knows its own intents and record
+	case own: // it knows its own intents and record
 		return RequestProceed, 0
-	}
-	switch rec.Status {
-	case Committed:
+	case rec.Status == Committed:
 		return RequestRepeat, rec.CommitTS
-	case Aborted, Absent: // collected: nobody asks for the outcome any more
-		return RequestProceed, 0
 	default:
 		return RequestBusy, 0
 	}

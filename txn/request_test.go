@@ -36,6 +36,8 @@ func TestJudge(t *testing.T) {
 		{"open, committed", row(Pending, other), ask, Committed, RequestRepeat, 30},
 		{"open, aborted", row(Pending, other), ask, Aborted, RequestProceed, 0},
 		{"open, collected", row(Pending, other), ask, Absent, RequestProceed, 0},
+		{"aborted, other content", row(Pending, other), &Request{Fingerprint: 6}, Aborted, RequestProceed, 0},
+		{"committed, other content", row(Pending, other), &Request{Fingerprint: 6}, Committed, RequestReused, 0},
 		{"its own", row(Pending, self), ask, Pending, RequestProceed, 0},
 		{"its own, committed", row(Pending, self), ask, Committed, RequestProceed, 0},
 		{"after an inquiry", row(Aborted, 0), ask, Absent, RequestAborted, 0},
