@@ -16,6 +16,7 @@ type attempt struct {
 	reads  txn.ReadSet
 	writes []txn.Write // by key
 	retry  bool        // an earlier id of the same transaction was refused
+	open   bool        // an undecided attempt of the same request was met
 	until  time.Duration
 	// request, if set, is remembered at anchor, which is the primary then.
 	request *txn.Request

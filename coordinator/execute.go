@@ -47,22 +47,26 @@ func (c *Coordinator) Execute(
 		if err == nil {
 			last = refused
 			run.contended += refused.contention()
+			run.open = run.open || refused.reply.Reason == shardrpc.ReasonOpen
 			switch refused.reply.Reason {
-			case shardrpc.ReasonInvalid, shardrpc.ReasonForgone:
+			case shardrpc.ReasonForgone:
 				return nil, failed("coordinator.Execute", run.id, refused.err())
 			case shardrpc.ReasonRepeated:
 				res, err = run.repeat(ctx, refused.repeated())
 				return res, failed("coordinator.Execute", run.id, err)
-			}
-			if err = c.settle(ctx, refused, &pause, until); err == nil {
-				c.retried(refused.reply.Reason)
+			case shardrpc.ReasonInvalid:
+				err = refused.err()
+			default:
+				if err = c.settle(ctx, refused, &pause, until); err == nil {
+					c.retried(refused.reply.Reason)
+				}
 			}
 		}
 		if err != nil {
 			if last != nil && gaveUp(err) {
-				err = run.gaveUp(last)
+				err = last.err()
 			}
-			return nil, failed("coordinator.Execute", run.id, err)
+			return nil, failed("coordinator.Execute", run.id, run.ended(err))
 		}
 	}
 }
@@ -105,18 +109,10 @@ type execution struct {
 	until    time.Duration
 	request  *txn.Request
 
+	open      bool       // an undecided attempt of the same request was met
 	contended int        // attempts that others' transactions stood in the way of
 	locks     *lockSet   // nil: not yet
 	done      *Committed // what the attempt that took the locks committed
-}
-
-// gaveUp is the end of a program that was refused until its time was up. The
-// refused attempts are dead, but one that some other call began may not be.
-func (x *execution) gaveUp(last *refusal) error {
-	if last.reply.Reason == shardrpc.ReasonOpen {
-		return x.unknown(last.err())
-	}
-	return last.err()
 }
 
 // attempt runs the program once: at its shard, if one holds all of it, else

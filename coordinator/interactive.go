@@ -157,27 +157,28 @@ func (t *Txn) commit(
 		got, refused, err := t.c.commit(ctx, &this)
 		if refused == nil {
 			done = got
-			return done, err
+			return done, a.ended(err)
 		}
 		if refused.reply.Reason == shardrpc.ReasonRepeated {
 			return this.repeat(ctx, t.c, refused.repeated())
 		}
+		a.open = a.open || refused.reply.Reason == shardrpc.ReasonOpen
 		if n == recommitMax || !refused.again(&a.reads) {
-			return nil, this.gaveUp(refused)
+			return nil, a.ended(refused.err())
 		}
 		if err := t.c.settle(ctx, refused, &pause, until); err != nil {
 			if gaveUp(err) {
-				err = this.gaveUp(refused)
+				err = refused.err()
 			}
-			return nil, err
+			return nil, a.ended(err)
 		}
 		if a.id, err = t.c.newID(); err != nil {
-			return nil, refused.err()
+			return nil, a.ended(refused.err())
 		}
 		t.id, a.retry = a.id, true
 		t.c.retried(refused.reply.Reason)
 		if err := t.lockAgain(ctx, refused, until); err != nil {
-			return nil, err
+			return nil, a.ended(err)
 		}
 	}
 }

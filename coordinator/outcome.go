@@ -61,20 +61,29 @@ func (c *Coordinator) outcomeOfRequest(
 	// Only then does the lack of a row say that nothing was carried out.
 	known := now-r.Since <= txn.RequestRetention-skewMax && r.Since-now <= skewMax
 	req := &shardrpc.InquireRequest{Anchor: r.Anchor, ID: r.ID, BaseTS: now, Prevent: known}
+	got, err := c.conclude(ctx, req, until)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case got.Status == txn.Committed:
+		return Outcome{Status: txn.Committed, CommitTS: got.CommitTS}, nil
+	case got.Status == txn.Aborted:
+		return Outcome{Status: txn.Aborted, Reason: shardrpc.ReasonForgone}, nil
+	}
+	return Outcome{}, forgotten()
+}
+
+// conclude inquires until no attempt of the request is undecided.
+func (c *Coordinator) conclude(
+	ctx context.Context, req *shardrpc.InquireRequest, until time.Duration,
+) (*shardrpc.InquireResponse, error) {
 	for {
 		got, err := c.inquire(ctx, req, until)
-		switch {
-		case err != nil:
-			return Outcome{}, err
-		case got.Status == txn.Committed:
-			return Outcome{Status: txn.Committed, CommitTS: got.CommitTS}, nil
-		case got.Status == txn.Aborted:
-			return Outcome{Status: txn.Aborted, Reason: shardrpc.ReasonForgone}, nil
-		case got.Status == txn.Absent:
-			return Outcome{}, forgotten()
+		if err != nil || got.Status != txn.Pending {
+			return got, err
 		}
 		if err := c.unblock(ctx, got.Blocker, until); err != nil {
-			return Outcome{}, err
+			return nil, err
 		}
 	}
 }

@@ -100,10 +100,7 @@ func (v presentView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 // repeat is Execute for a program that was committed before.
 func (x *execution) repeat(ctx context.Context, r repeated) (*Result, error) {
 	out, _, err := x.c.repeatAt(ctx, x.program, r, x.until)
-	switch {
-	case stopped(err):
-		return nil, err
-	case err != nil:
+	if err != nil {
 		return nil, x.unknown(err)
 	}
 	return &Result{CommitTS: r.at, Succeeded: out.Succeeded, Results: out.Results,
@@ -119,12 +116,12 @@ func (x *execution) evaluated(ctx context.Context, err error) (*Result, error) {
 	}
 	base, terr := x.c.fresh(ctx, x.until)
 	if terr != nil {
-		return nil, terr
+		return nil, x.unknown(terr)
 	}
-	got, terr := x.c.inquire(ctx, &shardrpc.InquireRequest{
+	got, terr := x.c.conclude(ctx, &shardrpc.InquireRequest{
 		Anchor: x.program.Anchor(), ID: x.request.ID, BaseTS: base}, x.until)
 	if terr != nil {
-		return nil, terr
+		return nil, x.unknown(terr)
 	}
 	if got.Status == txn.Committed {
 		return x.repeat(ctx, repeated{got.CommitTS, got.Txn})
@@ -135,36 +132,39 @@ func (x *execution) evaluated(ctx context.Context, err error) (*Result, error) {
 // repeat is Txn.Commit for an attempt whose request was committed before.
 func (a *attempt) repeat(ctx context.Context, c *Coordinator, r repeated) (*Committed, error) {
 	_, written, err := c.repeatAt(ctx, a.program(), r, a.until)
-	switch {
-	case stopped(err):
-		return nil, err
-	case err != nil:
+	if err != nil {
 		return nil, a.unknown(err)
 	}
 	return &Committed{r.at, written}, nil
 }
 
-// gaveUp is the end of an attempt that was refused and can be followed by no
-// other. It is dead, but another one of its request may not be.
-func (a *attempt) gaveUp(last *refusal) error {
-	if last.reply.Reason == shardrpc.ReasonOpen {
-		return a.unknown(last.err())
+// ended is how a transaction ended that came to err. All its own attempts are
+// dead, but one of its request that some other call began may not be.
+func (a *attempt) ended(err error) error {
+	if !a.open || err == nil || txn.KindOf(err) == txn.Unknown {
+		return err
 	}
-	return last.err()
+	return a.unknown(err)
 }
 
 // unknown is the error of a request of which an attempt may have committed.
 func (a *attempt) unknown(err error) error {
+	if stopped(err) {
+		return err
+	}
 	return withTxn(a.id, unknown(token.Token{Request: &token.Request{
 		Anchor: a.anchor, ID: a.request.ID, Since: a.age.At,
 	}}, err))
 }
 
-// unknown is the error of a program of which an attempt may have committed.
-func (x *execution) unknown(err error) error {
-	a := attempt{id: x.id, age: x.age, request: x.request, anchor: x.program.Anchor()}
-	return a.unknown(err)
+// last is the attempt that the execution is at, as far as its errors go.
+func (x *execution) last() *attempt {
+	return &attempt{id: x.id, age: x.age, request: x.request, anchor: x.program.Anchor(), open: x.open}
 }
+
+func (x *execution) ended(err error) error { return x.last().ended(err) }
+
+func (x *execution) unknown(err error) error { return x.last().unknown(err) }
 
 // unknown is the outcome that nobody can tell now, but that the token gets.
 func unknown(t token.Token, err error) error {

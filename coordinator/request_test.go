@@ -3,6 +3,8 @@ package coordinator_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
@@ -96,4 +98,22 @@ func (f *fake) Inquire(_ context.Context, req *shardrpc.InquireRequest) (*shardr
 		resp.Status = txn.Aborted
 	}
 	return resp, nil
+}
+
+// Whoever leaves while another attempt of his request is open is not told that nothing happened.
+func TestLeftWhileOpen(t *testing.T) {
+	s := newStory(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.plan("commit s2 refused:request_open key=c txn=9.6 primary=c" + strings.Repeat("\nquery s2 pending", 9))
+	s.env.run(t, func() {
+		s.env.Go("leaver", func() {
+			_ = s.env.Sleep(t.Context(), 5*time.Millisecond)
+			cancel()
+		})
+		_, err := s.c.Execute(ctx, program("set c 2"), coordinator.CommitOptions{
+			Request: txn.HashRequestID([]byte("r"))})
+		if txn.KindOf(err) != txn.Unknown {
+			t.Errorf("another attempt may commit yet, and the answer is %v", err)
+		}
+	})
 }
