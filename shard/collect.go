@@ -1,11 +1,12 @@
 package shard
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
-	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -13,92 +14,137 @@ import (
 const RetentionDefault = 15 * time.Minute
 
 const (
-	collectEvery = time.Second // between the beginnings of two passes
-	collectMax   = 256         // records looked at in a tick
-	staleMax     = 64          // transactions told to those who ask for stale ones
+	// A pass begins a second after the last one did at the earliest, and not
+	// before an eighth of what it waits for has gone by: sooner it would find
+	// little.
+	collectEvery = time.Second
+	collectParts = 8
+	// A tick's part of a pass: keys looked at, and time for it, which is asked
+	// for every so many keys. The simulator's stands still meanwhile.
+	collectLooksMax = 4096
+	collectTimeMax  = time.Millisecond
+	collectClock    = 64
+	// What one command removes: names, and bytes of them.
+	collectNamesMax = 1024
+	collectBytesMax = 256 << 10
 )
 
-// collector walks over the records of the shard and then over the rows of
-// requests, again and again, and removes those that nobody asks for any more
-// (C7): of records the ones that are decided, without an intent anywhere, and
-// older than the retention. What is old and not so yet it tells to gateways
-// (StaleRequest), which see to it. A row goes after the record that decides it.
+// collector walks over the records of the shard, or over the rows of requests,
+// again and again, and removes those that nobody asks for any more (C7): of
+// records the ones that are decided, without an intent anywhere, and older than
+// the retention. What is old and not so yet it tells to gateways (StaleRequest),
+// which see to it. A row goes after the record that decides it. Rows are many
+// more, so each kind has a walk of its own.
 type collector struct {
-	next  time.Duration // no new pass before
-	from  []byte        // where this pass goes on; nil: there is none
-	rows  bool          // it is at the rows
-	busy  bool          // what was found is in the log
-	found []shardrpc.Blocker
-	stale []shardrpc.Blocker // found by the last whole pass
+	bounds func(txn.Span) (lower, upper []byte)
+	look   func(key, value []byte, cmd *command) error // sorts out one pair
+	every  time.Duration                               // between the beginnings of passes
+	next   time.Duration                               // no new pass before
+	from   []byte                                      // where this pass goes on; nil: there is none
+	busy   bool                                        // what was found is in the log
 }
 
-// collect does a tick's part of a pass.
+// collectors are those of a new leadership.
+func (r *Replica) collectors() (records, rows collector) {
+	every := func(keep time.Duration) time.Duration {
+		return max(collectEvery, keep/collectParts)
+	}
+	records = collector{bounds: mvcc.RecordBounds, look: r.lookRecord, every: every(r.staleAge())}
+	rows = collector{bounds: mvcc.RequestBounds, look: r.lookRow, every: every(r.rowKeep())}
+	return records, rows
+}
+
+// staleAge is how old a record is of which gateways are told, if they have to see
+// to it before it may go.
+func (r *Replica) staleAge() time.Duration {
+	return min(r.o.Retention, txn.ForsakenAfter.Duration())
+}
+
+// rowKeep is how long what a request came to is remembered: for RequestRetention
+// at least, whatever the retention of records.
+func (r *Replica) rowKeep() time.Duration {
+	return max(r.o.Retention, txn.RequestRetention.Duration())
+}
+
+// collect does a tick's part of both passes.
 func (r *Replica) collect() {
-	c := &r.lead.collector
-	now := r.o.Env.Now()
-	if r.serving.Load() != r.lead.term || c.busy || c.from == nil && now < c.next {
+	l := r.lead
+	if r.serving.Load() != l.term {
 		return
 	}
-	lower, upper := mvcc.RecordBounds(r.o.Route.Span)
-	look := r.lookRecord
+	if l.records.from == nil {
+		l.stale.begin()
+	}
+	if r.collectNext(&l.records) {
+		l.stale.end()
+	}
+	if r.lead == l { // it may have failed
+		r.collectNext(&l.rows)
+	}
+}
+
+// collectNext does a tick's part of c's pass, and reports whether that was its end.
+func (r *Replica) collectNext(c *collector) (ended bool) {
+	now := r.o.Env.Now()
+	if c.busy || c.from == nil && now < c.next {
+		return false
+	}
+	lower, upper := c.bounds(r.o.Route.Span)
 	if c.from == nil {
-		c.next, c.found, c.rows = now+collectEvery, nil, false
-	}
-	if c.rows {
-		_, upper = mvcc.RequestBounds(r.o.Route.Span)
-		look = r.lookRow
-	}
-	if c.from != nil {
+		c.next = now + c.every
+	} else {
 		lower = c.from
 	}
 	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
 	if err != nil {
 		r.fail(err)
-		return
+		return false
 	}
 	cmd := &command{kind: cmdCollect}
-	c.from, err = r.collectFrom(it, cmd, look)
+	c.from, err = r.collectFrom(it, c, cmd)
 	if e := it.Close(); err == nil {
 		err = e
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		r.fail(err)
-		return
-	case c.from == nil && !c.rows:
-		c.stale, c.rows = c.found, true
-		c.from, _ = mvcc.RequestBounds(r.o.Route.Span)
+		return false
 	}
+	cmd.rows = r.nobodyWrites(cmd.rows)
 	if len(cmd.records)+len(cmd.rows) > 0 {
 		c.busy = true
-		l := r.lead
-		r.await(cmd, func(applied) { l.collector.busy = false })
+		r.await(cmd, func(applied) { c.busy = false })
 	}
+	return c.from == nil
 }
 
-// collectFrom puts into cmd what may go of the next collectMax, and returns
-// where the next look begins; nil: there are no more.
-func (r *Replica) collectFrom(
-	it mvcc.Iterator, cmd *command, look func(key, value []byte, cmd *command) error,
-) ([]byte, error) {
+// collectFrom puts into cmd what may go, as far as a tick's part reaches, and
+// returns where the next one begins; nil: there is no more.
+func (r *Replica) collectFrom(it mvcc.Iterator, c *collector, cmd *command) ([]byte, error) {
+	until, size := r.o.Env.Now()+collectTimeMax, 0
 	ok := it.First()
-	for range collectMax {
-		if !ok {
-			return nil, it.Error()
-		}
+	for n := 1; ok; n++ {
+		found := len(cmd.records) + len(cmd.rows)
 		b, err := it.Value()
 		if err == nil {
-			err = look(it.Key(), b, cmd)
+			err = c.look(it.Key(), b, cmd)
 		}
 		if err != nil {
 			return nil, err
 		}
+		if len(cmd.records)+len(cmd.rows) > found {
+			found++
+			size += len(it.Key())
+		}
 		ok = it.Next()
+		if n >= collectLooksMax || found >= collectNamesMax || size >= collectBytesMax ||
+			n%collectClock == 0 && r.o.Env.Now() >= until {
+			break
+		}
 	}
 	if !ok {
 		return nil, it.Error()
 	}
-	return append([]byte(nil), it.Key()...), nil
+	return bytes.Clone(it.Key()), nil
 }
 
 // lookRecord sorts out one record.
@@ -107,29 +153,27 @@ func (r *Replica) lookRecord(key, value []byte, cmd *command) error {
 	if err != nil {
 		return err
 	}
-	rec, err := mvcc.DecodeRecord(primary.Clone(), id, value)
+	rec, err := mvcc.DecodeRecord(primary, id, value)
 	if err != nil {
 		return err
 	}
 	age := r.o.Newest.Load().Sub(max(rec.BaseTS, rec.CommitTS))
 	keep := r.o.Retention
 	if rec.Requested {
-		keep = max(keep, txn.RequestRetention.Duration())
+		keep = r.rowKeep()
 	}
 	done := rec.Done || mutant.On(mutant.C7) && rec.Status.Final()
-	switch c := &r.lead.collector; {
+	switch {
 	case done && age > keep:
 		cmd.ts = max(cmd.ts, rec.BaseTS)
-		cmd.records = append(cmd.records, recordName{rec.Primary, rec.Txn})
-	case !done && age > min(r.o.Retention, txn.ForsakenAfter.Duration()) && len(c.found) < staleMax:
-		c.found = append(c.found, shardrpc.Blocker{
-			Key: rec.Primary, Txn: rec.Txn, Primary: rec.Primary, BaseTS: rec.BaseTS})
+		cmd.records = append(cmd.records, recordName{primary.Clone(), id})
+	case !done && age > r.staleAge():
+		r.lead.stale.add(key, &rec)
 	}
 	return nil
 }
 
-// lookRow sorts out one row. What a request came to is remembered for
-// RequestRetention at least, whatever the retention of records.
+// lookRow sorts out one row.
 func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 	anchor, id, err := mvcc.DecodeRequestKey(key)
 	if err != nil {
@@ -140,11 +184,8 @@ func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 		return err
 	}
 	age := r.o.Newest.Load().Sub(max(row.BaseTS, row.CommitTS))
-	if age <= max(r.o.Retention, txn.RequestRetention.Duration()) {
+	if age <= r.rowKeep() {
 		return nil
-	}
-	if r.written(anchor) {
-		return nil // what is in the log may put another row there
 	}
 	if row.Status == txn.Pending {
 		rec, err := mvcc.GetRecord(r.o.State, anchor, row.Txn)
@@ -156,16 +197,32 @@ func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 	return nil
 }
 
-// written reports whether a write of k is in flight.
-func (r *Replica) written(k txn.Key) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.mu.latches.BlockingKey(k, txn.Forever) != nil
+// nobodyWrites leaves out of rows those in whose place the log may put others: a
+// write that carries the request has been admitted and is not answered. What is
+// admitted later comes behind in the log, and what earlier leaders have proposed
+// has been applied.
+func (r *Replica) nobodyWrites(rows []rowName) []rowName {
+	if len(rows) == 0 {
+		return nil
+	}
+	type name struct {
+		anchor string
+		id     txn.RequestID
+	}
+	written := make(map[name]bool)
+	for w := range r.lead.writes { // order: a set
+		if w.request != nil {
+			written[name{string(w.anchor), w.request.ID}] = true
+		}
+	}
+	return slices.DeleteFunc(rows, func(n rowName) bool {
+		return written[name{string(n.anchor), n.id}]
+	})
 }
 
-// applyCollect removes records and raises the floor at or below which none is
-// ever made again: one without the other would let a late request bring back
-// what was decided (A7).
+// applyCollect removes rows, and records together with the rise of the floor at
+// or below which none is ever made again: one without the other would let a late
+// request bring back what was decided (A7).
 func (r *Replica) applyCollect(a *applying, c *command) {
 	for i := range c.records {
 		n := &c.records[i]
@@ -179,14 +236,4 @@ func (r *Replica) applyCollect(a *applying, c *command) {
 		mvcc.DeleteRequest(a.batch, c.rows[i].anchor, c.rows[i].id)
 	}
 	r.collected.Add(int64(len(c.records) + len(c.rows)))
-}
-
-// stale tells a gateway which transactions are old and not done with.
-func (r *Replica) stale(id uint64, m *shardrpc.StaleRequest) {
-	resp := &shardrpc.StaleResponse{}
-	var rejected bool
-	if resp.Answer, rejected = r.rejects(m.Target, nil, nil); !rejected {
-		resp.Answer, resp.Stale = shardrpc.OK, r.lead.collector.stale
-	}
-	r.reply(id, resp)
 }

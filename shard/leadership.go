@@ -30,7 +30,9 @@ type leadership struct {
 	stalled   []*write            // behind another's intent, without latches
 	queries   []*query
 	probes    []intentsQuery
-	collector collector
+	records   collector
+	rows      collector
+	stale     staleList
 	oracle    []func(txn.Timestamp) // who wants a timestamp
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	round     round                 // of heartbeats, on its way
@@ -61,6 +63,7 @@ func (r *Replica) watchLeadership() {
 	if r.lead == nil && leads && !r.failed {
 		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(), locks: locks.NewTable(),
 			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{})}
+		r.lead.records, r.lead.rows = r.collectors()
 		r.lease.begin(st.GetTerm(), r.o.Quorum)
 		r.noteGroup()
 	}

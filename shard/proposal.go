@@ -15,7 +15,8 @@ const (
 	ProposalPrewrite ProposalKind = "prewrite"
 	ProposalResolve  ProposalKind = "resolve"
 	ProposalDecide   ProposalKind = "decide"
-	ProposalCollect  ProposalKind = "collect" // of many transactions' records
+	ProposalCollect  ProposalKind = "collect" // of many transactions' records, or requests' rows
+	ProposalForgo    ProposalKind = "forgo"   // of a request that somebody asked about
 	ProposalMeta     ProposalKind = "meta"
 )
 
@@ -31,6 +32,8 @@ func (k commandKind) proposal() ProposalKind {
 		return ProposalDecide
 	case cmdCollect:
 		return ProposalCollect
+	case cmdForgo:
+		return ProposalForgo
 	default:
 		return ProposalMeta
 	}

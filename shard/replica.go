@@ -40,7 +40,7 @@ type Replica struct {
 	cut       *truncation // to go with the next append
 	size      logSize
 	logBytes  atomic.Int64 // what size says
-	collected atomic.Int64 // records, since it began
+	collected atomic.Int64 // records and rows, since it began
 	locked    atomic.Int64 // locks that are held, at the last tick
 	lockWaits atomic.Int64 // requests that waited for locks then
 	pending   []*command

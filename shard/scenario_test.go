@@ -125,7 +125,7 @@ func (w *world) command(d *datadriven.TestData) {
 		s := w.r.Status()
 		w.say("serving=%v term=%d intents=%d keys=%d bytes=%d", s.Serving, s.Term, s.Intents, s.Keys, s.Bytes)
 		if s.Collected > 0 {
-			w.say("records collected: %d", s.Collected)
+			w.say("collected: %d", s.Collected)
 		}
 	default:
 		w.fate(d)

@@ -269,6 +269,7 @@ func (rep *replica) beforeAppending(e *shard.Effects) bool {
 		after(shard.ProposalPrewrite, "shard.prewrite.after-propose") &&
 		after(shard.ProposalDecide, "shard.decide.after-propose") &&
 		after(shard.ProposalResolve, "shard.resolve.after-propose") &&
+		after(shard.ProposalForgo, "shard.forgo.after-propose") &&
 		after(shard.ProposalCollect, "shard.collect.after-propose") &&
 		after(shard.ProposalMeta, "shard.meta.after-propose") &&
 		rep.goesOn(rep.site("shard.append.before-sync", rep.hush))

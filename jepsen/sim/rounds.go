@@ -50,6 +50,8 @@ func (r *rounds) ask(w *world, to shardrpc.ShardID, msg any) (answered func()) {
 		a.kind = shard.ProposalDecide
 	case *shardrpc.ResolveRequest:
 		a.kind = shard.ProposalResolve
+	case *shardrpc.InquireRequest:
+		a.kind = shard.ProposalForgo
 	}
 	r.asked = append(r.asked, a)
 	return func() { a.answered = w.moment() }

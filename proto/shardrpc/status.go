@@ -28,7 +28,7 @@ type ShardStatus struct {
 	FirstIndex   uint64 // oldest entry still in the log
 	Keys         int64  // stored live keys; expired ones count until swept
 	Bytes        int64  // of their keys and values
-	Collected    int64  // records of transactions removed since the member started
+	Collected    int64  // records and rows of requests removed since the member started
 	Intents      int    // of undecided or unresolved transactions
 	Locks        int    // that are held; only the leader has any
 	LockWaits    int    // requests that wait for locks
