@@ -15,5 +15,5 @@
 // and ShardCache, which readers use on their own goroutines.
 //
 // Start with testdata/latches/readers.txt, then latches.go; of locks with
-// testdata/table/wound.txt, then table.go.
+// testdata/table/wound.txt, then table.go, tablelook.go and tablequeue.go.
 package locks

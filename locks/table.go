@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tidwall/btree"
-
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -35,7 +33,8 @@ type Owner struct {
 
 // Request names what somebody wants to lock. The caller fills the exported
 // fields and gives it to Table.Lock; while it is queued neither they nor the
-// bytes of the keys may change. Keys come in any order and may repeat.
+// bytes of the keys may change. Keys and Spans come in any order and may repeat;
+// spans may overlap.
 type Request struct {
 	Owner  Owner
 	Mode   txn.LockMode
@@ -45,9 +44,11 @@ type Request struct {
 	Since  txn.Timestamp // by the caller's clock, for Snapshot
 	Caller any           // never looked at here
 
-	by   *owner // nil unless queued
-	seq  uint64 // arrival
-	pick bool   // it is among settle's candidates
+	keys   []txn.Key  // Keys in order: see sort
+	spans  []txn.Span // Spans in order, merged
+	by     *owner     // nil unless queued
+	behind *owner     // one of those for whom it waits: see keep
+	seq    uint64     // arrival
 }
 
 // Queued reports whether r waits.
@@ -104,17 +105,21 @@ type Woken struct {
 // committing waits for nobody, since its requests are Over. No cycle can form.
 //
 // A key costs a look-up by hash, and its place in an ordered index when it is
-// locked first. A request with a span walks the locked keys in it. Spans that
-// are held or waited for are lists, for there are few: a request looks at all
-// of them for each key and span that it names.
+// locked first. A request with a span walks the locked keys in it, each once,
+// and passes by those that are locked in modes that leave room for its own.
+// Spans that are held or waited for are lists, for there are few: a request
+// looks at each of them once, whatever it names itself.
+//
+// Of those for whom a request waits one is noted, and the request is looked at
+// again when that one has lost something: nothing else can set it free.
 type Table struct {
 	owners  map[txn.Age]*owner
 	byTxn   map[txn.ID]*owner
 	points  map[string]*point
-	order   *btree.BTreeG[*point] // points by key
-	held    []*spanLock           // by start
-	waiting []*Request            // by age, then arrival
-	wanted  []*Request            // those of waiting that name a span
+	order   [txn.LockModes]*keyOrder // the points, by their strongest mode
+	held    []*spanLock              // by compareSpans
+	waiting []*Request               // by age, then arrival
+	wanted  []*Request               // those of waiting that name a span
 	seq     uint64
 	names   int // keys and spans that are held or waited for
 	spans   int // the spans among them
@@ -122,9 +127,8 @@ type Table struct {
 	past    pasts
 
 	// What the call that is under way has changed: see settle.
-	touched     []*point
-	spanTouched bool
-	woken       []Woken
+	loose []*Request // each was behind somebody who has lost something
+	woken []Woken
 }
 
 // owner is an Owner that holds something or waits.
@@ -134,7 +138,8 @@ type owner struct {
 	points     []*point
 	spans      []*spanLock
 	waiting    []*Request
-	victim     bool // wound is about to be called
+	keeps      map[*Request]struct{} // those that are behind it
+	victim     bool                  // wound is about to be called
 }
 
 // spanLock is a span that is held.
@@ -147,12 +152,14 @@ type spanLock struct {
 
 // NewTable makes a table that is empty.
 func NewTable() *Table {
-	return &Table{
+	t := &Table{
 		owners: make(map[txn.Age]*owner), byTxn: make(map[txn.ID]*owner),
 		points: make(map[string]*point),
-		order: btree.NewBTreeGOptions(func(a, b *point) bool { return a.key.Compare(b.key) < 0 },
-			btree.Options{NoLocks: true}),
 	}
+	for mode := range t.order {
+		t.order[mode] = newKeyOrder()
+	}
+	return t
 }
 
 // Empty reports whether nobody holds anything or waits.
@@ -175,18 +182,16 @@ func (t *Table) Lock(r *Request) (Answer, []Woken) {
 		return a, nil
 	}
 	t.past.saw(r.Owner, r.Base)
+	r.sort()
 	o := t.adopt(r.Owner)
-	t.woundYounger(r)
-	if t.free(r) {
+	left, met := t.woundYounger(r)
+	if !met {
 		t.grant(o, r)
 		return Granted, t.settle()
 	}
 	t.enqueue(o, r)
-	woken := t.settle()
-	if r.by != nil {
-		return Queued, woken
-	}
-	return Granted, slices.DeleteFunc(woken, func(w Woken) bool { return w.Request == r })
+	r.keep(left)
+	return Queued, t.settle()
 }
 
 // turnsAway is Granted for a request that may be looked at.
@@ -243,6 +248,7 @@ func (t *Table) rename(o *owner, id txn.ID) {
 func (t *Table) Cancel(r *Request) []Woken {
 	if o := r.by; o != nil {
 		t.dequeue(r)
+		t.loosen(o)
 		t.forget(o)
 	}
 	return t.settle()
@@ -304,18 +310,45 @@ func (t *Table) reopen(o *owner) {
 		return
 	}
 	o.committing = false
-	for _, r := range t.waiting {
-		if !r.Owner.Age.Older(o.Age) {
-			break
-		}
-		for in := range t.inTheWay(r) {
-			if in.by == o && !in.waits {
-				t.wound(o, r.Owner)
-				return
+	if by := t.oldestBehind(o); by != nil {
+		t.wound(o, by.Owner)
+		return
+	}
+	t.forget(o)
+}
+
+// oldestBehind is the oldest of those that are older than o and wait for what it
+// holds: those whom it would wait for, if it asked for that now.
+func (t *Table) oldestBehind(o *owner) (oldest *owner) {
+	if len(t.waiting) == 0 {
+		return nil
+	}
+	for _, r := range o.held() {
+		for in := range t.inTheWay(&r) {
+			if oldest == nil || in.by.Age.Older(oldest.Age) {
+				oldest = in.by
 			}
 		}
 	}
-	t.forget(o)
+	return oldest
+}
+
+// held is what o holds as requests for it, one a mode.
+func (o *owner) held() (all [txn.LockModes]Request) {
+	for mode := range all {
+		all[mode].Owner, all[mode].Mode = o.Owner, txn.LockMode(mode)
+	}
+	for _, p := range o.points {
+		r := &all[p.holds[p.find(o)].mode]
+		r.Keys = append(r.Keys, p.key)
+	}
+	for _, s := range o.spans {
+		all[s.mode].Spans = append(all[s.mode].Spans, s.span)
+	}
+	for mode := range all {
+		all[mode].sort()
+	}
+	return all
 }
 
 // ExpireSession releases everything of the transactions of a session that has
@@ -350,19 +383,24 @@ func compareAges(a, b txn.Age) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID))
 }
 
-// woundYounger wounds those that r conflicts with and need not wait for.
-func (t *Table) woundYounger(r *Request) {
+// woundYounger wounds those that r conflicts with and need not wait for. Left is
+// one of the others, if there is any.
+func (t *Table) woundYounger(r *Request) (left obstacle, met bool) {
 	var victims []*owner
 	for in := range t.inTheWay(r) {
-		young := r.Owner.Age.Older(in.by.Age) && !in.waits && !in.by.committing
-		if young && !in.by.victim {
+		switch {
+		case in.by.victim:
+		case r.Owner.Age.Older(in.by.Age) && !in.by.committing:
 			in.by.victim = true
 			victims = append(victims, in.by)
+		case !met:
+			left, met = in, true
 		}
 	}
 	for _, o := range victims {
 		t.wound(o, r.Owner)
 	}
+	return left, met
 }
 
 func (t *Table) wound(o *owner, by Owner) {
@@ -381,11 +419,11 @@ func (t *Table) drop(o *owner, a Answer) {
 	}
 	for _, s := range o.spans {
 		t.held = without(t.held, s)
-		t.spanTouched = true
 	}
 	t.names -= len(o.points) + len(o.spans)
 	t.spans -= len(o.spans)
 	o.points, o.spans = nil, nil
+	t.loosen(o)
 	t.forget(o)
 }
 
@@ -395,6 +433,7 @@ func (t *Table) cancelAll(o *owner, a Answer) {
 		r := o.waiting[0]
 		t.dequeue(r)
 		t.woken = append(t.woken, Woken{r, a})
+		t.loosen(o)
 	}
 }
 

@@ -229,11 +229,10 @@ func (t *Table) checkInvariants(tb failer) {
 	for i, h := range t.held {
 		names++
 		spans++
-		if i > 0 && t.held[i-1].span.Start.Compare(h.span.Start) > 0 || !slices.Contains(h.by.spans, h) {
+		if i > 0 && compareSpans(t.held[i-1].span, h.span) > 0 || !slices.Contains(h.by.spans, h) {
 			tb.Fatalf("%v is not where it belongs", h.span)
 		}
-		r := &Request{Owner: h.by.Owner, Mode: h.mode, Spans: []txn.Span{h.span}}
-		t.checkAlone(tb, r)
+		t.checkAlone(tb, &Request{Owner: h.by.Owner, Mode: h.mode, Spans: []txn.Span{h.span}})
 	}
 	holds := names
 	for i, r := range t.waiting {
@@ -247,7 +246,7 @@ func (t *Table) checkInvariants(tb failer) {
 	if held, waiting := t.Count(); held != holds || waiting != len(t.waiting) {
 		tb.Fatalf("%d locks held, %d requests wait: counted %d and %d", holds, len(t.waiting), held, waiting)
 	}
-	if names != t.names || spans != t.spans || len(t.touched) > 0 || t.spanTouched || t.woken != nil {
+	if names != t.names || spans != t.spans || len(t.loose) > 0 || t.woken != nil {
 		tb.Fatalf("%d names and %d spans, counted %d and %d", t.names, t.spans, names, spans)
 	}
 	t.checkOwners(tb)
@@ -255,12 +254,16 @@ func (t *Table) checkInvariants(tb failer) {
 
 func (t *Table) checkPoints(tb failer) (names int) {
 	tb.Helper()
-	if t.order.Len() != len(t.points) {
-		tb.Fatalf("%d points, %d in order", len(t.points), t.order.Len())
+	ordered := 0
+	for _, order := range t.order {
+		ordered += order.Len()
+	}
+	if ordered != len(t.points) {
+		tb.Fatalf("%d points, %d in order", len(t.points), ordered)
 	}
 	keys := map[*owner]int{}
 	for k, p := range t.points {
-		if string(p.key) != k || len(p.holds)+p.waiters() == 0 {
+		if string(p.key) != k || p.in == nil {
 			tb.Fatalf("the point of %q: %+v", k, p)
 		}
 		var modes [txn.LockModes]int
@@ -273,6 +276,7 @@ func (t *Table) checkPoints(tb failer) (names int) {
 		if modes != p.modes {
 			tb.Fatalf("modes of %q: %v, counted %v", k, p.modes, modes)
 		}
+		t.checkPlace(tb, p)
 		for mode, list := range p.wants {
 			for _, r := range list {
 				named := slices.ContainsFunc(r.Keys, func(k txn.Key) bool { return k.Compare(p.key) == 0 })
@@ -295,9 +299,25 @@ func (t *Table) checkPoints(tb failer) (names int) {
 	return names
 }
 
+// checkPlace: a point is in the order of the strongest mode that it is held or waited for in.
+func (t *Table) checkPlace(tb failer, p *point) {
+	tb.Helper()
+	for mode, order := range t.order {
+		_, there := order.Get(p)
+		stronger := false
+		for m := mode + 1; m < len(p.modes); m++ {
+			stronger = stronger || p.modes[m]+len(p.wants[m]) > 0
+		}
+		if there != (p.modes[mode]+len(p.wants[mode]) > 0 && !stronger) || there != (p.in == order) {
+			tb.Fatalf("%q is among those of mode %d: %v", p.key, mode, there)
+		}
+	}
+}
+
 // checkAlone: nobody else holds what conflicts with a hold.
 func (t *Table) checkAlone(tb failer, hold *Request) {
 	tb.Helper()
+	hold.sort()
 	for in := range t.inTheWay(hold) {
 		if !in.waits {
 			tb.Fatalf("%v and %v both hold %v", hold.Owner.Txn, in.by.Txn, in.key)
@@ -306,15 +326,16 @@ func (t *Table) checkAlone(tb failer, hold *Request) {
 }
 
 // checkWait: every edge of waits-for goes to somebody older or committing, and from nobody who
-// is committing. So there is no cycle.
+// is committing. So there is no cycle. The one that will make settle look is among them.
 func (t *Table) checkWait(tb failer, r *Request) {
 	tb.Helper()
-	if r.by == nil || r.by.committing || r.by.Owner != r.Owner || r.pick {
+	if r.by == nil || r.by.committing || r.by.Owner != r.Owner {
 		tb.Fatalf("%v waits as %+v", r.Caller, r.by)
 	}
-	behind := 0
+	behind, known := 0, false
 	for in := range t.inTheWay(r) {
 		behind++
+		known = known || in.by == r.behind
 		if !in.by.Age.Older(r.Owner.Age) && (in.waits || !in.by.committing) {
 			tb.Fatalf("%v waits for the younger %v", r.Caller, in.by.Txn)
 		}
@@ -322,17 +343,27 @@ func (t *Table) checkWait(tb failer, r *Request) {
 	if behind == 0 {
 		tb.Fatalf("%v waits for nobody", r.Caller)
 	}
+	if !known {
+		tb.Fatalf("%v is behind %+v, who is not in its way", r.Caller, r.behind)
+	}
+	if _, kept := r.behind.keeps[r]; !kept {
+		tb.Fatalf("%v does not know that it keeps %v", r.behind.Txn, r.Caller)
+	}
 }
 
 func (t *Table) checkOwners(tb failer) {
 	tb.Helper()
-	waiting, held := 0, 0
+	waiting, held, kept := 0, 0, 0
 	for age, o := range t.owners {
 		waiting += len(o.waiting)
+		kept += len(o.keeps)
 		held += len(o.spans)
 		if o.Age != age || t.byTxn[o.Txn] != o || len(o.waiting)+len(o.points)+len(o.spans) == 0 {
 			tb.Fatalf("owner %v: %+v", age, o)
 		}
+	}
+	if kept != len(t.waiting) {
+		tb.Fatalf("%d wait, %d are kept", len(t.waiting), kept)
 	}
 	if waiting != len(t.waiting) || held != len(t.held) || len(t.byTxn) != len(t.owners) {
 		tb.Fatalf("%d wait, counted %d; %d ids of %d owners", len(t.waiting), waiting, len(t.byTxn), len(t.owners))

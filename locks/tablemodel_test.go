@@ -291,8 +291,8 @@ func TestTableModel(t *testing.T) {
 		lock := func(t *rapid.T) {
 			count++
 			r := &Request{Owner: m.genOwner(t), Base: 1, Caller: fmt.Sprint("#", count, " "),
-				Mode: txn.LockMode(rapid.IntRange(0, 2).Draw(t, "mode")), Keys: genKeys(t, 2, "keys")}
-			for _, s := range genSpans(t, "spans") {
+				Mode: txn.LockMode(rapid.IntRange(0, 2).Draw(t, "mode")), Keys: genKeys(t, 3, "keys")}
+			for _, s := range genSpans(t, 4, "spans") {
 				if !s.Empty() {
 					r.Spans = append(r.Spans, s)
 				}

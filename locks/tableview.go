@@ -27,15 +27,24 @@ func (t *Table) Count() (held, waiting int) {
 	return held, len(t.waiting)
 }
 
-// InTheWay is one for whom r, which waits, does so: a holder if there is one.
+// looksMax bounds the places that are looked at to say for whom one waits.
+const looksMax = 128
+
+// InTheWay is one for whom r, which waits, does so: a holder if there is one at
+// the first of the keys where somebody is in the way, looksMax of them.
 func (t *Table) InTheWay(r *Request) (Holder, bool) {
 	var found Holder
-	met := false
+	var at *point
+	met, looks := false, 0
 	for in := range t.inTheWay(r) {
 		if !met || !in.waits {
 			found, met = Holder{in.by.Owner, in.key, in.by.committing}, true
 		}
-		if !in.waits {
+		if in.at != at {
+			at = in.at
+			looks++
+		}
+		if !in.waits || looks == looksMax {
 			break
 		}
 	}
@@ -51,6 +60,7 @@ func (t *Table) Meet(who Owner, keys []txn.Key) (left Holder, met bool, woken []
 		return left, false, nil
 	}
 	r := &Request{Owner: who, Mode: txn.LockExclusive, Keys: keys}
+	r.sort()
 	t.woundYounger(r)
 	for in := range t.inTheWay(r) {
 		if in.waits {
@@ -92,7 +102,7 @@ func (t *Table) Snapshot(max int) (all []Entry, more bool) {
 			s.waits(Entry{Span: span}, r)
 		}
 	}
-	t.order.Scan(func(p *point) bool {
+	for _, p := range t.firstPoints(max) {
 		for _, h := range p.holds {
 			s.held(Entry{Key: p.key, Mode: h.mode, Since: h.since}, h.by)
 		}
@@ -101,9 +111,25 @@ func (t *Table) Snapshot(max int) (all []Entry, more bool) {
 		for _, r := range wants {
 			s.waits(Entry{Key: p.key}, r)
 		}
-		return !s.more
-	})
+		if s.more {
+			break
+		}
+	}
 	return s.all, s.more
+}
+
+// firstPoints are more than max of the first points by key, or all.
+func (t *Table) firstPoints(max int) []*point {
+	var all []*point
+	for _, order := range t.order {
+		enough := len(all) + max
+		order.Scan(func(p *point) bool {
+			all = append(all, p)
+			return len(all) <= enough
+		})
+	}
+	slices.SortFunc(all, func(a, b *point) int { return a.key.Compare(b.key) })
+	return all
 }
 
 type snapshot struct {
@@ -140,14 +166,15 @@ func (s *snapshot) waits(e Entry, r *Request) {
 	s.add(e)
 }
 
-// behind are those whom r waits for, as they are met.
+// behind are those whom r waits for, as they are met: the first of them.
 func (t *Table) behind(r *Request) []Owner {
 	var all []Owner
+	looks := 0
 	for in := range t.inTheWay(r) {
 		if !slices.Contains(all, in.by.Owner) {
 			all = append(all, in.by.Owner)
 		}
-		if len(all) == BehindMax {
+		if looks++; len(all) == BehindMax || looks == looksMax {
 			break
 		}
 	}
