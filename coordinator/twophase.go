@@ -176,19 +176,13 @@ func (t *twoPhase) readsMore() bool {
 	return false
 }
 
-// Limits of a transaction that may commit in parallel mode: its record lists
-// its keys.
-const (
-	parallelKeysMax  = 256
-	parallelBytesMax = 16 << 10 // of keys
-)
-
+// tooLarge reports whether writes have too many keys for a staging record.
 func tooLarge(writes []txn.Write) bool {
 	bytes := 0
 	for i := range writes {
 		bytes += len(writes[i].Key)
 	}
-	return len(writes) > parallelKeysMax || bytes > parallelBytesMax
+	return len(writes) > txn.ParallelKeysMax || bytes > txn.ParallelBytesMax
 }
 
 func keysOf(writes []txn.Write) []txn.Key {

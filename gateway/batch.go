@@ -8,13 +8,9 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-const (
-	// AnswerBytesMax bounds the keys and values in the answer of one BatchGet.
-	AnswerBytesMax = 8 << 20
-	// batchStepMax is how many keys of a batch are read at once until the size of its values is
-	// known; large values must not pile up before the limit is noticed.
-	batchStepMax = 128
-)
+// batchStepMax is how many keys of a batch are read at once until the size of its values is known;
+// large values must not pile up before the limit is noticed.
+const batchStepMax = 128
 
 func (g *Gateway) batchGet(
 	ctx context.Context, req *cairnv1.BatchGetRequest,
@@ -130,7 +126,7 @@ func (b *batch) readIn(ctx context.Context, t *coordinator.Txn, update bool) err
 
 // step is how many keys to read next, as the values of those that are done allow.
 func (b *batch) step(done int) int {
-	return max(1, (AnswerBytesMax-b.bytes)/(b.bytes/done+1))
+	return max(1, (txn.AnswerBytesMax-b.bytes)/(b.bytes/done+1))
 }
 
 func (b *batch) add(v txn.Version, found bool) error {
@@ -139,10 +135,10 @@ func (b *batch) add(v txn.Version, found bool) error {
 	}
 	key := b.keys[len(b.versions)]
 	b.versions = append(b.versions, v)
-	if b.bytes += len(key) + len(v.Value.Data); b.bytes > AnswerBytesMax {
+	if b.bytes += len(key) + len(v.Value.Data); b.bytes > txn.AnswerBytesMax {
 		e := txn.Errorf(txn.Exhausted, "answer_too_large",
 			"the first %d of %d keys already hold more than %d bytes, the limit of an answer",
-			len(b.versions), len(b.keys), AnswerBytesMax)
+			len(b.versions), len(b.keys), txn.AnswerBytesMax)
 		e.Next = "ask for fewer keys at a time"
 		return e
 	}

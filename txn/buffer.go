@@ -31,13 +31,16 @@ type Scan struct {
 type Buffer struct {
 	writes []Write // by key
 	bytes  int
+	answer *answer // of a Program; nil: results are not counted
 }
 
 // Writes are the folded writes in key order, shared with b.
 func (b *Buffer) Writes() []Write { return b.writes }
 
 // Run evaluates p on top of an empty Buffer at time at. Results of writes are
-// whole only after Fill.
+// whole only after Fill. It fails with Exhausted once the results hold more than
+// AnswerBytesMax: on the same state whenever it is run, so that what was answered
+// once can be answered again.
 func (p *Program) Run(v View, at Timestamp) (*Outcome, error) {
 	holds, err := p.If.holds(v, at)
 	if err != nil {
@@ -47,7 +50,7 @@ func (p *Program) Run(v View, at Timestamp) (*Outcome, error) {
 	if !holds {
 		out.Ops = p.Else
 	}
-	var b Buffer
+	b := Buffer{answer: new(answer)}
 	out.Results = make([]Result, len(out.Ops))
 	for i := range out.Ops {
 		if out.Results[i], err = b.Do(&out.Ops[i], v, at); err != nil {
@@ -110,8 +113,12 @@ func (b *Buffer) get(op *Op, v View, at Timestamp) (Result, error) {
 	if op.KeysOnly {
 		ver.Value.Data = nil
 	}
-	ver.Value.Data = slices.Clone(ver.Value.Data)
-	return Result{OK: true, Entry: Entry{Key: op.Key, Version: ver}}, nil
+	found := Entry{Key: op.Key, Version: ver}
+	if !b.answer.takes(&found) {
+		return Result{}, answerTooLarge()
+	}
+	found.Value.Data = slices.Clone(ver.Value.Data)
+	return Result{OK: true, Entry: found}, nil
 }
 
 // Blind reports whether op writes and needs to know nothing of what is there.
@@ -127,6 +134,9 @@ func (b *Buffer) write(op *Op, v View, at Timestamp) (Result, error) {
 		live := cur.Live(at)
 		if live && op.ReturnPrev {
 			prev := Entry{Key: op.Key, Version: cur}
+			if !b.answer.takes(&prev) {
+				return res, answerTooLarge()
+			}
 			prev.Value.Data = slices.Clone(cur.Value.Data)
 			res.Prev = &prev
 		}
@@ -219,6 +229,7 @@ func (b *Buffer) current(k Key, v View, at Timestamp) (Version, error) {
 
 func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 	var res Result
+	fits := true
 	take := func(e Entry) bool {
 		if op.Limit > 0 && res.Count == int64(op.Limit) {
 			res.More = true
@@ -230,6 +241,9 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 		if op.KeysOnly {
 			e.Value.Data = nil
 		}
+		if fits = b.answer.takes(&e); !fits {
+			return false
+		}
 		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		res.Entries = append(res.Entries, e)
 		return true
@@ -239,15 +253,24 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 	if op.Limit > 0 { // and one to see whether there are more
 		s.Limit = op.Limit + 1
 	}
+	var err error
 	if len(own) == 0 {
-		err := v.Scan(s, take)
-		res.OK = err == nil
-		return res, err
+		err = v.Scan(s, take)
+	} else {
+		m := merge{buf: b, own: own, view: v, at: at, take: take}
+		if !op.CountOnly {
+			m.answer = b.answer
+		}
+		err = m.run(s)
 	}
-	m := merge{buf: b, own: own, view: v, at: at, take: take}
-	err := m.run(s)
-	res.OK = err == nil
-	return res, err
+	switch {
+	case err != nil:
+		return res, err
+	case !fits:
+		return Result{}, answerTooLarge()
+	}
+	res.OK = true
+	return res, nil
 }
 
 // within copies the writes inside span in the order of a scan.
@@ -271,6 +294,8 @@ type merge struct {
 	view View
 	at   Timestamp
 	take func(Entry) bool
+	// answer, if set, is what the committed entries are to fit into.
+	answer *answer
 }
 
 func (m *merge) run(s Scan) error {
@@ -281,10 +306,16 @@ func (m *merge) run(s Scan) error {
 		s.Limit += len(m.own)
 	}
 	var base []Entry
+	room := m.answer.clone()
 	err := m.view.Scan(s, func(e Entry) bool {
+		_, hidden := m.buf.find(e.Key)
+		if hidden || s.KeysOnly {
+			e.Value.Data = nil
+		}
 		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		base = append(base, e)
-		return len(base) != s.Limit
+		// Where they alone do not fit, take says so before it has seen all of them.
+		return len(base) != s.Limit && (hidden || room.takes(&e))
 	})
 	for err == nil && len(m.own)+len(base) > 0 {
 		var more bool
@@ -322,4 +353,33 @@ func (m *merge) next(base *[]Entry, reverse bool) (more bool, err error) {
 		return err == nil, err
 	}
 	return m.take(Entry{Key: key, Version: ver}), nil
+}
+
+// answer counts the results of a Program.
+type answer struct {
+	bytes int
+}
+
+// takes adds e and reports whether it fits; nil takes everything.
+func (a *answer) takes(e *Entry) bool {
+	if a == nil {
+		return true
+	}
+	a.bytes += e.Size()
+	return a.bytes <= AnswerBytesMax
+}
+
+func (a *answer) clone() *answer {
+	if a == nil {
+		return nil
+	}
+	c := *a
+	return &c
+}
+
+func answerTooLarge() error {
+	e := Errorf(Exhausted, "answer_too_large",
+		"what is read holds more than %d bytes, the limit of an answer", AnswerBytesMax)
+	e.Next = "nothing was done: read less at a time, or keys only"
+	return e
 }

@@ -216,3 +216,88 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The results of a program have a limit, whatever they come from; nothing is cut
+// off to keep it, and what fits fits in every run.
+func TestAnswerLimit(t *testing.T) {
+	const n = 16
+	each := AnswerBytesMax/n - (&Entry{Key: k("a00")}).Size()
+	there := shelf{}
+	for i := range n + 1 {
+		there[string(k(fmt.Sprintf("a%02d", i)))] = live(0, strings.Repeat("x", each))
+	}
+	at := func(i int) Key { return k(fmt.Sprintf("a%02d", i)) }
+	all := Span{Start: k("a"), End: k("b")}
+	gets := func(n int) (ops []Op) {
+		for i := range n {
+			ops = append(ops, Op{Kind: OpGet, Key: at(i)})
+		}
+		return ops
+	}
+	set := func(i int) Op { return Op{Kind: OpSet, Key: at(i), Value: StringValue("new")} }
+	for _, c := range []struct {
+		name string
+		ops  []Op
+		fits bool
+	}{
+		{"gets", gets(n), true},
+		{"one more", gets(n + 1), false},
+		{"whether it is there", []Op{
+			{Kind: OpGet, Key: at(0), KeysOnly: true}, {Kind: OpRange, Span: all, Limit: n - 1}}, true},
+		{"range and get", append(gets(1), Op{Kind: OpRange, Span: all, Limit: n}), false},
+		{"range", []Op{{Kind: OpRange, Span: all}}, false},
+		{"reverse", []Op{{Kind: OpRange, Span: all, Reverse: true}}, false},
+		{"page", []Op{{Kind: OpRange, Span: all, Limit: n}}, true},
+		{"keys", append(gets(n-1), Op{Kind: OpRange, Span: all, KeysOnly: true}), true},
+		{"count", append(gets(n), Op{Kind: OpRange, Span: all, CountOnly: true}), true},
+		{"replaced", append([]Op{{Kind: OpSet, Key: at(0), ReturnPrev: true}}, gets(n)[1:]...), true},
+		{"one more replaced", append(gets(n), Op{Kind: OpDelete, Key: at(n), ReturnPrev: true}), false},
+		{"not replaced", append(gets(n), Op{Kind: OpSet, Key: at(n), Cond: Cond{Absent: true}}), true},
+		{"range over a write", []Op{set(0), set(1), {Kind: OpRange, Span: all}}, true},
+		{"range over too few writes", []Op{set(0), {Kind: OpRange, Span: all}}, false},
+		{"page over a write", []Op{set(0), {Kind: OpRange, Span: all, Limit: 2}}, true},
+		{"page over the last write", []Op{set(n), {Kind: OpRange, Span: all, Limit: n}}, true},
+		{"count over a write", append(gets(n-1), set(0), Op{Kind: OpRange, Span: all, CountOnly: true}), true},
+		{"keys over a write", append(gets(n-1), set(0), Op{Kind: OpRange, Span: all, KeysOnly: true}), true},
+	} {
+		for range 2 {
+			out, err := (&Program{Then: c.ops}).Run(there, now)
+			if e, _ := err.(*Error); (err == nil) != c.fits || err != nil && (e.Kind != Exhausted || e.Next == "") {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if last := len(c.ops) - 1; err == nil && c.ops[last].Kind == OpRange {
+				want := int64(n + 1)
+				if limit := int64(c.ops[last].Limit); limit > 0 {
+					want = limit
+				}
+				if r := out.Results[last]; r.Count != want || r.More != (want <= n) {
+					t.Errorf("%s: %d entries, more %v", c.name, r.Count, r.More)
+				}
+			}
+		}
+	}
+}
+
+// What a program deletes first takes no room in a range that it reads then.
+func TestAnswerLimitOverDeletes(t *testing.T) {
+	const n, deleted = 16, 8000
+	there := shelf{}
+	var p Program
+	for i := range deleted {
+		key := k(fmt.Sprintf("a%04d", i))
+		there[string(key)] = live(0, "x")
+		p.Then = append(p.Then, Op{Kind: OpDelete, Key: key})
+	}
+	for i := range n {
+		key := k(fmt.Sprintf("b%02d", i))
+		there[string(key)] = live(0, strings.Repeat("x", AnswerBytesMax/n-(&Entry{Key: key}).Size()))
+	}
+	p.Then = append(p.Then, Op{Kind: OpRange, Span: Span{Start: k("a"), End: k("c")}})
+	out, err := p.Run(there, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := out.Results[deleted]; r.Count != n || r.More {
+		t.Errorf("%d entries, more %v", r.Count, r.More)
+	}
+}

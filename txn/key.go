@@ -12,6 +12,17 @@ const (
 	ValueBytesMax = 4_000_000
 	WriteKeysMax  = 10_000
 	WriteBytesMax = 8 << 20
+	// ReadKeysMax and ReadBytesMax bound what a transaction may read and still
+	// write: keys and ranges, and their bytes (see Seen.Size).
+	ReadKeysMax  = 100_000
+	ReadBytesMax = 8 << 20
+	// AnswerBytesMax bounds the values, and the keys of ranges, in one answer: of a
+	// Program (see Entry.Size) and of a batch of reads.
+	AnswerBytesMax = 8 << 20
+	// ParallelKeysMax and ParallelBytesMax bound the keys that a staging record
+	// lists.
+	ParallelKeysMax  = 256
+	ParallelBytesMax = 16 << 10
 	// CountMax bounds what the keys of a range are counted up to by a Test.
 	CountMax = 10_000
 )

@@ -51,6 +51,13 @@ type Entry struct {
 	Version
 }
 
+// entryBytes is what an Entry counts besides its key and value: at least what
+// crosses the network with them.
+const entryBytes = 64
+
+// Size is what counts against AnswerBytesMax.
+func (e *Entry) Size() int { return entryBytes + len(e.Key) + len(e.Value.Data) }
+
 // Write is what a transaction will do to one key once it has its commit
 // timestamp. A transaction has at most one Write a key.
 type Write struct {
@@ -122,12 +129,22 @@ type Seen struct {
 	TS  Timestamp
 }
 
+// seenBytes is what a Seen or SeenSpan counts besides its keys: what crosses the
+// network with them.
+const seenBytes = 16
+
+// Size is what counts against ReadBytesMax.
+func (s *Seen) Size() int { return seenBytes + len(s.Key) }
+
 // SeenSpan is one range read of a transaction, as far as it was observed (rule
 // V5): all that lay in Span at time At.
 type SeenSpan struct {
 	Span
 	At Timestamp
 }
+
+// Size is what counts against ReadBytesMax.
+func (s *SeenSpan) Size() int { return seenBytes + len(s.Start) + len(s.End) }
 
 // ReadSet is what a transaction observed, each read at a timestamp of its own.
 type ReadSet struct {

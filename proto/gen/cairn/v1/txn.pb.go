@@ -315,7 +315,9 @@ func (CommitOutcome) EnumDescriptor() ([]byte, []int) {
 }
 
 // ExecuteRequest is a one-shot transaction. At most 10,000 keys, and 8 MiB of keys and values
-// written.
+// written; and at most 8 MiB of results: values that are read or replaced, and for each entry of a
+// range, and each such value, 64 bytes and its key. Over a limit nothing is done:
+// resource_exhausted.
 type ExecuteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All must hold for `then`. None = `then`.

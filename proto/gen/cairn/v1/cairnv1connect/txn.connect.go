@@ -50,7 +50,10 @@ type TxnServiceClient interface {
 	// Execute is a whole transaction in one round trip: if the conditions hold, the operations of
 	// `then`, otherwise those of `else`.
 	Execute(context.Context, *connect.Request[v1.ExecuteRequest]) (*connect.Response[v1.ExecuteResponse], error)
-	// Begin opens a transaction. Its handle goes into the calls of KVService.
+	// Begin opens a transaction. Its handle goes into the calls of KVService. It writes at most
+	// 10,000 keys and 8 MiB of keys and values, and reads at most 100,000 keys and ranges, of 8 MiB
+	// together: over that a call is resource_exhausted, and the transaction cannot commit any more.
+	// At snapshot isolation only what is read for_update counts.
 	Begin(context.Context, *connect.Request[v1.BeginRequest]) (*connect.Response[v1.BeginResponse], error)
 	// Commit ends a transaction: all of its writes become visible at once, or none.
 	Commit(context.Context, *connect.Request[v1.CommitRequest]) (*connect.Response[v1.CommitResponse], error)
@@ -148,7 +151,10 @@ type TxnServiceHandler interface {
 	// Execute is a whole transaction in one round trip: if the conditions hold, the operations of
 	// `then`, otherwise those of `else`.
 	Execute(context.Context, *connect.Request[v1.ExecuteRequest]) (*connect.Response[v1.ExecuteResponse], error)
-	// Begin opens a transaction. Its handle goes into the calls of KVService.
+	// Begin opens a transaction. Its handle goes into the calls of KVService. It writes at most
+	// 10,000 keys and 8 MiB of keys and values, and reads at most 100,000 keys and ranges, of 8 MiB
+	// together: over that a call is resource_exhausted, and the transaction cannot commit any more.
+	// At snapshot isolation only what is read for_update counts.
 	Begin(context.Context, *connect.Request[v1.BeginRequest]) (*connect.Response[v1.BeginResponse], error)
 	// Commit ends a transaction: all of its writes become visible at once, or none.
 	Commit(context.Context, *connect.Request[v1.CommitRequest]) (*connect.Response[v1.CommitResponse], error)
