@@ -169,6 +169,9 @@ func checkReadSet(r *txn.ReadSet) error {
 
 // checkWrites wants them in the order of their keys, no two of a key.
 func checkWrites(writes []txn.Write) error {
+	if n := len(writes); n > txn.WriteKeysMax {
+		return invalid("writes of %d keys, the limit is %d", n, txn.WriteKeysMax)
+	}
 	for i := range writes {
 		w := &writes[i]
 		if i > 0 && writes[i-1].Key.Compare(w.Key) >= 0 {
@@ -179,6 +182,21 @@ func checkWrites(writes []txn.Write) error {
 		}
 	}
 	return nil
+}
+
+// checkStaged keeps the list of keys of a record to what its leader can read.
+func checkStaged(keys []txn.Key) error {
+	bytes := 0
+	for _, k := range keys {
+		bytes += len(k)
+	}
+	switch n := len(keys); {
+	case n > txn.ParallelKeysMax:
+		return invalid("a record of %d keys, the limit is %d", n, txn.ParallelKeysMax)
+	case bytes > txn.ParallelBytesMax:
+		return invalid("a record of keys of %d bytes, the limit is %d", bytes, txn.ParallelBytesMax)
+	}
+	return checkKeys(keys)
 }
 
 // checkRecord wants a record that begins, or at least one write, and keys only
@@ -194,7 +212,7 @@ func checkRecord(m *shardrpc.PrewriteRequest) error {
 	case m.Record == txn.Absent && m.Request != nil:
 		return invalid("a request without a record")
 	}
-	return firstOf(checkKey(m.Primary), checkKeys(m.Keys))
+	return firstOf(checkKey(m.Primary), checkStaged(m.Keys))
 }
 
 // checkMove allows the moves of I5 that a coordinator may ask for.

@@ -113,7 +113,7 @@ func TestServeLargeAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := &shardrpc.ReadRequest{Target: target(m, k), At: at, Keys: []txn.Key{k, k, k, k, k}}
+	req := &shardrpc.ReadRequest{Target: target(m, k), At: at, Keys: slices.Repeat([]txn.Key{k}, 11)}
 	b, err := m.Serve(t.Context(), uint8(shardrpc.MethodRead), shardrpc.Encode(req))
 	resp, err2 := shardrpc.Decode[shardrpc.ReadResponse](b)
 	if err != nil || err2 != nil || resp.Err == nil || resp.Err.Kind != txn.Exhausted {
@@ -218,6 +218,17 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"keys of a pending record", "a list of keys", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
 			r.(*shardrpc.PrewriteRequest).Keys = []txn.Key{key("q")}
+		}},
+		{"keys of a staging record", "257 keys, the limit is 256", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Record = txn.Staging
+			r.(*shardrpc.PrewriteRequest).Keys = slices.Repeat([]txn.Key{key("q")}, txn.ParallelKeysMax+1)
+		}},
+		{"long keys of a staging record", "bytes, the limit is 16384", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Record = txn.Staging
+			r.(*shardrpc.PrewriteRequest).Keys = slices.Repeat([]txn.Key{make(txn.Key, txn.KeyBytesMax)}, 5)
+		}},
+		{"writes", "10001 keys, the limit is 10000", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Writes = slices.Repeat([]txn.Write{{Key: key("q")}}, txn.WriteKeysMax+1)
 		}},
 		{"commit of nothing", "without a record", shardrpc.MethodDecide, func(r shardrpc.Message) {
 			r.(*shardrpc.DecideRequest).To = txn.Committed
