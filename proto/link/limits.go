@@ -4,7 +4,7 @@ import "time"
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 6
+const Version = 7
 
 // Path is where a Server is mounted.
 const Path = "/cairn.internal.v1.LinkService/Exchange"
@@ -15,8 +15,11 @@ const (
 	FlyingMax = 2
 	// FrameBytesMax is how large a frame gets, unless a single payload is larger.
 	FrameBytesMax = 1 << 20
-	// PayloadBytesMax is how large one payload may be.
-	PayloadBytesMax = 16 << 20
+	// PayloadBytesMax is how large one payload may be. Whatever keeps the limits of package txn
+	// fits: at worst a commit of 8 MiB of writes, with the read set of 8 MiB, and with the keys of
+	// these writes as ranges, twice each, at snapshot isolation; or its answer, with results of
+	// 8 MiB and the written keys three times.
+	PayloadBytesMax = 40 << 20
 	// CallsMax is how many calls of a link may be open; more wait.
 	CallsMax = 4 * 4096
 	// CallBytesMax bounds the payloads of the open calls, each counted as callBytesMin at least.

@@ -78,7 +78,7 @@ func TestHandlerErrors(t *testing.T) {
 	c := dial(t, url, Options{})
 	for i, want := range []string{
 		`resource exhausted: said 7 (key "k")`, "internal: odd",
-		"outcome unknown: the answer has 16777217 bytes, the limit is 16777216",
+		"outcome unknown: the answer has 41943041 bytes, the limit is 41943040",
 	} {
 		_, err := c.Call(t.Context(), uint8(i+1), nil)
 		if err == nil || err.Error() != want || errors.Is(err, ErrLost) || errors.Is(err, ErrUnsent) {
