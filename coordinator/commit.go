@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -126,11 +127,11 @@ func (c *Coordinator) commitOnePhase(
 		send: func(ctx context.Context, to shardrpc.Target) (shardrpc.Answer, error) {
 			req := o.req
 			req.Target = to
-			sent = true
 			got, err := send(ctx, c, o.until,
 				func(ctx context.Context) (*shardrpc.CommitResponse, error) {
 					return c.shards.Commit(ctx, &req)
 				})
+			sent = sent || !errors.Is(err, shardrpc.ErrUnsent)
 			if err == nil {
 				err = c.env.Point("coordinator.1pc.after")
 			}

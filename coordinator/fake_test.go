@@ -98,6 +98,8 @@ func (f *fake) receive(method string, to shardrpc.Target, same any, text string)
 			return r, err
 		}
 		return r, errLost
+	case "unsent":
+		return r, fmt.Errorf("no member answers: %w", shardrpc.ErrUnsent)
 	case "stopped":
 		return r, env.ErrStopped
 	}
@@ -222,6 +224,8 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 		resp.TooOld = r.ts("ts")
 	case "invalid":
 		resp.Err = txn.Errorf(txn.Invalid, "never", "not here and not elsewhere")
+	case "toolarge":
+		resp.Err = txn.Errorf(txn.Exhausted, "answer_too_large", "it does not fit")
 	case "blocked":
 		resp.Blocked = []shardrpc.Blocker{r.blocker()}
 	default:

@@ -28,7 +28,7 @@ func (t *Txn) lock(op *txn.Op, mode txn.LockMode) error {
 	if err := t.acquire(want); err != nil {
 		return err
 	}
-	if op.Blind() || len(want.keys) > 0 && t.view.cached(op.Key) {
+	if op.Blind() || len(want.keys) > 0 && t.view.known(op.Key) {
 		return nil
 	}
 	return t.readNewest()
@@ -88,7 +88,7 @@ func (t *Txn) prefetch(
 		if err := t.acquire(wanted{keys: keys, mode: lockMode(forUpdate)}); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(keys, func(k txn.Key) bool { return !t.view.cached(k) }) {
+		if !slices.ContainsFunc(keys, func(k txn.Key) bool { return !t.view.known(k) }) {
 			return nil
 		}
 		if err := t.readNewest(); err != nil {

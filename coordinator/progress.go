@@ -9,7 +9,7 @@ type progress struct {
 }
 
 func (p *progress) set(t *Txn) {
-	p.read.Store(int64(len(t.view.cache) + t.view.scanned))
+	p.read.Store(int64(t.view.shown + t.view.scanned))
 	p.written.Store(int64(len(t.buffer.Writes())))
 }
 

@@ -43,6 +43,7 @@ func (c *Coordinator) repeatAt(
 ) (*txn.Outcome, []txn.Written, error) {
 	commit := r.at
 	v := newView(ctx, snapshot{c: c, at: commit - 1, until: until})
+	v.watch = false // nothing of it is committed again
 	var keys []txn.Key
 	p.Keys(func(k txn.Key) { keys = append(keys, k) })
 	if err := v.prefetch(keys); err != nil {

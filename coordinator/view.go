@@ -10,8 +10,12 @@ import (
 )
 
 const (
-	// readKeysMax bounds what one transaction may read and still write.
-	readKeysMax = 100_000
+	// cacheBytesMax bounds the keys and values that a transaction keeps beside its
+	// read set. What it had to let go it reads again, at the same timestamp.
+	cacheBytesMax = 8 << 20
+	// prefetchFirst is how many keys are read at once until the size of their
+	// values is known.
+	prefetchFirst = 128
 	// scanFirst is how many entries a scan of unknown length asks for first.
 	scanFirst = 256
 )
@@ -22,11 +26,28 @@ type view struct {
 	snapshot
 	ctx     context.Context // of the call under way
 	watch   bool
+	shown   int // keys that were read
 	scanned int // entries that ranges have shown
 
-	cache map[string]txn.Version // by key
-	seen  map[string]struct{}    // keys in reads
-	reads txn.ReadSet
+	cache      map[string]cached // by key
+	order      []string          // of the keys in cache: the first goes first
+	cacheBytes int
+	seen       map[string]txn.Timestamp // keys in reads: when each was read
+	reads      txn.ReadSet
+	readBytes  int
+}
+
+// cached is the newest version of a key at a time. In a pessimistic transaction
+// each read has a time of its own.
+type cached struct {
+	txn.Version
+	at txn.Timestamp
+}
+
+// size is what one counts against cacheBytesMax.
+func (c *cached) size(key string) int {
+	e := txn.Entry{Version: c.Version}
+	return len(key) + e.Size()
 }
 
 func newView(ctx context.Context, s snapshot) *view {
@@ -34,8 +55,8 @@ func newView(ctx context.Context, s snapshot) *view {
 		snapshot: s,
 		ctx:      ctx,
 		watch:    true,
-		cache:    make(map[string]txn.Version),
-		seen:     make(map[string]struct{}),
+		cache:    make(map[string]cached),
+		seen:     make(map[string]txn.Timestamp),
 		reads:    txn.ReadSet{MaxTS: txn.Forever},
 	}
 }
@@ -45,68 +66,137 @@ func (v *view) during(ctx context.Context, until time.Duration) {
 	v.ctx, v.until = ctx, until
 }
 
-// prefetch reads keys that will be looked at, in one round, and reorders them.
-// Looking is what puts them into the read set.
+// prefetch reads keys that will be looked at, in one round if they are few or
+// small, and reorders them. Looking is what puts them into the read set. Those
+// whose values are too large to be kept are left to Get.
 func (v *view) prefetch(keys []txn.Key) error {
 	slices.SortFunc(keys, txn.Key.Compare)
 	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
-	keys = slices.DeleteFunc(keys, v.cached)
+	keys = slices.DeleteFunc(keys, func(k txn.Key) bool {
+		_, kept := v.cache[string(k)]
+		at, seen := v.seen[string(k)]
+		return kept || seen && at != v.at
+	})
 	if len(keys) == 0 {
 		return nil
 	}
-	versions, err := v.get(v.ctx, keys, nil)
-	if err != nil {
+	if err := v.room(0); err != nil {
 		return err
 	}
-	for i, key := range keys {
-		v.cache[string(key)] = versions[i]
+	bytes, step := 0, prefetchFirst
+	for done := 0; done < len(keys) && bytes < cacheBytesMax; {
+		some := keys[done:min(done+step, len(keys))]
+		versions, err := v.get(v.ctx, some, nil)
+		if err != nil && len(some) > 1 && txn.KindOf(err) == txn.Exhausted {
+			return nil // they do not fit one answer
+		}
+		if err != nil {
+			return err
+		}
+		for i, key := range some {
+			bytes += v.keep(string(key), cached{versions[i], v.at})
+		}
+		done += len(some)
+		step = max(1, (cacheBytesMax-bytes)/(bytes/done+1))
 	}
 	return nil
 }
 
-func (v *view) cached(key txn.Key) bool {
-	_, ok := v.cache[string(key)]
-	return ok
+// known reports whether key was read before, so that it is not read anew.
+func (v *view) known(key txn.Key) bool {
+	_, kept := v.cache[string(key)]
+	_, seen := v.seen[string(key)]
+	return kept || seen
+}
+
+// keep puts a version into the cache, lets others go for it, and says what it
+// takes there.
+func (v *view) keep(key string, c cached) int {
+	if _, seen := v.seen[key]; !seen {
+		v.shown++
+	}
+	size := c.size(key)
+	for len(v.order) > 0 && v.cacheBytes+size > cacheBytesMax {
+		first := v.cache[v.order[0]]
+		v.cacheBytes -= first.size(v.order[0])
+		delete(v.cache, v.order[0])
+		v.order = v.order[1:]
+	}
+	v.cache[key] = c
+	v.order = append(v.order, key)
+	v.cacheBytes += size
+	return size
 }
 
 // Get implements txn.View.
 func (v *view) Get(key txn.Key) (txn.Version, error) {
-	ver, ok := v.cache[string(key)]
-	if !ok {
-		if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
-			return txn.Version{}, tooManyReads()
+	at, seen := v.seen[string(key)]
+	look := v.watch && !seen
+	if look { // before it is read in vain
+		if err := v.room((&txn.Seen{Key: key}).Size()); err != nil {
+			return txn.Version{}, err
 		}
-		versions, err := v.get(v.ctx, []txn.Key{key}, nil)
+	}
+	c, ok := v.cache[string(key)]
+	if !ok {
+		s := v.snapshot
+		if seen { // what was seen stays as it was
+			s.at = at
+		}
+		versions, err := s.get(v.ctx, []txn.Key{key}, nil)
 		if err != nil {
 			return txn.Version{}, err
 		}
-		ver = versions[0]
-		v.cache[string(key)] = ver
+		c = cached{versions[0], s.at}
+		v.keep(string(key), c)
 	}
-	if v.watch && v.see(key, ver.TS) {
-		v.expires(&ver)
+	if look {
+		if err := v.see(key, &c); err != nil {
+			return txn.Version{}, err
+		}
+		v.expires(&c.Version)
 	}
-	return ver, nil
+	return c.Version, nil
 }
 
 // see puts a key into the read set, unless it is there.
-func (v *view) see(key txn.Key, ts txn.Timestamp) bool {
+func (v *view) see(key txn.Key, c *cached) error {
 	if _, ok := v.seen[string(key)]; ok {
-		return false
+		return nil
 	}
-	v.seen[string(key)] = struct{}{}
-	v.reads.Keys = append(v.reads.Keys, txn.Seen{Key: key.Clone(), TS: ts})
-	return true
+	seen := txn.Seen{Key: key, TS: c.TS}
+	if err := v.room(seen.Size()); err != nil {
+		return err
+	}
+	v.readBytes += seen.Size()
+	seen.Key = key.Clone()
+	v.seen[string(key)] = c.at
+	v.reads.Keys = append(v.reads.Keys, seen)
+	return nil
+}
+
+// room fails if the read set has no room for one more of so many bytes.
+func (v *view) room(bytes int) error {
+	switch {
+	case !v.watch:
+	case len(v.reads.Keys)+len(v.reads.Spans) >= txn.ReadKeysMax:
+		return tooManyReads("keys and ranges", txn.ReadKeysMax)
+	case v.readBytes+bytes > txn.ReadBytesMax:
+		return tooManyReads("bytes of keys and ranges", txn.ReadBytesMax)
+	}
+	return nil
 }
 
 // unchanged puts into the read set that a key is as it was at the snapshot,
-// whether or not anybody looked. Its expiry is no change.
+// whether or not anybody looked. Its expiry is no change. The limits of what is
+// read are not for it: writes have their own.
 func (v *view) unchanged(key txn.Key) {
 	if _, ok := v.seen[string(key)]; ok {
 		return
 	}
-	if ver, ok := v.cache[string(key)]; ok {
-		v.see(key, ver.TS)
+	if c, ok := v.cache[string(key)]; ok {
+		v.seen[string(key)] = c.at
+		v.reads.Keys = append(v.reads.Keys, txn.Seen{Key: key, TS: c.TS})
 		return
 	}
 	v.reads.Spans = append(v.reads.Spans, txn.SeenSpan{Span: txn.KeySpan(key), At: v.at})
@@ -118,8 +208,8 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	if s.Span.Empty() {
 		return nil
 	}
-	if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
-		return tooManyReads()
+	if err := v.room(0); err != nil {
+		return err
 	}
 	want := Scan{Span: s.Span, Reverse: s.Reverse, KeysOnly: s.KeysOnly, Limit: s.Limit}
 	if want.Limit == 0 {
@@ -135,18 +225,19 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 			v.scanned++
 			v.expires(&e.Version)
 			if mutant.On(mutant.V5) && s.Limit > 0 {
-				v.see(e.Key, e.TS)
+				if err := v.see(e.Key, &cached{e.Version, v.at}); err != nil {
+					return err
+				}
 			}
 			if !emit(e) {
-				if !mutant.On(mutant.V5) {
-					v.observed(upTo(s.Span, e.Key, s.Reverse))
+				if mutant.On(mutant.V5) {
+					return nil
 				}
-				return nil
+				return v.observed(upTo(s.Span, e.Key, s.Reverse))
 			}
 		}
 		if !page.More {
-			v.observed(s.Span)
-			return nil
+			return v.observed(s.Span)
 		}
 		if want.Limit = 0; s.Reverse {
 			want.Span.End = page.Next
@@ -162,14 +253,16 @@ func (v *view) Changed(span txn.Span, since txn.Timestamp) (bool, error) {
 	if span.Empty() {
 		return false, nil
 	}
-	if len(v.cache)+len(v.reads.Spans) >= readKeysMax {
-		return false, tooManyReads()
+	if err := v.room(0); err != nil {
+		return false, err
 	}
 	changed, expiry, err := v.changed(v.ctx, span, since)
 	if err != nil || changed {
 		return changed, err
 	}
-	v.observed(span)
+	if err := v.observed(span); err != nil {
+		return false, err
+	}
 	if v.watch && expiry != 0 && !mutant.On(mutant.V6) { // then it will have changed (V6)
 		v.reads.MaxTS = min(v.reads.MaxTS, expiry-1)
 	}
@@ -184,13 +277,19 @@ func upTo(span txn.Span, last txn.Key, reverse bool) txn.Span {
 	return txn.Span{Start: span.Start, End: last.Next()}
 }
 
-func (v *view) observed(span txn.Span) {
+// observed puts a span into the read set.
+func (v *view) observed(span txn.Span) error {
 	if !v.watch {
-		return
+		return nil
 	}
-	v.reads.Spans = append(v.reads.Spans, txn.SeenSpan{
-		Span: txn.Span{Start: span.Start.Clone(), End: span.End.Clone()}, At: v.at,
-	})
+	seen := txn.SeenSpan{Span: span, At: v.at}
+	if err := v.room(seen.Size()); err != nil {
+		return err
+	}
+	v.readBytes += seen.Size()
+	seen.Start, seen.End = span.Start.Clone(), span.End.Clone()
+	v.reads.Spans = append(v.reads.Spans, seen)
+	return nil
 }
 
 // expires bounds the transaction by the end of a value that it saw (V6).
@@ -211,7 +310,9 @@ func (v *view) readSet() txn.ReadSet {
 	return r
 }
 
-func tooManyReads() error {
-	return txn.Errorf(txn.Exhausted, "transaction_too_large",
-		"the transaction reads more than %d keys and ranges", readKeysMax)
+func tooManyReads(what string, limit int) error {
+	e := txn.Errorf(txn.Exhausted, "transaction_too_large",
+		"the transaction reads more than %d %s", limit, what)
+	e.Next = "begin again, and read less in one transaction"
+	return e
 }

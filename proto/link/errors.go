@@ -13,7 +13,7 @@ var (
 	// ErrLost says that no answer came: the call may have been carried out, or may still be.
 	ErrLost = errors.New("no answer")
 	// ErrUnsent says that the call or posted message never left this process.
-	ErrUnsent = errors.New("not sent")
+	ErrUnsent = fmt.Errorf("%w", shardrpc.ErrUnsent)
 	// ErrClosed is the cause when this side closed the link.
 	ErrClosed = errors.New("the link is closed")
 

@@ -1,6 +1,7 @@
 package shardrpc
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cairnkv/cairn/txn"
@@ -11,6 +12,9 @@ type ShardID uint64
 
 // MetaShard is the group of the oracle, descriptors and sessions.
 const MetaShard ShardID = 1
+
+// ErrUnsent is in the error of a call that never left this process: nothing came of it.
+var ErrUnsent = errors.New("not sent")
 
 // Answer is what a shard says to a write request. A lost answer says nothing.
 type Answer uint8
