@@ -78,6 +78,10 @@ func dispatch[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
 		reply.Error = callError(classify(err, m.mutates()))
 		return reply
 	}
+	if n := len(payload); n > replyPayloadMax {
+		reply.Error = callError(answerTooLarge(m, n))
+		return reply
+	}
 	reply.Payload = payload
 	return reply
 }

@@ -40,7 +40,7 @@ type exchange struct {
 	g       *Gateway
 	stream  *connect.BidiStream[cairnv1.Frame, cairnv1.Frame]
 	ctx     context.Context
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	work    chan *openCall // without places: only an idle worker takes
 	workers sync.WaitGroup
 	wake    chan struct{} // of one place: there is something to send, or it is all over
@@ -71,21 +71,22 @@ func newExchange(
 		wake: make(chan struct{}, 1), drained: make(chan struct{}, 1),
 		open: make(map[uint64]*openCall),
 	}
-	x.ctx, x.cancel = context.WithCancel(ctx)
+	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	return x
 }
 
-// run serves the stream until the client ends or leaves it, or the Gateway closes. Calls that are
-// open when the client leaves are canceled; otherwise they are answered first.
+// run serves the stream until the client ends or leaves it, nothing can be sent on it any more, or
+// the Gateway closes. Calls that are open when the client is gone are canceled; otherwise they are
+// answered first.
 func (x *exchange) run() error {
-	defer x.cancel()
+	defer x.cancel(nil)
 	var sender sync.WaitGroup
 	sender.Go(x.send)
 	unwatch := x.watchClosing()
 	failed := x.receive()
 	unwatch()
 	if failed != nil {
-		x.cancel()
+		x.cancel(nil)
 	}
 	close(x.work)
 	x.workers.Wait()
@@ -103,19 +104,22 @@ func (x *exchange) run() error {
 // watchClosing makes the reader stop when the Gateway closes, until the returned function has
 // been called.
 func (x *exchange) watchClosing() (unwatch func()) {
-	control, ok := x.ctx.Value(controlKey{}).(*http.ResponseController)
-	if !ok {
-		return func() {}
-	}
 	ran := make(chan struct{})
 	stop := context.AfterFunc(x.g.closing, func() {
 		defer close(ran)
-		_ = control.SetReadDeadline(time.Unix(1, 0))
+		x.stopReading()
 	})
 	return func() {
 		if !stop() {
 			<-ran
 		}
+	}
+}
+
+// stopReading makes the reader's wait for the next frame fail, now and from now on.
+func (x *exchange) stopReading() {
+	if control, ok := x.ctx.Value(controlKey{}).(*http.ResponseController); ok {
+		_ = control.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -132,7 +136,7 @@ func (x *exchange) receive() *txn.Error {
 		case errors.Is(err, io.EOF), x.g.closing.Err() != nil:
 			return nil
 		case x.ctx.Err() != nil:
-			return errGaveUp(context.Canceled)
+			return x.whyOver()
 		default:
 			return txn.Errorf(txn.Invalid, "frame_unreadable", "a frame cannot be read: %w", err)
 		}
@@ -145,9 +149,23 @@ func (x *exchange) receive() *txn.Error {
 			}
 		}
 		if !x.awaitDrained() {
-			return errGaveUp(context.Canceled)
+			return x.whyOver()
 		}
 	}
+}
+
+// whyOver is for a stream whose context is done: the client left, or cannot be told anything.
+func (x *exchange) whyOver() *txn.Error {
+	if e, ok := errors.AsType[*txn.Error](context.Cause(x.ctx)); ok {
+		return e
+	}
+	return errGaveUp(context.Canceled)
+}
+
+func errBroken() *txn.Error {
+	e := txn.Errorf(txn.Unavailable, "stream_broken", "a frame of replies could not be sent")
+	e.Next = "open another stream; what became of the calls without a reply is not known"
+	return e
 }
 
 // cancelCall ends the waiting of a call; its reply says what had become of it by then.
@@ -244,7 +262,7 @@ func (x *exchange) push(r *cairnv1.Reply) {
 // awaitDrained waits while the client does not take its replies. It reports false if the stream
 // is over.
 func (x *exchange) awaitDrained() bool {
-	for {
+	for x.ctx.Err() == nil {
 		x.mu.Lock()
 		ok := x.replyBytes <= ReplyBytesMax && len(x.replies) <= OpenCallsMax
 		x.mu.Unlock()
@@ -254,13 +272,14 @@ func (x *exchange) awaitDrained() bool {
 		select {
 		case <-x.drained:
 		case <-x.ctx.Done():
-			return false
 		}
 	}
+	return false
 }
 
 // send sends what has gathered, one frame after the other: while one is under way the next one
-// fills. If the client is gone it throws the replies away.
+// fills. Once a frame cannot be sent the stream is over: the client must see that, lest it wait for
+// ever, so the reader and all calls end, and their replies are thrown away.
 func (x *exchange) send() {
 	gone := false
 	for range x.wake {
@@ -275,7 +294,8 @@ func (x *exchange) send() {
 			signal(x.drained)
 			if !gone && x.stream.Send(frame) != nil {
 				gone = true
-				x.cancel()
+				x.cancel(errBroken())
+				x.stopReading()
 			}
 		}
 	}
@@ -310,6 +330,21 @@ func (x *exchange) batch() (frame *cairnv1.Frame, finished bool) {
 		x.replies, x.replyBytes = nil, 0
 	}
 	return frame, false
+}
+
+// replyPayloadMax is how large the answer to one call may be, so that a frame with nothing else in
+// it can be sent, and read by the SDK.
+const replyPayloadMax = ResponseBytesMax - 1<<10
+
+// answerTooLarge is for an answer that cannot be sent. What m did has happened.
+func answerTooLarge(m method, bytes int) *txn.Error {
+	e := txn.Errorf(txn.Exhausted, "answer_too_large", "the answer has %d bytes, the limit is %d",
+		bytes, replyPayloadMax)
+	e.Next = "ask for less at a time"
+	if m.mutates() {
+		e.Kind, e.Next = txn.Unknown, "it was probably done: read what it wrote"
+	}
+	return e
 }
 
 // replyOverhead is what a reply takes in a frame besides itself: its tag and its length.

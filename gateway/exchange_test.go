@@ -7,12 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
+	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -292,6 +294,77 @@ func TestExchangeLargeReplies(t *testing.T) {
 		}
 	}
 }
+
+// A reply that cannot be sent is an error of that call, and of no other.
+func TestExchangeReplyOverTheLimit(t *testing.T) {
+	f := start(t)
+	big := txn.BytesValue(make([]byte, txn.ValueBytesMax))
+	f.shards.swell = func(resp *shardrpc.CommitResponse) {
+		for i := range resp.Results {
+			resp.Results[i].Entry.Value = big
+		}
+	}
+	const n = ResponseBytesMax/txn.ValueBytesMax + 1
+	execute := &cairnv1.ExecuteRequest{Then: slices.Repeat([]*cairnv1.Op{
+		{Request: &cairnv1.Op_Get{Get: &cairnv1.GetRequest{Key: []byte("k")}}}}, n)}
+	execute.Then = append(execute.Then,
+		&cairnv1.Op{Request: &cairnv1.Op_Set{Set: &cairnv1.SetRequest{Key: []byte("k"), Value: str("v")}}})
+	f.set("k", "v") // what is got is found
+	f.shards.mu.Lock()
+	calls := f.shards.commits
+	f.shards.mu.Unlock()
+	x := f.exchange(t)
+	x.send(&cairnv1.Call{Id: 1, Method: cairnv1.Method_METHOD_TXN_EXECUTE, Payload: encode(t, execute)})
+	if d := x.replies(1)[0].GetError().GetDetail(); d.GetReason() != "answer_too_large" ||
+		d.GetKind() != cairnv1.ErrorKind_ERROR_KIND_UNKNOWN || f.shards.commits != calls+1 {
+		t.Errorf("the large one: %v after %d commits", d, f.shards.commits-calls)
+	}
+	x.send(getCall(t, 2, "k"))
+	if r := x.replies(1)[0]; r.Id != 2 || r.Error != nil {
+		t.Errorf("the next one: %v", r)
+	}
+}
+
+// A stream on which nothing can be sent any more ends: calls that wait, too.
+func TestExchangeEndsWhenItCannotSend(t *testing.T) {
+	f := start(t)
+	path, h := cairnv1connect.NewStreamServiceHandler(streamService{f.g}, connect.WithSendMaxBytes(1000))
+	f.g.mounts[path] = h
+	f.set("large", strings.Repeat("x", 1000))
+	txn := f.begin(&cairnv1.BeginRequest{})
+	held, err := f.g.held.enter(t.Context(), txn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.g.held.leave(held)
+	x := f.exchange(t)
+	x.send(&cairnv1.Call{Id: 1, Method: cairnv1.Method_METHOD_KV_GET, Payload: encode(t,
+		&cairnv1.GetRequest{Txn: txn, Key: []byte("k")})}, getCall(t, 2, "k"))
+	if r := x.replies(1)[0]; r.Id != 2 || r.Error != nil {
+		t.Fatalf("before: %v", r)
+	}
+	x.send(getCall(t, 3, "large"))
+	ended := make(chan error, 1)
+	go func() {
+		frame, err := x.stream.Receive()
+		if err == nil {
+			err = fmt.Errorf("%v", frame)
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if d := detail(t, err); d.Reason != "stream_broken" {
+			t.Errorf("the stream ended with %v", err)
+		}
+	case <-time.After(patience):
+		x.leave()
+		t.Errorf("the stream goes on, and says nothing: %v", <-ended)
+	}
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
 
 func TestExchangeSlowReaderIsHeldBack(t *testing.T) {
 	f := start(t)

@@ -26,7 +26,9 @@ type fakeShards struct {
 	lockGate <-chan struct{}
 	// refuse, if set, says why a commit is refused; empty: it is not.
 	refuse func() (reason string)
-	rows   map[string]txn.RequestRow // of requests, by anchor and name
+	// swell, if set, changes what a commit answers.
+	swell func(*shardrpc.CommitResponse)
+	rows  map[string]txn.RequestRow // of requests, by anchor and name
 }
 
 // gate holds up commits that name a key.
@@ -205,6 +207,9 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 		resp.Written = append(resp.Written, f.apply(&out.Writes[i], at, req.Txn))
 	}
 	txn.Fill(out.Ops, resp.Results, resp.Written)
+	if f.swell != nil {
+		f.swell(resp)
+	}
 	delete(f.locked, req.Age.ID)
 	if req.Request != nil {
 		f.rows[rowName(req.Anchor, req.Request.ID)] = txn.RequestRow{
