@@ -26,6 +26,10 @@ func (g *Gateway) begin(
 	if err != nil {
 		return nil, err
 	}
+	if err := checkAge(o.Age, t); err != nil {
+		t.Rollback()
+		return nil, err
+	}
 	handle, err := g.held.add(t, idle)
 	if err != nil {
 		t.Rollback()
@@ -97,6 +101,18 @@ func encodeAge(a txn.Age) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(a.ID))
 }
 
+// ageAheadMax is by how much a low priority makes a transaction younger than it is.
+const ageAheadMax = 10 * time.Second
+
+// checkAge holds an age that a client gave to the present: shards take no younger one. What only
+// reads a past snapshot locks nothing, so that its age says nothing.
+func checkAge(age *txn.Age, t *coordinator.Txn) error {
+	if age == nil || t.ReadOnly() || age.At <= t.ReadTS().Add(ageAheadMax) {
+		return nil
+	}
+	return errAgeInvalid()
+}
+
 func decodeAge(b []byte) (*txn.Age, error) {
 	if len(b) == ageBytes && b[0] == ageVersion {
 		a := txn.Age{
@@ -106,5 +122,9 @@ func decodeAge(b []byte) (*txn.Age, error) {
 			return &a, nil
 		}
 	}
-	return nil, invalid("age_invalid", "the age is not one that a gateway has answered")
+	return nil, errAgeInvalid()
+}
+
+func errAgeInvalid() error {
+	return invalid("age_invalid", "the age is not one that a gateway has answered")
 }

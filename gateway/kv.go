@@ -11,13 +11,17 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
+// deadlineMax is how far away a deadline may be: a later one would mean nothing, and could lie
+// behind the end of the clock.
+const deadlineMax = 24 * time.Hour
+
 // deadline is that of ctx by Env.Now; 0 if it has none. One that has passed stays a deadline.
 func (g *Gateway) deadline(ctx context.Context) time.Duration {
 	at, ok := ctx.Deadline()
 	if !ok {
 		return 0
 	}
-	return max(g.Env.Now()+time.Until(at), 1)
+	return max(g.Env.Now()+min(time.Until(at), deadlineMax), 1)
 }
 
 // pointRead names one version of one key.
