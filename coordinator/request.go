@@ -185,7 +185,8 @@ func unknown(t token.Token, err error) error {
 func (t *twoPhase) unknown(err error) error {
 	var name token.Token
 	if t.request != nil {
-		name.Request = &token.Request{Anchor: t.anchor, ID: t.request.ID, Since: t.base}
+		since := since(t.age, t.base)
+		name.Request = &token.Request{Anchor: t.anchor, ID: t.request.ID, Since: since}
 	} else {
 		name.Attempt = &token.Attempt{Txn: t.id, BaseTS: t.base, Primary: t.primary()}
 	}
@@ -195,13 +196,25 @@ func (t *twoPhase) unknown(err error) error {
 func (o *onePhase) unknown(err error) error {
 	var name token.Token
 	if r := o.req.Request; r != nil {
-		name.Request = &token.Request{Anchor: o.req.Anchor, ID: r.ID, Since: o.req.BaseTS}
+		since := since(o.req.Age, o.req.BaseTS)
+		name.Request = &token.Request{Anchor: o.req.Anchor, ID: r.ID, Since: since}
 	} else {
 		a := &token.Attempt{Txn: o.req.Txn, BaseTS: o.req.BaseTS}
 		a.Keys, a.More = tokenKeys(&o.req.Program)
 		name.Attempt = a
 	}
 	return withTxn(o.req.Txn, unknown(name, err))
+}
+
+// since is when a call was first sent of which one attempt began at base: age is
+// that of its first attempt, or of an earlier transaction's.
+func since(age txn.Age, base txn.Timestamp) txn.Timestamp { return min(age.At, base) }
+
+// Newest is the newest timestamp that the oracle is known to have issued; 0: it
+// was not asked yet.
+func (c *Coordinator) Newest() txn.Timestamp {
+	ts, _ := c.newest()
+	return ts
 }
 
 // withTxn names the attempt that came to err, for the log.
