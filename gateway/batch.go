@@ -30,7 +30,7 @@ func (g *Gateway) batchGet(
 	case req.AsOf != nil:
 		err = errAsOfInTxn()
 	default:
-		err = g.held.do(ctx, req.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
+		b.next, err = g.held.use(ctx, req.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
 			return b.readIn(ctx, t, req.GetForUpdate())
 		})
 	}
@@ -46,7 +46,7 @@ func batchKeys(req *cairnv1.BatchGetRequest) ([]txn.Key, error) {
 		return nil, err
 	}
 	n := len(req.GetKeys())
-	if n == 0 {
+	if n == 0 && req.GetTxn() == "" {
 		return nil, invalid("keys_missing", "no key is given; 1 to %d are needed", BatchKeysMax)
 	}
 	if n > BatchKeysMax {
@@ -68,6 +68,7 @@ type batch struct {
 	versions []txn.Version
 	at       txn.Timestamp
 	bytes    int
+	next     string // the handle to use next
 }
 
 // read goes step by step, each as large as the values so far allow.
@@ -96,6 +97,9 @@ func (b *batch) read(ctx context.Context) error {
 // readIn reads in an open transaction, some keys in each round. A pessimistic one locks all of them
 // before it reads the first, so the answer is one snapshot there too.
 func (b *batch) readIn(ctx context.Context, t *coordinator.Txn, update bool) error {
+	if b.at = t.ReadTS(); len(b.keys) == 0 { // the answer's handle is all that is wanted
+		return nil
+	}
 	if t.Locks() {
 		if err := t.Lock(ctx, b.keys, update, b.g.deadline(ctx)); err != nil {
 			return err
@@ -146,7 +150,7 @@ func (b *batch) add(v txn.Version, found bool) error {
 }
 
 func (b *batch) response(req *cairnv1.BatchGetRequest) (*cairnv1.BatchGetResponse, error) {
-	resp := &cairnv1.BatchGetResponse{ReadTs: int64(b.at), Txn: req.GetTxn()}
+	resp := &cairnv1.BatchGetResponse{ReadTs: int64(b.at), Txn: b.next}
 	resp.Results = make([]*cairnv1.BatchGetResult, len(b.keys))
 	var missing []txn.Key
 	for i := range b.versions {

@@ -38,14 +38,14 @@ func arrived(ctx context.Context, header interface{ Get(string) string }) contex
 }
 
 // away reports whether the transaction that req names, if it does, is held by another gateway.
-func (g *Gateway) away(ctx context.Context, req any) (handle, bool) {
+func (g *Gateway) away(ctx context.Context, req any) (token.Handle, bool) {
 	r, ok := req.(interface{ GetTxn() string })
 	if !ok || r.GetTxn() == "" || g.held.find(r.GetTxn()) != nil {
-		return handle{}, false
+		return token.Handle{}, false
 	}
-	h, ok := parseHandle(r.GetTxn())
-	if !ok || h.id().Session() == g.Coordinator.Session() {
-		return handle{}, false // there is none, or it has ended
+	h, ok := token.ParseHandle(r.GetTxn())
+	if !ok || h.Txn.Session() == g.Coordinator.Session() {
+		return token.Handle{}, false // there is none, or it has ended
 	}
 	return h, ctx.Value(forwardedKey{}) == nil
 }
@@ -60,7 +60,7 @@ func serve[Req, Resp any](
 		return f(g, ctx, req)
 	}
 	resp := new(Resp)
-	err := g.reach(ctx, g.distantCall(m, h, req), func(address string) error {
+	err := g.reach(ctx, distantCall(m, h, req), func(address string) error {
 		c := connect.NewClient[Req, Resp](g.peers.http, peerURL(address, m), peerOptions()...)
 		r := connect.NewRequest(req)
 		r.Header().Set(forwardedHeader, "1")
@@ -87,7 +87,7 @@ func serve[Req, Resp any](
 
 // forwardStream is serve for RangeStream.
 func (g *Gateway) forwardStream(
-	ctx context.Context, h handle, req *cairnv1.RangeStreamRequest,
+	ctx context.Context, h token.Handle, req *cairnv1.RangeStreamRequest,
 	send func(*cairnv1.RangeStreamResponse) error,
 ) error {
 	sent := false
@@ -129,15 +129,13 @@ func peerOptions() []connect.ClientOption {
 
 // distant is a call for a transaction that another gateway holds.
 type distant struct {
-	method method
-	handle handle
-	// request is that of a commit, sent at since.
-	request txn.RequestID
-	since   txn.Timestamp
+	method  method
+	handle  token.Handle
+	request txn.RequestID // of a commit
 }
 
-func (g *Gateway) distantCall(m method, h handle, req any) distant {
-	d := distant{method: m, handle: h, since: txn.Timestamp(g.Env.Wall())}
+func distantCall(m method, h token.Handle, req any) distant {
+	d := distant{method: m, handle: h}
 	if c, ok := req.(*cairnv1.CommitRequest); ok {
 		d.request, _ = commitRequest(c) // what is wrong with it the other gateway says
 	}
@@ -149,7 +147,7 @@ func (g *Gateway) distantCall(m method, h handle, req any) distant {
 func (g *Gateway) reach(ctx context.Context, c distant, try func(address string) error) error {
 	g.metrics.passed.Inc()
 	until := g.Env.Now() + reachMax
-	session := c.handle.id().Session()
+	session := c.handle.Txn.Session()
 	for {
 		address, open, err := g.peers.find(ctx, session)
 		switch {
@@ -185,26 +183,24 @@ func (g *Gateway) reach(ctx context.Context, c distant, try func(address string)
 // earlier call was to commit it.
 func (c distant) gone() error {
 	return &txn.Error{
-		Kind: txn.Conflict, Reason: reasonGatewayLost, Txn: c.handle.id(),
+		Kind: txn.Conflict, Reason: reasonGatewayLost, Txn: c.handle.Txn,
 		Err:  errors.New("the gateway that held the transaction is gone, and the transaction with it"),
 		Next: "run the transaction again from the start",
 	}
 }
 
-// lost is for a call that may have been carried out.
+// lost is for a call that may have been carried out. A commit by a handle without an anchor has
+// committed no write if it was (see token.Handle).
 func (c distant) lost(err error) error {
 	err = fmt.Errorf("the gateway that holds the transaction did not answer: %w", err)
-	if c.method == methodCommit && c.handle.anchor != nil {
+	if c.method == methodCommit && c.handle.Anchor != nil {
 		return &txn.Error{
-			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.id(), Key: c.handle.anchor,
-			Token: token.Token{Request: &token.Request{
-				Anchor: c.handle.anchor, ID: c.request, Since: c.since,
-			}}.String(),
-			Err: err,
+			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.Txn, Key: c.handle.Anchor,
+			Token: token.Token{Request: c.handle.Commit(c.request)}.String(), Err: err,
 		}
 	}
 	return &txn.Error{
-		Kind: txn.Conflict, Reason: "answer_lost", Txn: c.handle.id(), Err: err,
+		Kind: txn.Conflict, Reason: "answer_lost", Txn: c.handle.Txn, Err: err,
 		Next: "nothing was committed: run the transaction again from the start",
 	}
 }

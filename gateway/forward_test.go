@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -142,7 +143,7 @@ func TestForwardInExchange(t *testing.T) {
 // A call goes on once: a gateway that is wrong about another sends nobody in a circle.
 func TestForwardGoesNoFurther(t *testing.T) {
 	first, second, d := pair(t)
-	h := newHandle(txn.NewID(9, 1), [2]uint64{1, 2}).String()
+	h := token.Handle{Txn: txn.NewID(9, 1), Random: [2]uint64{1, 2}, Began: 1}.String()
 	d.where[9] = first.address
 	_, failed := call(t.Context(), second.g, methodGet, &cairnv1.GetRequest{Txn: h, Key: []byte("k")}, (*Gateway).get)
 	if failed == nil || failed.Kind != txn.Conflict || failed.Reason != reasonTxnGone {

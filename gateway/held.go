@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/internal/env"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -28,6 +31,8 @@ const (
 
 	// closeMax is how long a gateway that closes unlocks what transactions have locked.
 	closeMax = 2 * time.Second
+
+	reasonStaleHandle = "stale_handle"
 )
 
 // heldTxns are the transactions that clients have open.
@@ -45,16 +50,13 @@ type heldTxns struct {
 // heldTxn is one of them. Whoever has put a token into turn owns it.
 type heldTxn struct {
 	txn     *coordinator.Txn
-	name    string
-	id      txn.ID        // that it began with
+	handle  token.Handle  // as Begin answered it
 	began   time.Duration // by Env.Now
 	idle    time.Duration // how long it may wait for its client
 	turn    chan struct{} // of one place
 	touched atomic.Int64  // by Env.Now, when the last call ended
 	ending  atomic.Bool
-	// Both belong to the owner.
-	over   bool
-	anchor txn.Key // the first key that was written
+	over    bool // of the owner
 }
 
 func newHeldTxns(e env.Env) *heldTxns {
@@ -66,10 +68,11 @@ func newHeldTxns(e env.Env) *heldTxns {
 
 // add keeps t open until it has been idle for so long, and names it.
 func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (string, error) {
-	named := newHandle(t.ID(), [2]uint64{h.env.Rand(), h.env.Rand()})
 	held := &heldTxn{
-		txn: t, name: named.name, id: t.ID(), began: h.env.Now(), idle: idle,
-		turn: make(chan struct{}, 1),
+		txn: t, began: h.env.Now(), idle: idle, turn: make(chan struct{}, 1),
+		handle: token.Handle{
+			Txn: t.ID(), Random: [2]uint64{h.env.Rand(), h.env.Rand()}, Began: t.ReadTS(),
+		},
 	}
 	held.touched.Store(int64(held.began))
 
@@ -84,23 +87,43 @@ func (h *heldTxns) add(t *coordinator.Txn, idle time.Duration) (string, error) {
 		e.Next = "commit or roll back some, then begin again"
 		return "", e
 	}
-	h.mu.open[held.name] = held
-	return named.String(), nil
+	h.mu.open[held.handle.Name()] = held
+	return held.handle.String(), nil
 }
 
 // find is the transaction that a handle names, nil if it is not open here.
 func (h *heldTxns) find(s string) *heldTxn {
-	named, ok := parseHandle(s)
+	named, ok := token.ParseHandle(s)
 	if !ok {
 		return nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.mu.open[named.name]
+	return h.mu.open[named.Name()]
 }
 
-// handle is the one to use next.
-func (held *heldTxn) handle() string { return handle{held.name, held.anchor}.String() }
+// next is the handle to use next. The caller is the owner.
+func (held *heldTxn) next() string {
+	h := held.handle
+	h.Anchor = held.txn.Anchor()
+	return h.String()
+}
+
+// knows refuses a handle that has another anchor than the transaction. Whoever has only that could
+// not ask for the outcome later, and would take a commit for none.
+func (held *heldTxn) knows(handle token.Handle) error {
+	anchor := held.txn.Anchor()
+	if bytes.Equal(handle.Anchor, anchor) {
+		return nil
+	}
+	return &txn.Error{
+		Kind: txn.Conflict, Reason: reasonStaleHandle, Txn: held.handle.Txn, Key: anchor,
+		Err: errors.New("this handle is not of the transaction's latest answer, " +
+			"and knows nothing of its first write: the transaction was rolled back"),
+		Next: "run the transaction again from the start, " +
+			"and commit it with the handle of its latest answer",
+	}
+}
 
 // enter waits until the transaction is free and makes the caller its owner until leave.
 func (h *heldTxns) enter(ctx context.Context, handle string) (*heldTxn, error) {
@@ -130,35 +153,28 @@ func (h *heldTxns) forget(held *heldTxn) {
 	held.over = true
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.mu.open, held.name)
+	delete(h.mu.open, held.handle.Name())
 }
 
-// do runs f on an open transaction, alone. One that can no longer commit is rolled back at once.
-func (h *heldTxns) do(
-	ctx context.Context, handle string, f func(context.Context, *coordinator.Txn) error,
-) error {
-	return h.use(ctx, handle, func(ctx context.Context, held *heldTxn) error {
-		return f(ctx, held.txn)
-	})
-}
-
-// use is do for what has to know how the transaction is held.
+// use runs f on an open transaction, alone, and answers the handle to use next. One that can no
+// longer commit is rolled back at once.
 func (h *heldTxns) use(
-	ctx context.Context, handle string, f func(context.Context, *heldTxn) error,
-) error {
+	ctx context.Context, handle string, f func(context.Context, *coordinator.Txn) error,
+) (next string, err error) {
 	held, err := h.enter(ctx, handle)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer h.leave(held)
 	ctx, cancel := held.bounded(ctx)
 	defer cancel()
-	err = f(ctx, held)
+	err = f(ctx, held.txn)
+	next = held.next()
 	if k := txn.KindOf(err); err != nil && (k == txn.Conflict || k == txn.Wounded) {
 		h.forget(held)
 		held.txn.Rollback()
 	}
-	return err
+	return next, err
 }
 
 // bounded is ctx of a call, which waits for locks no longer than the transaction would for its
@@ -173,7 +189,7 @@ func (held *heldTxn) bounded(ctx context.Context) (context.Context, context.Canc
 // end takes the transaction from its handle and runs f on it. Waiting for an earlier call of the
 // same transaction may end with ctx; then it stays open.
 func (h *heldTxns) end(
-	ctx context.Context, handle string, f func(*coordinator.Txn) error,
+	ctx context.Context, handle string, f func(*heldTxn) error,
 ) error {
 	held, err := h.enter(ctx, handle)
 	if err != nil {
@@ -182,7 +198,7 @@ func (h *heldTxns) end(
 	defer h.leave(held)
 	h.forget(held)
 	defer h.ends(held)()
-	return f(held.txn)
+	return f(held)
 }
 
 // ends shows a transaction among the open ones until it has ended.

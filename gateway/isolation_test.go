@@ -17,7 +17,7 @@ var (
 )
 
 func (f *fixture) commit(handle string) error {
-	_, err := f.g.commit(f.Context(), &cairnv1.CommitRequest{Txn: handle})
+	_, err := f.g.commit(f.Context(), &cairnv1.CommitRequest{Txn: f.latest(handle)})
 	return err
 }
 

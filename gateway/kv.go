@@ -34,22 +34,25 @@ type pointRead struct {
 	update   bool // for_update
 }
 
-// readPoint answers the version asked for, nil if it is not found.
-func (g *Gateway) readPoint(ctx context.Context, p pointRead) (*txn.Version, error) {
+// readPoint answers the version asked for, nil if it is not found, and the handle to use next.
+func (g *Gateway) readPoint(
+	ctx context.Context, p pointRead,
+) (v *txn.Version, next string, err error) {
 	if err := checkRevision(p.revision, p.asOf); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if p.txn != "" {
 		return g.readPointIn(ctx, p)
 	}
 	if p.update {
-		return nil, errUpdateOutside()
+		return nil, "", errUpdateOutside()
 	}
 	at, err := pastTime(p.asOf)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return g.readVersion(ctx, p, at)
+	v, err = g.readVersion(ctx, p, at)
+	return v, "", err
 }
 
 func (g *Gateway) readVersion(
@@ -73,11 +76,13 @@ func (g *Gateway) readVersion(
 
 // readPointIn reads inside an open transaction. A revision of the past is no state of the key, but
 // whether it exists by now is: the key is read too, so that the commit watches over it.
-func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version, err error) {
+func (g *Gateway) readPointIn(
+	ctx context.Context, p pointRead,
+) (v *txn.Version, next string, err error) {
 	if p.asOf != nil {
-		return nil, errAsOfInTxn()
+		return nil, "", errAsOfInTxn()
 	}
-	err = g.held.do(ctx, p.txn, func(ctx context.Context, t *coordinator.Txn) error {
+	next, err = g.held.use(ctx, p.txn, func(ctx context.Context, t *coordinator.Txn) error {
 		op := &txn.Op{Kind: txn.OpGet, Key: p.key, KeysOnly: p.keysOnly}
 		res, err := g.readIn(ctx, t, op, p.update)
 		if err != nil {
@@ -93,7 +98,7 @@ func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (v *txn.Version,
 		}
 		return nil
 	})
-	return v, err
+	return v, next, err
 }
 
 // readIn runs one reading operation of an open transaction.
@@ -136,12 +141,8 @@ func (g *Gateway) write(
 		return res, "", err
 	}
 	if m.GetTxn() != "" {
-		err = g.held.use(ctx, m.GetTxn(), func(ctx context.Context, held *heldTxn) error {
-			res, err = held.txn.Do(ctx, op, g.deadline(ctx))
-			if err == nil && res.OK && held.anchor == nil {
-				held.anchor = op.Key.Clone()
-			}
-			next = held.handle()
+		next, err = g.held.use(ctx, m.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
+			res, err = t.Do(ctx, op, g.deadline(ctx))
 			return err
 		})
 		return res, next, err
@@ -160,14 +161,14 @@ func (g *Gateway) get(
 	if err != nil {
 		return nil, err
 	}
-	v, err := g.readPoint(ctx, pointRead{
+	v, next, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
 		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return getResponse(v, req.GetTxn()), nil
+	return getResponse(v, next), nil
 }
 
 // getResponse is the answer of v; nil is not found.
@@ -193,14 +194,14 @@ func (g *Gateway) exists(
 	if err != nil {
 		return nil, err
 	}
-	v, err := g.readPoint(ctx, pointRead{
+	v, next, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf, keysOnly: true,
 		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return existsResponse(v, req.GetTxn()), nil
+	return existsResponse(v, next), nil
 }
 
 func existsResponse(v *txn.Version, handle string) *cairnv1.ExistsResponse {

@@ -32,11 +32,11 @@ func (g *Gateway) rangePage(
 	if err != nil {
 		return nil, err
 	}
-	resp := &cairnv1.RangeResponse{Txn: req.GetTxn()}
+	resp := &cairnv1.RangeResponse{}
 	if req.GetCountOnly() {
 		w.keysOnly = true
 		resp.Count, err = w.count(ctx)
-		resp.CommitTs = int64(w.at)
+		resp.CommitTs, resp.Txn = int64(w.at), w.handle
 		return resp, err
 	}
 	limit := clampLimit(req.GetLimit())
@@ -48,7 +48,7 @@ func (g *Gateway) rangePage(
 		return nil, err
 	}
 	resp.Entries = wireEntries(entries, w.keysOnly)
-	resp.Count, resp.CommitTs = int64(len(entries)), int64(w.at)
+	resp.Count, resp.CommitTs, resp.Txn = int64(len(entries)), int64(w.at), w.handle
 	if !w.done {
 		resp.Cursor = w.cursor().encode()
 	}
@@ -112,7 +112,7 @@ func (g *Gateway) rangeStream(
 	}, func(entries []txn.Entry, w *walk, last bool) error {
 		err := send(&cairnv1.RangeStreamResponse{
 			Entries:  wireEntries(entries, w.keysOnly),
-			CommitTs: int64(w.at), Last: last, Txn: req.GetTxn(),
+			CommitTs: int64(w.at), Last: last, Txn: w.handle,
 		})
 		if err != nil { // there is nobody any more to tell
 			return errGaveUp(context.Canceled)

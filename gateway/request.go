@@ -71,8 +71,8 @@ func requestIDOf(h http.Header) ([]byte, *txn.Error) {
 // commitRequest is the request of a commit. One without a request_id is remembered by the name of
 // its transaction: so its outcome can be asked for, too.
 func commitRequest(req *cairnv1.CommitRequest) (txn.RequestID, error) {
-	if h, ok := parseHandle(req.GetTxn()); ok && len(req.GetRequestId()) == 0 {
-		return txn.HashRequestID([]byte(h.name)), nil
+	if h, ok := token.ParseHandle(req.GetTxn()); ok && len(req.GetRequestId()) == 0 {
+		return txn.HashRequestID([]byte(h.Name())), nil
 	}
 	return requestID(req.GetRequestId())
 }
@@ -82,19 +82,17 @@ func commitRequest(req *cairnv1.CommitRequest) (txn.RequestID, error) {
 func (g *Gateway) committedBefore(
 	ctx context.Context, req *cairnv1.CommitRequest, gone error,
 ) (*cairnv1.CommitResponse, error) {
-	h, ok := parseHandle(req.GetTxn())
+	h, ok := token.ParseHandle(req.GetTxn())
 	request, err := commitRequest(req)
-	if !ok || h.anchor == nil || err != nil { // nothing was written
+	if !ok || h.Anchor == nil || err != nil { // see token.Handle: nothing was committed by it
 		return nil, gone
 	}
-	t := token.Token{Request: &token.Request{
-		Anchor: h.anchor, ID: request, Since: txn.Timestamp(g.Env.Wall()),
-	}}
+	t := token.Token{Request: h.Commit(request)}
 	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
 	switch {
 	case err != nil, out.Status == txn.Pending:
 		return nil, &txn.Error{
-			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: h.id(), Key: h.anchor,
+			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: h.Txn, Key: h.Anchor,
 			Token: t.String(), Err: errors.Join(errUndecided, err),
 		}
 	case out.Status == txn.Committed:
@@ -142,17 +140,15 @@ func (g *Gateway) outcome(
 	return resp, nil
 }
 
-// named gives an error that leaves the outcome of a request open the token to ask with.
-func named(err error, anchor txn.Key, request txn.RequestID, since txn.Timestamp) error {
-	if err == nil || anchor == nil || request == (txn.RequestID{}) {
+// named gives an error that leaves the outcome of q open the token to ask with.
+func named(err error, q *token.Request) error {
+	if err == nil || q.Anchor == nil || q.ID == (txn.RequestID{}) {
 		return err
 	}
-	if _, ours := errors.AsType[*txn.Error](err); ours {
-		return err // the coordinator has named what it left open
-	}
 	e := *classify(err, true)
-	e.Key, e.Token = anchor, token.Token{Request: &token.Request{
-		Anchor: anchor, ID: request, Since: since,
-	}}.String()
+	if e.Kind != txn.Unknown {
+		return err
+	}
+	e.Key, e.Token = q.Anchor, token.Token{Request: q}.String()
 	return &e
 }

@@ -195,13 +195,13 @@ func TestCommitHasToken(t *testing.T) {
 	hang := f.shards.hold("k")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := f.g.commit(ctx, &cairnv1.CommitRequest{Txn: h, RequestId: []byte("r")})
+	_, err := f.g.commit(ctx, &cairnv1.CommitRequest{Txn: f.latest(h), RequestId: []byte("r")})
 	close(hang.open)
 	got, perr := token.Parse(classify(err, true).Token)
 	if perr != nil || got.Request == nil || string(got.Request.Anchor.User()) != "k" {
 		t.Errorf("%v: token %+v, %v", err, got, perr)
 	}
-	err = named(context.Canceled, txn.NewKey(1, []byte("k")), txn.RequestID{1}, 5)
+	err = named(context.Canceled, &token.Request{Anchor: txn.NewKey(1, []byte("k")), ID: txn.RequestID{1}, Since: 5})
 	if e := classify(err, true); e.Kind != txn.Unknown || e.Token == "" {
 		t.Errorf("cut off: %v", err)
 	}

@@ -25,11 +25,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testEnv is a real Env whose clock can be moved forward.
+// testEnv is a real Env whose clocks can be moved forward.
 type testEnv struct {
 	*env.Real
 	skew atomic.Int64
+	wall atomic.Int64 // in microseconds
 }
+
+func (e *testEnv) Wall() int64 { return e.Real.Wall() + e.wall.Load() }
 
 func (e *testEnv) Now() time.Duration { return e.Real.Now() + time.Duration(e.skew.Load()) }
 
@@ -46,6 +49,7 @@ type fixture struct {
 	h2      *http.Client
 	kv      cairnv1connect.KVServiceClient
 	txns    cairnv1connect.TxnServiceClient
+	handles sync.Map // the handle of a transaction's last answer, by that of the first
 }
 
 func start(t testing.TB, change ...func(*Options)) *fixture {

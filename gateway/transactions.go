@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnkv/cairn/coordinator"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -16,11 +17,10 @@ func (g *Gateway) commit(
 	if err != nil {
 		return nil, err
 	}
+	handle, _ := token.ParseHandle(req.GetTxn()) // what is none names nothing that is open
 	resp := &cairnv1.CommitResponse{}
-	err = g.held.end(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
-		since := txn.Timestamp(g.Env.Wall())
-		c, err := t.Commit(ctx, g.commitOptions(ctx, request))
-		err = named(err, t.Anchor(), request, since)
+	err = g.held.end(ctx, req.GetTxn(), func(held *heldTxn) error {
+		c, err := g.commitHeld(ctx, held, handle, request)
 		g.metrics.countTxn(err)
 		if err != nil {
 			return err
@@ -44,11 +44,23 @@ func (g *Gateway) commit(
 	return resp, nil
 }
 
+// commitHeld commits by a handle of the transaction, if that is good for asking what came of it.
+func (g *Gateway) commitHeld(
+	ctx context.Context, held *heldTxn, handle token.Handle, request txn.RequestID,
+) (*coordinator.Committed, error) {
+	if err := held.knows(handle); err != nil {
+		held.txn.Rollback()
+		return nil, err
+	}
+	c, err := held.txn.Commit(ctx, g.commitOptions(ctx, request))
+	return c, named(err, handle.Commit(request))
+}
+
 func (g *Gateway) rollback(
 	ctx context.Context, req *cairnv1.RollbackRequest,
 ) (*cairnv1.RollbackResponse, error) {
-	err := g.held.end(ctx, req.GetTxn(), func(t *coordinator.Txn) error {
-		t.Rollback()
+	err := g.held.end(ctx, req.GetTxn(), func(held *heldTxn) error {
+		held.txn.Rollback()
 		g.metrics.txns.WithLabelValues(outcomeRolledBack).Inc()
 		return nil
 	})
@@ -71,9 +83,11 @@ func isOver(err error) bool {
 func (g *Gateway) execute(
 	ctx context.Context, p *txn.Program, request txn.RequestID,
 ) (*coordinator.Result, error) {
-	since := txn.Timestamp(g.Env.Wall())
+	since := g.Coordinator.Newest()
 	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
-	err = named(err, p.Anchor(), request, since)
+	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named
+		err = named(err, &token.Request{Anchor: p.Anchor(), ID: request, Since: since})
+	}
 	g.metrics.countTxn(err)
 	return res, err
 }

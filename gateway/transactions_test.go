@@ -24,9 +24,22 @@ func (f *fixture) begin(req *cairnv1.BeginRequest) string {
 	return resp.Txn
 }
 
+// setIn writes in the transaction that began as handle.
 func (f *fixture) setIn(handle, key, value string) error {
-	_, err := f.g.set(f.Context(), &cairnv1.SetRequest{Txn: handle, Key: []byte(key), Value: str(value)})
+	resp, err := f.g.set(f.Context(), &cairnv1.SetRequest{
+		Txn: f.latest(handle), Key: []byte(key), Value: str(value)})
+	if err == nil {
+		f.handles.Store(handle, resp.Txn)
+	}
 	return err
+}
+
+// latest is the handle to use next of the transaction that began as handle.
+func (f *fixture) latest(handle string) string {
+	if h, ok := f.handles.Load(handle); ok {
+		return h.(string)
+	}
+	return handle
 }
 
 // getIn is the value, "-" if there is none.
@@ -36,8 +49,8 @@ func (f *fixture) getIn(handle, key string) string {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if resp.Txn != handle {
-		f.Errorf("the answer carries handle %q, not %q", resp.Txn, handle)
+	if resp.Txn != f.latest(handle) {
+		f.Errorf("the answer carries handle %q, not %q", resp.Txn, f.latest(handle))
 	}
 	if !resp.Found {
 		return "-"
@@ -85,7 +98,7 @@ func TestTransaction(t *testing.T) {
 	if err != nil || !batch.Results[0].Found || batch.Results[1].Found {
 		t.Errorf("batch inside: %v %v", batch, err)
 	}
-	c, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: h})
+	c, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: f.latest(h)})
 	if err != nil || len(c.Written) != 2 || string(c.Written[0].Key) != "a" || c.Written[0].Revision != 1 {
 		t.Fatalf("commit: %v %v", c, err)
 	}
@@ -127,7 +140,7 @@ func TestConflictEndsTransaction(t *testing.T) {
 	if err := f.setIn(h, "b", "x"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: h})
+	_, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: f.latest(h)})
 	if classify(err, true).Kind != txn.Conflict || reasonOf(err) == reasonTxnGone {
 		t.Errorf("commit: %v", err)
 	}
@@ -181,13 +194,16 @@ func TestOpenTransactionsAreLimited(t *testing.T) {
 	f := start(t)
 	h := f.g.held
 	var last string
+	one, err := f.g.Coordinator.Begin(t.Context(), coordinator.BeginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range OpenTxnsMax {
-		var err error
-		if last, err = h.add(&coordinator.Txn{}, IdleMax); err != nil {
+		if last, err = h.add(one, IdleMax); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := f.g.begin(t.Context(), &cairnv1.BeginRequest{})
+	_, err = f.g.begin(t.Context(), &cairnv1.BeginRequest{})
 	if classify(err, false).Kind != txn.Exhausted {
 		t.Errorf("one more: %v", err)
 	}
@@ -209,7 +225,7 @@ func TestOneHandleServesOneCallAtATime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	c, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: h})
+	c, err := f.g.commit(t.Context(), &cairnv1.CommitRequest{Txn: f.latest(h)})
 	if err != nil || len(c.Written) != 50 {
 		t.Errorf("%v %v", c, err)
 	}

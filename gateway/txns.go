@@ -17,7 +17,7 @@ func (g *Gateway) openTxns(
 	now := g.Env.Now()
 	all := g.held.all()
 	slices.SortFunc(all, func(a, b *heldTxn) int {
-		return cmp.Or(cmp.Compare(a.began, b.began), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.began, b.began), cmp.Compare(a.handle.Txn, b.handle.Txn))
 	})
 	resp := &cairnv1.TxnsResponse{}
 	for _, held := range all {
@@ -30,7 +30,7 @@ func (held *heldTxn) wire(now time.Duration) *cairnv1.OpenTxn {
 	t := held.txn
 	read, written, waits := t.Progress()
 	out := &cairnv1.OpenTxn{
-		Id: held.id.String(), Age: int64(t.Age().At), ReadOnly: t.ReadOnly(),
+		Id: held.handle.Txn.String(), Age: int64(t.Age().At), ReadOnly: t.ReadOnly(),
 		Mode:      cairnv1.TxnMode_TXN_MODE_OPTIMISTIC,
 		Isolation: cairnv1.Isolation_ISOLATION_SERIALIZABLE,
 		OpenMs:    (now - held.began).Milliseconds(),

@@ -21,7 +21,7 @@ const (
 // except in a pessimistic transaction, which has locked the range.
 type walk struct {
 	g        *Gateway
-	handle   string // of an open transaction; empty: none
+	handle   string // of an open transaction, to use next; empty: none
 	sel      selection
 	rest     txn.Span // still to come
 	reverse  bool
@@ -94,7 +94,7 @@ func (w *walk) page(ctx context.Context, limit, bytes int) (page *coordinator.Pa
 			Limit: limit, Bytes: bytes, Deadline: w.g.deadline(ctx),
 		})
 	}
-	err = w.g.held.do(ctx, w.handle, func(ctx context.Context, t *coordinator.Txn) error {
+	next, err := w.g.held.use(ctx, w.handle, func(ctx context.Context, t *coordinator.Txn) error {
 		if w.at != 0 && w.at != t.ReadTS() && !t.Locks() {
 			return invalid("cursor_mismatch", "the cursor belongs to another transaction")
 		}
@@ -111,6 +111,9 @@ func (w *walk) page(ctx context.Context, limit, bytes int) (page *coordinator.Pa
 		}
 		return err
 	})
+	if err == nil {
+		w.handle = next
+	}
 	return page, err
 }
 

@@ -44,7 +44,8 @@ type Request struct {
 	Keyspace string
 	Anchor   txn.Key
 	ID       txn.RequestID
-	// Since is when it was first sent, by the oracle or the sender's own clock.
+	// Since is when it was first sent or some time before, by the oracle or the
+	// sender's own clock.
 	// What was remembered for longer than txn.RequestRetention may be forgotten.
 	Since txn.Timestamp
 }
@@ -148,7 +149,8 @@ func decode(d *fields.Reader) (t Token, ok bool) {
 
 func (a *Attempt) valid() bool { return a.Txn.Session() != 0 && a.BaseTS > 0 }
 
-// stored reports whether k can be a key with its keyspace's id in front.
+// stored reports whether k can be a user's key with its keyspace's id in front.
 func stored(k txn.Key) bool {
-	return len(k) > keyspaceID && len(k) <= keyspaceID+txn.KeyBytesMax
+	return len(k) > keyspaceID && len(k) <= keyspaceID+txn.KeyBytesMax &&
+		k.Keyspace() != txn.SystemKeyspace
 }

@@ -54,6 +54,7 @@ func TestRefuses(t *testing.T) {
 		"continued":    named.String() + "AA",
 		"no key":       Token{Request: &Request{Keyspace: "default"}}.String(),
 		"bare key":     Token{Request: &Request{Anchor: txn.Key("k")}}.String(),
+		"hidden key":   Token{Request: &Request{Anchor: txn.NewKey(txn.SystemKeyspace, []byte("k"))}}.String(),
 		"long name":    Token{Request: &Request{Keyspace: strings.Repeat("x", 65), Anchor: txn.Key("k")}}.String(),
 		"no session":   Token{Attempt: &Attempt{Txn: 5, BaseTS: 10, Primary: key("k")}}.String(),
 		"no base":      Token{Attempt: &Attempt{Txn: txn.NewID(1, 1), Primary: key("k")}}.String(),

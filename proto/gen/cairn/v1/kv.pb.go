@@ -223,7 +223,8 @@ type BatchGetRequest struct {
 	// Handle of an open transaction; empty = none.
 	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
 	// 1 to 10,000 keys of 1 to 4,096 bytes each; a key may be named more than once. Keys and values
-	// of an answer are at most 8 MiB: more is resource_exhausted.
+	// of an answer are at most 8 MiB: more is resource_exhausted. With `txn` there may be none: then
+	// the handle to use next is all that is answered.
 	Keys [][]byte `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Answer not_found, listing the missing keys in order, unless all of them exist.
 	RequireAll bool `protobuf:"varint,4,opt,name=require_all,json=requireAll,proto3" json:"require_all,omitempty"`

@@ -1452,7 +1452,9 @@ func (x *BeginResponse) GetAge() []byte {
 // CommitRequest ends a transaction.
 type CommitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The latest handle.
+	// The handle of the latest answer. One from before the first write is refused with `stale_handle`
+	// and ends the transaction: whoever lost the answer to a write asks for the handle first, with a
+	// BatchGet of no keys.
 	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
 	// 1 to 64 bytes, under which the outcome can be asked for if the answer is lost; empty = the
 	// transaction itself is what names it. A repeat is answered as the first one was.
