@@ -92,9 +92,6 @@ func (g *Gateway) forwardStream(
 ) error {
 	sent := false
 	return g.reach(ctx, distant{method: methodRangeStream, handle: h}, func(address string) error {
-		if sent { // what was sent cannot be taken back
-			return errCut
-		}
 		c := connect.NewClient[cairnv1.RangeStreamRequest, cairnv1.RangeStreamResponse](
 			g.peers.http, peerURL(address, methodRangeStream), peerOptions()...)
 		r := connect.NewRequest(req)
@@ -110,11 +107,21 @@ func (g *Gateway) forwardStream(
 				return errGaveUp(context.Canceled)
 			}
 		}
-		return stream.Err()
+		err = stream.Err()
+		if err == nil || !sent || answered(err) != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return errGaveUp(ctx.Err())
+		}
+		return errCut(err) // what was sent cannot be taken back: there is no other attempt
 	})
 }
 
-var errCut = errors.New("the answer of the gateway that holds the transaction was cut")
+func errCut(err error) error {
+	return txn.Errorf(txn.Unavailable, "answer_cut",
+		"the answer of the gateway that holds the transaction was cut: %w", err)
+}
 
 func peerURL(address string, m method) string {
 	return "http://" + address + "/cairn.v1." + m.String()

@@ -3,12 +3,19 @@ package gateway
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/cairnkv/cairn/coordinator"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
 	"github.com/cairnkv/cairn/proto/token"
+	"github.com/cairnkv/cairn/proto/transport"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -209,5 +216,55 @@ func TestNamedByTheOracle(t *testing.T) {
 	c, err := coordinator.New(coordinator.Options{Env: f.env, Shards: f.shards, Session: 9})
 	if err != nil || c.Newest() != 0 {
 		t.Errorf("before any: %d, %v", c.Newest(), err)
+	}
+}
+
+// cutKV answers ranges with one piece and then dies.
+type cutKV struct {
+	cairnv1connect.UnimplementedKVServiceHandler
+}
+
+func (cutKV) RangeStream(
+	_ context.Context, _ *connect.Request[cairnv1.RangeStreamRequest],
+	stream *connect.ServerStream[cairnv1.RangeStreamResponse],
+) error {
+	_ = stream.Send(&cairnv1.RangeStreamResponse{Entries: []*cairnv1.Entry{{Key: []byte("k")}}})
+	panic(http.ErrAbortHandler)
+}
+
+// A range that was cut on its way between gateways is over at once.
+func TestForwardedStreamCut(t *testing.T) {
+	first, second, d := pair(t)
+	h := first.begin(&cairnv1.BeginRequest{})
+	mux := http.NewServeMux()
+	mux.Handle(cairnv1connect.NewKVServiceHandler(cutKV{}))
+	srv := transport.NewServer(mux)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	defer func() {
+		_ = srv.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}()
+	d.where[7] = l.Addr().String()
+	n := 0
+	_, failed := call(t.Context(), second.g, methodRangeStream, &cairnv1.RangeStreamRequest{Txn: h},
+		func(g *Gateway, ctx context.Context, req *cairnv1.RangeStreamRequest) (*struct{}, error) {
+			h, _ := g.away(ctx, req)
+			return nil, g.forwardStream(ctx, h, req, func(*cairnv1.RangeStreamResponse) error {
+				n++
+				return nil
+			})
+		})
+	if failed == nil || failed.Kind != txn.Unavailable || failed.Reason != "answer_cut" || n != 1 {
+		t.Errorf("after %d pieces: %v", n, failed)
+	}
+	if d.asked != 1 {
+		t.Errorf("the meta group was asked %d times", d.asked)
 	}
 }
