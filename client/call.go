@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -29,10 +30,11 @@ type call struct {
 	req    proto.Message
 	res    proto.Message // made by the verb, filled or replaced by the caller
 	handle *string       // the request's txn field; nil if it has none
-	// request is the request's request_id field, nil if it has none, and anchor is where it will be
-	// remembered.
+	// request is the request's request_id field, nil if it has none. Of a one-shot anchor is where
+	// it will be remembered, of a commit the handle knows that; nil: nobody does.
 	request *[]byte
 	anchor  anchor
+	commits *token.Handle
 }
 
 func (c *call) op() string {
@@ -62,7 +64,7 @@ func (r *repeater) call(ctx context.Context, c *call) error {
 		return timeUp(ctx, c.op())
 	}
 	r.nameRequest(c)
-	since := time.Now()
+	since := txn.Timestamp(time.Now().UnixMicro())
 	for attempt := 1; ; attempt++ {
 		err := r.next.call(ctx, c)
 		if err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"time"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/token"
@@ -61,9 +60,17 @@ func (r *repeater) nameRequest(c *call) {
 	*c.request = id
 }
 
-// token names c's outcome; empty where the server remembers nothing.
-func (c *call) token(since time.Time) string {
-	if c.request == nil || len(*c.request) == 0 || c.anchor.key == nil {
+// token names c's outcome, of which the first copy was not sent before since;
+// empty where the server remembers nothing.
+func (c *call) token(since txn.Timestamp) string {
+	if c.request == nil || len(*c.request) == 0 {
+		return ""
+	}
+	id := txn.HashRequestID(*c.request)
+	if c.commits != nil { // which dates it by the oracle
+		return token.Token{Request: c.commits.Commit(id)}.String()
+	}
+	if c.anchor.key == nil {
 		return ""
 	}
 	keyspace := c.anchor.keyspace
@@ -71,8 +78,7 @@ func (c *call) token(since time.Time) string {
 		keyspace = DefaultKeyspace
 	}
 	return token.Token{Request: &token.Request{
-		Keyspace: keyspace, Anchor: c.anchor.key, ID: txn.HashRequestID(*c.request),
-		Since: txn.Timestamp(since.UnixMicro()),
+		Keyspace: keyspace, Anchor: c.anchor.key, ID: id, Since: since,
 	}}.String()
 }
 
@@ -87,7 +93,13 @@ type pursuit struct {
 }
 
 // pursue ends with the truth, or with unknown once ctx is done.
-func (r *repeater) pursue(ctx context.Context, c *call, unknown *txn.Error, since time.Time) error {
+func (r *repeater) pursue(
+	ctx context.Context, c *call, unknown *txn.Error, since txn.Timestamp,
+) error {
+	// The first copy may be what the server speaks of. Its clock is the oracle's.
+	if t, err := token.Parse(unknown.Token); err == nil && t.Request != nil {
+		since = min(since, t.Request.Since)
+	}
 	p := pursuit{r: r, c: c, token: c.token(since), unknown: unknown}
 	if p.token == "" {
 		return unknown

@@ -3,7 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,42 +17,38 @@ import (
 
 // troubles meet the calls of one method, in order: before they are carried out, or after.
 type troubles struct {
-	method atomic.Int32
-	next   atomic.Int32
-	before []error
-	after  []error
+	mu            sync.Mutex
+	method        cairnv1.Method
+	next          int
+	before, after []error
 }
 
 func (tr *troubles) at(m cairnv1.Method, before, after []error) {
-	tr.before, tr.after = before, after
-	tr.next.Store(0)
-	tr.method.Store(int32(m))
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.method, tr.next, tr.before, tr.after = m, 0, before, after
 }
 
 func (tr *troubles) options() clienttest.Options {
-	pick := func(list []error, n int32) error {
-		if int(n) < len(list) {
-			return list[n]
+	pick := func(m cairnv1.Method, after bool) error {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		list, n := tr.before, tr.next
+		if after {
+			list = tr.after
 		}
-		return nil
+		var err error
+		if m == tr.method && n < len(list) {
+			err = list[n]
+		}
+		if m == tr.method && (after || err != nil) { // the call is over
+			tr.next++
+		}
+		return err
 	}
 	return clienttest.Options{
-		Hook: func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
-			if int32(m) != tr.method.Load() {
-				return nil
-			}
-			err := pick(tr.before, tr.next.Load())
-			if err != nil {
-				tr.next.Add(1)
-			}
-			return err
-		},
-		After: func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
-			if int32(m) != tr.method.Load() {
-				return nil
-			}
-			return pick(tr.after, tr.next.Add(1)-1)
-		},
+		Hook:  func(_ context.Context, m cairnv1.Method, _ proto.Message) error { return pick(m, false) },
+		After: func(_ context.Context, m cairnv1.Method, _ proto.Message) error { return pick(m, true) },
 	}
 }
 

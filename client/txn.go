@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -97,12 +98,11 @@ type Txn struct {
 
 // openTxn is the state that all keyspaces of a Txn share.
 type openTxn struct {
-	mu     sync.Mutex
-	handle string
-	unsure bool // a write failed, and may have been done all the same
-	ended  bool
-	// anchor is the first key that was written: where the commit will be remembered.
-	anchor anchor
+	mu      sync.Mutex
+	handle  string // of the latest answer
+	request []byte // of Commit; nil: it was not called yet
+	unsure  bool   // a write failed, and may have been done all the same
+	ended   bool
 }
 
 // do makes one call of the transaction, with the handle of the answer before.
@@ -123,26 +123,34 @@ func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 		t.unsure = t.unsure || writes
 		return err
 	}
-	if a, ok := c.res.(interface{ GetTxn() string }); ok && a.GetTxn() != "" {
-		t.handle = a.GetTxn()
-	}
-	if t.anchor.key == nil && done(c.res) {
-		t.anchor = c.anchor
-	}
+	t.answered(c.res)
 	return nil
 }
 
-// done reports whether res says that something was written.
-func done(res proto.Message) bool {
-	switch r := res.(type) {
-	case *cairnv1.SetResponse:
-		return r.Set
-	case *cairnv1.DeleteResponse:
-		return r.Deleted
-	case *cairnv1.ExtendResponse:
-		return r.Extended
+func (t *openTxn) answered(res proto.Message) {
+	if a, ok := res.(interface{ GetTxn() string }); ok && a.GetTxn() != "" {
+		t.handle = a.GetTxn()
 	}
-	return false
+}
+
+// refresh asks for the latest handle if a write whose answer was lost may have
+// changed it: the server commits by no other.
+func (t *openTxn) refresh(ctx context.Context, next caller, op string) error {
+	if h, ok := token.ParseHandle(t.handle); !t.unsure || ok && h.Anchor != nil {
+		return nil
+	}
+	c := &call{
+		method: cairnv1.Method_METHOD_KV_BATCH_GET,
+		req:    &cairnv1.BatchGetRequest{Txn: t.handle}, res: &cairnv1.BatchGetResponse{},
+	}
+	err := next.call(ctx, c)
+	if e, ok := errors.AsType[*txn.Error](err); ok {
+		e.Op = op
+	}
+	if err == nil {
+		t.answered(c.res)
+	}
+	return err
 }
 
 // Begin opens a transaction. It must be ended by Commit or Rollback; as
@@ -188,27 +196,36 @@ type CommitResult struct {
 
 // Commit makes all writes visible at once, or none. After txn.Conflict or
 // txn.Wounded run the transaction again from the start; after txn.Unknown it
-// may have happened. After any error but Unavailable, Deadline and Exhausted
-// the transaction has ended.
+// may have happened. After txn.Unavailable, txn.Deadline and txn.Exhausted
+// nothing was committed: the transaction is open if the call did not get to it,
+// and Commit may be called again. If it did get to it, whatever it answers, the
+// transaction has ended, and that next call says txn.Conflict.
 func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 	t.tx.mu.Lock()
 	defer t.tx.mu.Unlock()
-	req := &cairnv1.CommitRequest{Txn: t.tx.handle}
+	req := &cairnv1.CommitRequest{RequestId: t.tx.request}
 	c := &call{
 		method: cairnv1.Method_METHOD_TXN_COMMIT,
-		effect: buffers, // one that wrote nothing leaves nothing behind
-		req:    req, res: &cairnv1.CommitResponse{},
-		request: &req.RequestId, anchor: t.tx.anchor,
+		effect: commits,
+		req:    req, res: &cairnv1.CommitResponse{}, request: &req.RequestId,
 	}
 	if t.tx.ended {
 		return CommitResult{}, &txn.Error{
 			Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded,
 		}
 	}
-	if t.tx.anchor.key != nil || t.tx.unsure {
-		c.effect = commits
+	err := t.tx.refresh(ctx, t.caller, c.op())
+	if err == nil {
+		req.Txn = t.tx.handle
+		if h, ok := token.ParseHandle(req.Txn); ok && h.Anchor == nil {
+			c.effect = buffers // no write is committed by it
+		} else if ok {
+			c.commits = &h
+		}
+		err = t.caller.call(ctx, c)
+		t.tx.request = req.RequestId
 	}
-	if err := t.caller.call(ctx, c); err != nil {
+	if err != nil {
 		switch txn.KindOf(err) {
 		case txn.Unavailable, txn.Deadline, txn.Exhausted:
 		default:

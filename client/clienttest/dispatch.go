@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -24,7 +25,7 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	case *cairnv1.CommitRequest:
 		return s.commit(r)
 	case *cairnv1.RollbackRequest:
-		delete(s.txns, r.Txn)
+		_, _ = s.end(r.Txn) // one that has ended is as good
 		return &cairnv1.RollbackResponse{}, nil
 	case *cairnv1.TxnsRequest:
 		return &cairnv1.TxnsResponse{Txns: s.opts.Txns}, nil
@@ -47,15 +48,15 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 func (s *Server) single(req proto.Message) (proto.Message, error) {
 	handle := req.(interface{ GetTxn() string }).GetTxn()
 	if handle != "" {
-		t := s.txns[handle]
-		if t == nil {
-			return nil, txn.Errorf(txn.Conflict, "gateway_lost", "no transaction %q", handle)
+		t, err := s.open(handle)
+		if err != nil {
+			return nil, err
 		}
-		return t.do(s, req, handle)
+		return t.do(s, req)
 	}
 	at := s.store.tick()
 	t := &heldTxn{view: &snapshot{store: s.store, at: at}}
-	res, err := t.do(s, req, "")
+	res, err := t.do(s, req)
 	if err != nil {
 		return nil, err
 	}
@@ -68,24 +69,32 @@ type heldTxn struct {
 	view     *snapshot
 	buf      txn.Buffer
 	readOnly bool
-	anchor   txn.Key // the first key that was written
+	handle   token.Handle // zero: it is a call's own
+}
+
+// next is the handle to use next.
+func (t *heldTxn) next() string {
+	if t.handle.Txn == 0 {
+		return ""
+	}
+	return t.handle.String()
 }
 
 // do does one operation in t, without committing it.
-func (t *heldTxn) do(s *Server, req proto.Message, handle string) (proto.Message, error) {
+func (t *heldTxn) do(s *Server, req proto.Message) (proto.Message, error) {
 	switch r := req.(type) {
 	case *cairnv1.GetRequest:
 		v, err := t.version(s, r.Keyspace, r.Key, r.Revision, r.AsOf)
-		return getResponse(v, handle), err
+		return getResponse(v, t.next()), err
 	case *cairnv1.ExistsRequest:
 		v, err := t.version(s, r.Keyspace, r.Key, r.Revision, r.AsOf)
-		g := getResponse(v, handle)
+		g := getResponse(v, t.next())
 		return &cairnv1.ExistsResponse{
 			Exists: g.Found, Revision: g.Revision, CommitTs: g.CommitTs, CreateTs: g.CreateTs,
-			ExpiresAt: g.ExpiresAt, Txn: handle,
+			ExpiresAt: g.ExpiresAt, Txn: g.Txn,
 		}, err
 	case *cairnv1.RangeRequest:
-		return t.rangePage(s, r, handle)
+		return t.rangePage(s, r)
 	}
 	op, err := writeOp(s.store, req)
 	if err != nil {
@@ -98,10 +107,10 @@ func (t *heldTxn) do(s *Server, req proto.Message, handle string) (proto.Message
 	if err != nil {
 		return nil, err
 	}
-	if t.anchor == nil && r.OK {
-		t.anchor = op.Key
+	if t.handle.Anchor == nil && r.OK {
+		t.handle.Anchor = op.Key
 	}
-	return writeResponse(op, &r, handle), nil
+	return writeResponse(op, &r, t.next()), nil
 }
 
 func (t *heldTxn) version(
@@ -149,7 +158,14 @@ func checkKey(user []byte) error {
 }
 
 func (s *Server) batchGet(r *cairnv1.BatchGetRequest) (proto.Message, error) {
-	out := &cairnv1.BatchGetResponse{ReadTs: int64(s.store.tick()), Txn: r.Txn}
+	out := &cairnv1.BatchGetResponse{ReadTs: int64(s.store.tick())}
+	if r.Txn != "" {
+		t, err := s.open(r.Txn)
+		if err != nil {
+			return nil, err
+		}
+		out.Txn = t.next()
+	}
 	var gone []string
 	for _, user := range r.Keys {
 		res, err := s.single(&cairnv1.GetRequest{
@@ -175,9 +191,7 @@ func (s *Server) batchGet(r *cairnv1.BatchGetRequest) (proto.Message, error) {
 	return out, nil
 }
 
-func (t *heldTxn) rangePage(
-	s *Server, r *cairnv1.RangeRequest, handle string,
-) (proto.Message, error) {
+func (t *heldTxn) rangePage(s *Server, r *cairnv1.RangeRequest) (proto.Message, error) {
 	base := s.store.key(r.Keyspace, nil)
 	op := &txn.Op{Kind: txn.OpRange, Span: spanOf(base, r.Select), Reverse: r.Reverse,
 		KeysOnly: r.KeysOnly, CountOnly: r.CountOnly}
@@ -209,7 +223,7 @@ func (t *heldTxn) rangePage(
 	if err != nil {
 		return nil, err
 	}
-	out := &cairnv1.RangeResponse{Count: res.Count, CommitTs: int64(view.at), Txn: handle}
+	out := &cairnv1.RangeResponse{Count: res.Count, CommitTs: int64(view.at), Txn: t.next()}
 	_, bucket := r.GetSelect().GetBy().(*cairnv1.Selection_Bucket)
 	for i := range res.Entries {
 		e := &res.Entries[i]

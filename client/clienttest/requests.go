@@ -62,9 +62,8 @@ func (s *Server) anchor(req proto.Message) txn.Key {
 	case *cairnv1.ExtendRequest:
 		return s.store.key(r.Keyspace, r.Key)
 	case *cairnv1.CommitRequest:
-		if t := s.txns[r.Txn]; t != nil {
-			return t.anchor
-		}
+		h, _ := token.ParseHandle(r.Txn)
+		return h.Anchor
 	case *cairnv1.ExecuteRequest:
 		var first txn.Key
 		for _, ops := range [2][]*cairnv1.Op{r.Then, r.Else} {
@@ -91,7 +90,10 @@ func (s *Server) outcome(r *cairnv1.OutcomeRequest) (proto.Message, error) {
 	if t.Request == nil {
 		return nil, txn.Errorf(txn.Invalid, "token_invalid", "the token is of no request")
 	}
-	key := s.store.key(t.Request.Keyspace, t.Request.Anchor)
+	key := t.Request.Anchor
+	if t.Request.Keyspace != "" {
+		key = s.store.key(t.Request.Keyspace, key)
+	}
 	name := rowName{string(key), t.Request.ID}
 	old := s.rows[name]
 	if old == nil {

@@ -48,9 +48,9 @@ type Server struct {
 
 	mu     sync.Mutex
 	store  *store
-	txns   map[string]*heldTxn
+	txns   map[string]*heldTxn // by the name of the handle
 	rows   map[rowName]*row
-	nextID int
+	nextID uint64
 	frames []int // calls in each frame that came
 	shards [shardsMax]fakeShard
 	down   map[uint64]string // why a member does not answer

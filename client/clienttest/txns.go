@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -22,21 +23,44 @@ func (s *Server) begin(r *cairnv1.BeginRequest) (proto.Message, error) {
 		t.view.at = at
 	}
 	s.nextID++
-	handle := fmt.Sprintf("t%d", s.nextID)
-	s.txns[handle] = t
+	t.handle = token.Handle{Txn: txn.NewID(session, s.nextID), Began: t.view.at}
+	s.txns[t.handle.Name()] = t
 	age := r.Age
 	if len(age) == 0 {
-		age = []byte(handle)
+		age = fmt.Appendf(nil, "t%d", s.nextID)
 	}
-	return &cairnv1.BeginResponse{Txn: handle, ReadTs: int64(t.view.at), Age: age}, nil
+	return &cairnv1.BeginResponse{Txn: t.handle.String(), ReadTs: int64(t.view.at), Age: age}, nil
+}
+
+// session is the only one that this gateway ever has.
+const session = 1
+
+// open is the transaction that a handle names.
+func (s *Server) open(handle string) (*heldTxn, error) {
+	h, ok := token.ParseHandle(handle)
+	if t := s.txns[h.Name()]; ok && t != nil {
+		return t, nil
+	}
+	return nil, txn.Errorf(txn.Conflict, "gateway_lost", "no transaction %q", handle)
+}
+
+// end is open for the last time.
+func (s *Server) end(handle string) (*heldTxn, error) {
+	t, err := s.open(handle)
+	if err == nil {
+		delete(s.txns, t.handle.Name())
+	}
+	return t, err
 }
 
 func (s *Server) commit(r *cairnv1.CommitRequest) (proto.Message, error) {
-	t := s.txns[r.Txn]
-	if t == nil {
-		return nil, txn.Errorf(txn.Conflict, "gateway_lost", "no transaction %q", r.Txn)
+	t, err := s.end(r.Txn)
+	if err != nil {
+		return nil, err
 	}
-	delete(s.txns, r.Txn)
+	if r.Txn != t.handle.String() {
+		return nil, txn.Errorf(txn.Conflict, "stale_handle", "not the latest handle: %q", r.Txn)
+	}
 	if !t.readOnly && t.view.changed() {
 		return nil, txn.Errorf(txn.Conflict, "read_changed", "what was read has changed")
 	}
@@ -72,7 +96,7 @@ func (s *Server) execute(r *cairnv1.ExecuteRequest) (proto.Message, error) {
 		if reqs[i], err = requestOf(op); err != nil {
 			return nil, err
 		}
-		if ress[i], err = t.do(s, reqs[i], ""); err != nil {
+		if ress[i], err = t.do(s, reqs[i]); err != nil {
 			return nil, err
 		}
 	}

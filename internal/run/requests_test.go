@@ -177,6 +177,63 @@ func TestAnswerLostOnTheWay(t *testing.T) {
 	}
 }
 
+// TestFirstWriteLostOnTheWay: nobody hears of a transaction's first write, or of its commit either.
+// What is told of the commit is true all the same.
+func TestFirstWriteLostOnTheWay(t *testing.T) {
+	member := startShard(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "data"))
+	gateway := start(t, &Gateway{Shards: []string{member.address}})
+	direct := dial(t, "http://"+gateway.address, false)
+	for i, unary := range []bool{false, true} {
+		for j, another := range []bool{false, true} {
+			wire := newCutter(t, gateway.address)
+			db := dial(t, "http://"+wire.l.Addr().String(), unary)
+			tx, err := db.Begin(t.Context(), client.TxnOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lose := func(what string, done func() bool, call func() error) error {
+				wire.loseAnswers()
+				ended := make(chan error, 1)
+				go func() { ended <- call() }()
+				eventually(t, what, done)
+				wire.cut(gateway.address)
+				return <-ended
+			}
+			err = lose("the write", func() bool {
+				open, err := direct.OpenTxns(t.Context())
+				return err == nil && len(open) == 1 && open[0].KeysWritten == 1
+			}, func() error {
+				_, err := tx.SetString(t.Context(), "a", "v")
+				return err
+			})
+			if err == nil {
+				t.Fatal("the answer was not lost")
+			}
+			if !another { // then Commit has to ask what the first write was
+				_, err := tx.Commit(t.Context())
+				e, gerr := direct.Get(t.Context(), "a")
+				if err != nil || gerr != nil || e.Revision != int64(2*i+j) {
+					t.Errorf("unary=%v: commit: %v, and then %+v, %v", unary, err, e, gerr)
+				}
+				continue
+			}
+			if _, err := tx.SetString(t.Context(), "b", "v"); err != nil {
+				t.Fatal(err)
+			}
+			err = lose("the commit", func() bool {
+				e, err := direct.Get(t.Context(), "a")
+				return err == nil && e.Revision == int64(2*i+j)
+			}, func() error {
+				_, err := tx.Commit(t.Context())
+				return err
+			})
+			if err != nil {
+				t.Errorf("unary=%v: it was committed: %v", unary, err)
+			}
+		}
+	}
+}
+
 // TestCutConnections: connections that end all the time neither lose a write nor double one.
 func TestCutConnections(t *testing.T) {
 	const writes = 30
