@@ -43,6 +43,11 @@ func (c *call) op() string {
 	return "client." + strings.ToLower(name)
 }
 
+// harmlessTwice reports whether a copy of c does no harm where c has been done.
+func (c *call) harmlessTwice() bool {
+	return c.effect == reads || c.effect == commits && c.request != nil && len(*c.request) > 0
+}
+
 // caller carries a call to the server and its answer back. Its errors are
 // *txn.Error where the server said what happened, *lostError where nobody did.
 type caller interface {

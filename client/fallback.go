@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// errNoStream says that the server does not take part in the stream, so that it
-// did nothing of what was sent there.
+// errNoStream says that the server does not take part in the stream. Unless the
+// call is a lostError that was sent, it did nothing of what was sent there.
 var errNoStream = errors.New("no HTTP/2 stream to this endpoint")
 
 // fallback uses the stream until it turns out that there is none.
@@ -36,5 +36,8 @@ func (f *fallback) call(ctx context.Context, c *call) error {
 		f.log.Warn("no HTTP/2 on the way to the gateway: using slower single calls",
 			"endpoint", f.endpoint, "cause", err)
 	})
+	if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !c.harmlessTwice() {
+		return err
+	}
 	return f.unary.call(ctx, c)
 }

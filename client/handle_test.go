@@ -3,7 +3,12 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +132,79 @@ func TestTokenOfTheEarlierClock(t *testing.T) {
 	tok, perr := token.Parse(client.OutcomeToken(err))
 	if perr != nil || tok.Request == nil || tok.Request.Since != 7 || tok.Request.Keyspace == "" {
 		t.Errorf("%v: token %+v, %v", err, tok.Request, perr)
+	}
+}
+
+// onlyHTTP1 passes connections on to a server, but of those that speak HTTP/2 only the first: so a
+// gateway looks that is restarted behind a stream. That one ends with cut.
+func onlyHTTP1(t *testing.T, to string) (endpoint string, cut func()) {
+	first := make(chan net.Conn, 1)
+	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	var all sync.WaitGroup
+	var streams atomic.Int32
+	pass := func(from net.Conn) {
+		defer func() { _ = from.Close() }()
+		head := make([]byte, 3)
+		_, err := io.ReadFull(from, head)
+		if err != nil || string(head) == "PRI" && streams.Add(1) > 1 {
+			return
+		}
+		server, err := net.Dial("tcp", to)
+		if err != nil {
+			return
+		}
+		if string(head) == "PRI" {
+			first <- from
+		}
+		all.Go(func() {
+			_, _ = io.Copy(from, server)
+			_ = from.Close()
+		})
+		_, _ = server.Write(head)
+		_, _ = io.Copy(server, from)
+		_ = server.Close()
+	}
+	all.Go(func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { pass(from) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	return "http://" + l.Addr().String(), func() { _ = (<-first).Close() }
+}
+
+// A stream that broke before its first answer, and a server that does not speak HTTP/2 afterwards:
+// that is no proof that nothing was done.
+func TestFallbackProvesNothing(t *testing.T) {
+	for _, anonymous := range []bool{false, true} {
+		var cut func()
+		var done atomic.Bool
+		after := func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
+			if m == cairnv1.Method_METHOD_KV_SET && done.CompareAndSwap(false, true) {
+				cut()
+			}
+			return nil
+		}
+		s := must(clienttest.NewServer(clienttest.Options{After: after}))(t)
+		t.Cleanup(s.Close)
+		endpoint := ""
+		endpoint, cut = onlyHTTP1(t, strings.TrimPrefix(s.URL, "http://"))
+		db := must(client.New(client.Options{Endpoint: endpoint, NoRequestIDs: anonymous}))(t)
+		t.Cleanup(db.Close)
+		ctx := within(t)
+		_, err := db.SetString(ctx, "k", "v")
+		if (txn.KindOf(err) == txn.Unknown) != anonymous || (err != nil) != anonymous {
+			t.Errorf("anonymous=%v: %v", anonymous, err)
+		}
+		if e := must(db.Get(ctx, "k"))(t); e.Revision != 0 {
+			t.Errorf("anonymous=%v: done twice: %+v", anonymous, e)
+		}
 	}
 }

@@ -28,7 +28,7 @@ const (
 // One goroutine sends, one receives; calls come from everywhere.
 type link struct {
 	open     func(context.Context) *exchange
-	diagnose func(context.Context, error) error
+	diagnose func(context.Context, error) (because error, lost bool)
 
 	slots  chan struct{} // one for each call until its answer
 	wake   chan struct{} // something to send
@@ -44,7 +44,8 @@ type link struct {
 }
 
 func newLink(
-	open func(context.Context) *exchange, diagnose func(context.Context, error) error,
+	open func(context.Context) *exchange,
+	diagnose func(context.Context, error) (because error, lost bool),
 ) *link {
 	l := &link{
 		open:     open,
@@ -154,8 +155,7 @@ func (l *link) receive(ctx context.Context, stream *exchange) {
 			if errors.Is(err, io.EOF) {
 				err = errors.New("the server ended the stream")
 			} else if !answered {
-				err = l.diagnose(ctx, err)
-				sent = !neverSent(err) && !errors.Is(err, errNoStream)
+				err, sent = l.diagnose(ctx, err)
 			}
 		}
 		l.fail(cause(err), sent)

@@ -15,8 +15,12 @@ import (
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
 )
 
-// probeWait bounds the two requests that tell an HTTP/1 server from a lost connection.
-const probeWait = 2 * time.Second
+const (
+	// probes is how often an HTTP/1 server is told from a lost connection, by a request each way.
+	probes = 2
+	// probeWait bounds all of them.
+	probeWait = 2 * time.Second
+)
 
 // errClosed answers calls on a DB that was closed.
 var errClosed = errors.New("the DB is closed")
@@ -81,38 +85,45 @@ func (s *stream) close() {
 }
 
 // diagnose makes the error for the calls of a link that ended before its first
-// answer: errNoStream if the other side cannot have understood any of it.
-func (s *stream) diagnose(ctx context.Context, err error) error {
+// answer: errNoStream if the other side does not take part, and lost says
+// whether it may have done some of them all the same.
+func (s *stream) diagnose(ctx context.Context, err error) (because error, lost bool) {
 	if neverSent(err) {
-		return err
+		return err, false
 	}
 	said := err.Error()
 	if connect.CodeOf(err) == connect.CodeUnimplemented ||
 		strings.Contains(said, "HTTP status 505") ||
 		strings.Contains(said, "bidi streams require at least HTTP/2") {
-		return fmt.Errorf("%w: %w", errNoStream, err)
+		return fmt.Errorf("%w: %w", errNoStream, err), false
 	}
 	// A server of HTTP/1 closes the connection on hearing HTTP/2, and that looks like a lost
-	// one. So ask it something harmless, both ways.
+	// one. So ask it something harmless, both ways. One that was just restarted may look the same,
+	// so this is no proof that nothing was done.
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
-	if !s.answers(ctx, s.http.stream) && s.answers(ctx, s.http.unary) {
-		return fmt.Errorf("%w: %w", errNoStream, err)
+	for range probes {
+		if s.answers(ctx, s.http.unary) != nil {
+			return err, true
+		}
+		if no := s.answers(ctx, s.http.stream); no == nil || neverSent(no) {
+			return err, true
+		}
 	}
-	return err
+	return fmt.Errorf("%w: %w", errNoStream, err), true
 }
 
-// answers reports whether the server says anything at all to this client.
-func (s *stream) answers(ctx context.Context, client *http.Client) bool {
+// answers is nil if the server says anything at all to this client.
+func (s *stream) answers(ctx context.Context, client *http.Client) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint+"/livez", nil)
 	if err != nil {
-		return false
+		return err
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return false
+		return err
 	}
-	return res.Body.Close() == nil
+	return res.Body.Close()
 }
 
 // exchange is the part of the stream that a link needs.
