@@ -115,23 +115,23 @@ func TestCommitIsOneRequest(t *testing.T) {
 		t.Errorf("%v, by %q", err, ids)
 	}
 	tok, perr := token.Parse(client.OutcomeToken(err))
-	if perr != nil || tok.Request == nil || tok.Request.Since != tx.ReadTS() {
-		t.Errorf("token %+v, %v, of a transaction of %d", tok.Request, perr, tx.ReadTS())
+	if perr != nil || tok.Since != tx.ReadTS() {
+		t.Errorf("token %+v, %v, of a transaction of %d", tok, perr, tx.ReadTS())
 	}
 }
 
 // A token tells the earlier of what the two clocks say: the client's may be ahead.
 func TestTokenOfTheEarlierClock(t *testing.T) {
-	early := token.Token{Request: &token.Request{
-		Anchor: txn.NewKey(txn.DefaultKeyspace, []byte("k")), ID: txn.RequestID{1}, Since: 7}}
+	early := token.Token{
+		Anchor: txn.NewKey(txn.DefaultKeyspace, []byte("k")), ID: txn.RequestID{1}, Since: 7}
 	hook := func(_ context.Context, m cairnv1.Method, _ proto.Message) error {
 		return &txn.Error{Kind: txn.Unknown, Token: early.String()}
 	}
 	_, db := serve(t, clienttest.Options{Hook: hook}, client.Options{ResolveMax: 50 * time.Millisecond})
 	_, err := db.SetString(context.Background(), "k", "v")
 	tok, perr := token.Parse(client.OutcomeToken(err))
-	if perr != nil || tok.Request == nil || tok.Request.Since != 7 || tok.Request.Keyspace == "" {
-		t.Errorf("%v: token %+v, %v", err, tok.Request, perr)
+	if perr != nil || tok.Since != 7 || tok.Keyspace == "" {
+		t.Errorf("%v: token %+v, %v", err, tok, perr)
 	}
 }
 

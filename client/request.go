@@ -68,7 +68,7 @@ func (c *call) token(since txn.Timestamp) string {
 	}
 	id := txn.HashRequestID(*c.request)
 	if c.commits != nil { // which dates it by the oracle
-		return token.Token{Request: c.commits.Commit(id)}.String()
+		return c.commits.Commit(id).String()
 	}
 	if c.anchor.key == nil {
 		return ""
@@ -77,9 +77,9 @@ func (c *call) token(since txn.Timestamp) string {
 	if keyspace == "" {
 		keyspace = DefaultKeyspace
 	}
-	return token.Token{Request: &token.Request{
+	return token.Token{
 		Keyspace: keyspace, Anchor: c.anchor.key, ID: id, Since: since,
-	}}.String()
+	}.String()
 }
 
 // pursuit finds out what became of a call of which one copy may have been carried out: by sending
@@ -97,8 +97,8 @@ func (r *repeater) pursue(
 	ctx context.Context, c *call, unknown *txn.Error, since txn.Timestamp,
 ) error {
 	// The first copy may be what the server speaks of. Its clock is the oracle's.
-	if t, err := token.Parse(unknown.Token); err == nil && t.Request != nil {
-		since = min(since, t.Request.Since)
+	if t, err := token.Parse(unknown.Token); err == nil {
+		since = min(since, t.Since)
 	}
 	p := pursuit{r: r, c: c, token: c.token(since), unknown: unknown}
 	if p.token == "" {

@@ -14,9 +14,6 @@ import (
 // it sent a request, in microseconds.
 const skewMax txn.Timestamp = 60_000_000
 
-// historyMin is how far back every version is kept, in microseconds.
-const historyMin txn.Timestamp = 10 * 60 * 1_000_000
-
 // reasonUndecided: an outcome is not known to anyone yet.
 const reasonUndecided = "undecided"
 
@@ -27,41 +24,32 @@ type Outcome struct {
 	Reason   string        // why it is not
 }
 
-// Outcome tells what became of the commit that t names, whoever began it (F8).
-// What has not happened yet never will once this has answered Aborted. Deadline
-// is by Env.Now; 0: CommitTimeout from now. A token of a request has its anchor
-// as it is stored.
+// Outcome tells what became of the commit that t names, whoever began it (F8):
+// it reads the row of its request or writes one that says aborted, and follows an
+// open one. What has not happened yet never will once this has answered Aborted.
+// Deadline is by Env.Now; 0: CommitTimeout from now. The token has its anchor as
+// it is stored.
 func (c *Coordinator) Outcome(
 	ctx context.Context, t token.Token, deadline time.Duration,
-) (out Outcome, err error) {
-	until := c.until(deadline)
-	switch {
-	case t.Request != nil:
-		out, err = c.outcomeOfRequest(ctx, t.Request, until)
-	case t.Attempt.Primary != nil:
-		out, err = c.outcomeOfRecord(ctx, t.Attempt, until)
-	default:
-		out, err = c.outcomeOfKeys(ctx, t.Attempt, until)
-	}
+) (Outcome, error) {
+	out, err := c.outcome(ctx, t, c.until(deadline))
 	if err != nil && !stopped(err) && ctx.Err() == nil && gaveUp(err) {
 		return Outcome{Status: txn.Pending, Reason: reasonUndecided}, nil
 	}
 	return out, failed("coordinator.Outcome", 0, err)
 }
 
-// outcomeOfRequest reads the row of a request or writes one that says aborted,
-// and follows an open one.
-func (c *Coordinator) outcomeOfRequest(
-	ctx context.Context, r *token.Request, until time.Duration,
+func (c *Coordinator) outcome(
+	ctx context.Context, t token.Token, until time.Duration,
 ) (Outcome, error) {
 	now, err := c.fresh(ctx, until)
 	if err != nil {
 		return Outcome{}, err
 	}
 	// Only then does the lack of a row say that nothing was carried out.
-	known := now-r.Since <= txn.RequestRetention-skewMax && r.Since-now <= skewMax
-	req := &shardrpc.InquireRequest{Anchor: r.Anchor, ID: r.ID, BaseTS: now, Prevent: known}
-	got, err := c.conclude(ctx, req, until)
+	known := now-t.Since <= txn.RequestRetention-skewMax && t.Since-now <= skewMax
+	got, err := c.conclude(ctx, &shardrpc.InquireRequest{
+		Anchor: t.Anchor, ID: t.ID, BaseTS: now, Prevent: known}, until)
 	switch {
 	case err != nil:
 		return Outcome{}, err
@@ -70,7 +58,9 @@ func (c *Coordinator) outcomeOfRequest(
 	case got.Status == txn.Aborted:
 		return Outcome{Status: txn.Aborted, Reason: shardrpc.ReasonForgone}, nil
 	}
-	return Outcome{}, forgotten()
+	return Outcome{}, &txn.Error{Kind: txn.TooOld, Reason: "outcome_forgotten",
+		Err:  errors.New("nothing is known of that commit, and it may have been forgotten"),
+		Next: "read what it would have written"}
 }
 
 // conclude inquires until no attempt of the request is undecided.
@@ -86,13 +76,6 @@ func (c *Coordinator) conclude(
 			return nil, err
 		}
 	}
-}
-
-// forgotten: there is nothing left that could tell, or it may be so.
-func forgotten() error {
-	return &txn.Error{Kind: txn.TooOld, Reason: "outcome_forgotten",
-		Err:  errors.New("nothing is known of that commit, and it may have been forgotten"),
-		Next: "read what it would have written"}
 }
 
 // inquire asks the anchor's shard what became of a request.
@@ -120,49 +103,4 @@ func (c *Coordinator) inquire(
 		err = txn.Errorf(txn.Internal, "inquiry", "an inquiry was answered %v", got.Answer)
 	}
 	return got, err
-}
-
-// outcomeOfRecord is F7 for somebody who met no intent.
-func (c *Coordinator) outcomeOfRecord(
-	ctx context.Context, a *token.Attempt, until time.Duration,
-) (Outcome, error) {
-	got, err := c.decided(ctx, &shardrpc.Blocker{
-		Key: a.Primary, Txn: a.Txn, Primary: a.Primary, BaseTS: a.BaseTS}, until)
-	switch {
-	case err != nil:
-		return Outcome{}, err
-	case got.Answer == shardrpc.Gone:
-		return Outcome{}, forgotten()
-	case got.Status == txn.Committed:
-		return Outcome{Status: txn.Committed, CommitTS: got.CommitTS}, nil
-	}
-	return Outcome{Status: txn.Aborted, Reason: "aborted"}, nil
-}
-
-// outcomeOfKeys looks for what a transaction of one shard has written. Where
-// there is nothing there never will be.
-func (c *Coordinator) outcomeOfKeys(
-	ctx context.Context, a *token.Attempt, until time.Duration,
-) (Outcome, error) {
-	now, err := c.fresh(ctx, until)
-	if err != nil {
-		return Outcome{}, err
-	}
-	found, err := c.queryIntents(ctx, &shardrpc.Blocker{Txn: a.Txn, BaseTS: a.BaseTS},
-		&shardrpc.QueryResponse{Keys: a.Keys}, until)
-	if err != nil {
-		return Outcome{}, err
-	}
-	for i := range found {
-		if found[i].CommitTS != 0 {
-			return Outcome{Status: txn.Committed, CommitTS: found[i].CommitTS}, nil
-		}
-	}
-	switch {
-	case now-a.BaseTS > historyMin-skewMax: // it may have been collected
-		return Outcome{}, forgotten()
-	case a.More: // it may have written another key
-		return Outcome{Status: txn.Pending, Reason: "too_many_keys"}, nil
-	}
-	return Outcome{Status: txn.Aborted, Reason: "aborted"}, nil
 }

@@ -3,7 +3,6 @@ package coordinator
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -16,7 +15,8 @@ type CommitOptions struct {
 	// Deadline is by Env.Now; 0: CommitTimeout from now.
 	Deadline time.Duration
 	// Request makes what commits happen once, however often it is asked for. Zero:
-	// nothing is remembered. What cannot write has no use for it.
+	// nothing is remembered, and an unknown outcome stays so. What cannot write
+	// has no use for it.
 	Request txn.RequestID
 }
 
@@ -148,14 +148,10 @@ func (a *attempt) ended(err error) error {
 	return a.unknown(err)
 }
 
-// unknown is the error of a request of which an attempt may have committed.
+// unknown is the error of an attempt that may have committed, or another one of
+// its request.
 func (a *attempt) unknown(err error) error {
-	if stopped(err) {
-		return err
-	}
-	return withTxn(a.id, unknown(token.Token{Request: &token.Request{
-		Anchor: a.anchor, ID: a.request.ID, Since: a.age.At,
-	}}, err))
+	return unknown(a.id, a.request, a.anchor, a.age.At, err)
 }
 
 // last is the attempt that the execution is at, as far as its errors go.
@@ -167,43 +163,29 @@ func (x *execution) ended(err error) error { return x.last().ended(err) }
 
 func (x *execution) unknown(err error) error { return x.last().unknown(err) }
 
-// unknown is the outcome that nobody can tell now, but that the token gets.
-func unknown(t token.Token, err error) error {
-	e := &txn.Error{Kind: txn.Unknown, Reason: "outcome_unknown", Token: t.String(), Err: err,
-		Next: "the commit may have happened or may yet: ask for its outcome with the token"}
-	switch {
-	case t.Request != nil:
-		e.Key = t.Request.Anchor
-	case t.Attempt.Primary != nil:
-		e.Txn, e.Key = t.Attempt.Txn, t.Attempt.Primary
-	default:
-		e.Txn, e.Key = t.Attempt.Txn, t.Attempt.Keys[0]
-	}
-	return e
-}
-
 func (t *twoPhase) unknown(err error) error {
-	var name token.Token
-	if t.request != nil {
-		since := since(t.age, t.base)
-		name.Request = &token.Request{Anchor: t.anchor, ID: t.request.ID, Since: since}
-	} else {
-		name.Attempt = &token.Attempt{Txn: t.id, BaseTS: t.base, Primary: t.primary()}
-	}
-	return withTxn(t.id, unknown(name, err))
+	return unknown(t.id, t.request, t.primary(), since(t.age, t.base), err)
 }
 
 func (o *onePhase) unknown(err error) error {
-	var name token.Token
-	if r := o.req.Request; r != nil {
-		since := since(o.req.Age, o.req.BaseTS)
-		name.Request = &token.Request{Anchor: o.req.Anchor, ID: r.ID, Since: since}
-	} else {
-		a := &token.Attempt{Txn: o.req.Txn, BaseTS: o.req.BaseTS}
-		a.Keys, a.More = tokenKeys(&o.req.Program)
-		name.Attempt = a
+	return unknown(o.req.Txn, o.req.Request, o.key, since(o.req.Age, o.req.BaseTS), err)
+}
+
+// unknown is the outcome that nobody can tell now. If it is a request's, which
+// was not sent before since, its token gets the truth: key is its anchor then.
+func unknown(
+	id txn.ID, q *txn.Request, key txn.Key, since txn.Timestamp, err error,
+) error {
+	if stopped(err) {
+		return err
 	}
-	return withTxn(o.req.Txn, unknown(name, err))
+	e := &txn.Error{Kind: txn.Unknown, Reason: "outcome_unknown", Txn: id, Key: key, Err: err,
+		Next: "the commit may have happened or may yet: read before writing again"}
+	if q != nil {
+		e.Token = token.Token{Anchor: key, ID: q.ID, Since: since}.String()
+		e.Next = "the commit may have happened or may yet: ask for its outcome with the token"
+	}
+	return e
 }
 
 // since is when a call was first sent of which one attempt began at base: age is
@@ -215,34 +197,4 @@ func since(age txn.Age, base txn.Timestamp) txn.Timestamp { return min(age.At, b
 func (c *Coordinator) Newest() txn.Timestamp {
 	ts, _ := c.newest()
 	return ts
-}
-
-// withTxn names the attempt that came to err, for the log.
-func withTxn(id txn.ID, err error) error {
-	if e, ok := errors.AsType[*txn.Error](err); ok {
-		e.Txn = id
-	}
-	return err
-}
-
-// Limits of a token that names keys. The first key always has room.
-const (
-	tokenKeysMax  = 32
-	tokenBytesMax = 8 << 10
-)
-
-// tokenKeys are the keys that p may write, as many as a token takes. (What it
-// writes for sure would do, but that is known to the shard alone.)
-func tokenKeys(p *txn.Program) (keys []txn.Key, more bool) {
-	p.WrittenKeys(func(k txn.Key) { keys = append(keys, k) })
-	slices.SortFunc(keys, txn.Key.Compare)
-	keys = slices.CompactFunc(keys, func(a, b txn.Key) bool { return a.Compare(b) == 0 })
-	bytes := 0
-	for i, k := range keys {
-		bytes += len(k)
-		if i > 0 && (i == tokenKeysMax || bytes > tokenBytesMax) {
-			return keys[:i], true
-		}
-	}
-	return keys, false
 }

@@ -31,19 +31,19 @@ func requestID(s *story, d *datadriven.TestData) txn.RequestID {
 }
 
 // outcome asks with the token of the last unknown outcome, or with one of
-// request=ID anchor=KEY since=TS; txn=ID primary=KEY; txn=ID and its keys.
+// request=ID anchor=KEY since=TS.
 func (s *story) outcome(ctx context.Context, d *datadriven.TestData, deadline time.Duration) string {
 	t, err := token.Parse(s.token)
 	switch {
 	case d.HasArg("request"):
-		t = token.Token{Request: &token.Request{ID: requestID(s, d), Since: s.fake.oracle}}
+		t = token.Token{ID: requestID(s, d), Since: s.fake.oracle}
 		var anchor string
 		d.ScanArgs(s.t, "anchor", &anchor)
-		t.Request.Anchor = key(anchor)
+		t.Anchor = key(anchor)
 		if d.HasArg("since") {
 			var since int64
 			d.ScanArgs(s.t, "since", &since)
-			t.Request.Since = txn.Timestamp(since)
+			t.Since = txn.Timestamp(since)
 		}
 	case err != nil:
 		return err.Error()
@@ -57,20 +57,14 @@ func (s *story) outcome(ctx context.Context, d *datadriven.TestData, deadline ti
 
 // tokenText is what an unknown outcome can be asked for with.
 func tokenText(text string) string {
+	if text == "" {
+		return "none"
+	}
 	t, err := token.Parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err.Error()
-	case t.Request != nil:
-		return fmt.Sprintf("request at %s since %d", t.Request.Anchor.User(), t.Request.Since)
-	case t.Attempt.Primary != nil:
-		return fmt.Sprintf("txn %v at %s, base %d", t.Attempt.Txn, t.Attempt.Primary.User(), t.Attempt.BaseTS)
 	}
-	more := ""
-	if t.Attempt.More {
-		more = " and more"
-	}
-	return fmt.Sprintf("txn %v on %s%s, base %d", t.Attempt.Txn, keyList(t.Attempt.Keys), more, t.Attempt.BaseTS)
+	return fmt.Sprintf("request at %s since %d", t.Anchor.User(), t.Since)
 }
 
 func requestText(q *txn.Request, anchor txn.Key) string {

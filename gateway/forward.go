@@ -203,7 +203,7 @@ func (c distant) lost(err error) error {
 	if c.method == methodCommit && c.handle.Anchor != nil {
 		return &txn.Error{
 			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.Txn, Key: c.handle.Anchor,
-			Token: token.Token{Request: c.handle.Commit(c.request)}.String(), Err: err,
+			Token: c.handle.Commit(c.request).String(), Err: err,
 		}
 	}
 	return &txn.Error{

@@ -184,7 +184,7 @@ func TestCommitRepeatedTooLate(t *testing.T) {
 		t.Fatalf("repeated: %v", err)
 	}
 	began, _ := token.ParseHandle(h)
-	if tok, err := token.Parse(e.Token); err != nil || tok.Request.Since != began.Began {
+	if tok, err := token.Parse(e.Token); err != nil || tok.Since != began.Began {
 		t.Errorf("token %+v, %v", tok, err)
 	}
 	if n := len(f.shards.rows); n != 0 {
@@ -207,7 +207,7 @@ func TestNamedByTheOracle(t *testing.T) {
 	_, err := f.g.commit(ctx, &cairnv1.CommitRequest{Txn: f.latest(h), RequestId: []byte("r")})
 	began, _ := token.ParseHandle(h)
 	tok, perr := token.Parse(classify(err, true).Token)
-	if perr != nil || tok.Request == nil || tok.Request.Since != began.Began {
+	if perr != nil || tok.Since != began.Began {
 		t.Errorf("%v: token %+v, %v", err, tok, perr)
 	}
 	if n := f.g.Coordinator.Newest(); n < began.Began || n > txn.Timestamp(f.env.Real.Wall()+time.Minute.Microseconds()) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 
@@ -21,11 +22,14 @@ type mutation interface {
 	GetRequestId() []byte
 }
 
-// requestID checks a request_id; an empty one is none, and zero.
+// requestID checks a request_id. Without one the request gets a name that nobody else has: then it
+// cannot be repeated, but if its outcome is unknown there is something to ask for.
 func requestID(user []byte) (txn.RequestID, error) {
 	switch n := len(user); {
 	case n == 0:
-		return txn.RequestID{}, nil
+		var id txn.RequestID
+		_, _ = rand.Read(id[:]) // it never fails
+		return id, nil
 	case n > txn.RequestIDBytesMax:
 		return txn.RequestID{}, invalid("request_id_too_long",
 			"the request_id has %d bytes, the limit is %d", n, txn.RequestIDBytesMax)
@@ -87,7 +91,7 @@ func (g *Gateway) committedBefore(
 	if !ok || h.Anchor == nil || err != nil { // see token.Handle: nothing was committed by it
 		return nil, gone
 	}
-	t := token.Token{Request: h.Commit(request)}
+	t := h.Commit(request)
 	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
 	switch {
 	case err != nil, out.Status == txn.Pending:
@@ -117,11 +121,11 @@ func (g *Gateway) outcome(
 	if err != nil {
 		return nil, err
 	}
-	if r := t.Request; r != nil && r.Keyspace != "" {
-		if r.Anchor, err = storedKey(r.Keyspace, r.Anchor); err != nil {
+	if t.Keyspace != "" {
+		if t.Anchor, err = storedKey(t.Keyspace, t.Anchor); err != nil {
 			return nil, err
 		}
-		r.Keyspace = ""
+		t.Keyspace = ""
 	}
 	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
 	if err != nil {
@@ -141,7 +145,7 @@ func (g *Gateway) outcome(
 }
 
 // named gives an error that leaves the outcome of q open the token to ask with.
-func named(err error, q *token.Request) error {
+func named(err error, q token.Token) error {
 	if err == nil || q.Anchor == nil || q.ID == (txn.RequestID{}) {
 		return err
 	}
@@ -149,6 +153,6 @@ func named(err error, q *token.Request) error {
 	if e.Kind != txn.Unknown {
 		return err
 	}
-	e.Key, e.Token = q.Anchor, token.Token{Request: q}.String()
+	e.Key, e.Token = q.Anchor, q.String()
 	return &e
 }

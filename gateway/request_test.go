@@ -171,13 +171,13 @@ func TestOutcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := token.Token{Request: &token.Request{Keyspace: "default", Anchor: txn.Key("k"),
-		ID: txn.HashRequestID([]byte("r2")), Since: txn.Timestamp(f.env.Wall())}}
+	named := token.Token{Keyspace: "default", Anchor: txn.Key("k"),
+		ID: txn.HashRequestID([]byte("r2")), Since: txn.Timestamp(f.env.Wall())}
 	if out := ask(named.String()); out.CommitTs != resp.CommitTs ||
 		out.Outcome != cairnv1.CommitOutcome_COMMIT_OUTCOME_COMMITTED {
 		t.Errorf("committed: %v", out)
 	}
-	named.Request.Keyspace = "none"
+	named.Keyspace = "none"
 	for text, want := range map[string]string{"x": "token_invalid", named.String(): "keyspace_not_found"} {
 		if _, err := other.outcome(t.Context(), &cairnv1.OutcomeRequest{Token: text}); reasonOf(err) != want {
 			t.Errorf("%s: %v", text, err)
@@ -198,10 +198,10 @@ func TestCommitHasToken(t *testing.T) {
 	_, err := f.g.commit(ctx, &cairnv1.CommitRequest{Txn: f.latest(h), RequestId: []byte("r")})
 	close(hang.open)
 	got, perr := token.Parse(classify(err, true).Token)
-	if perr != nil || got.Request == nil || string(got.Request.Anchor.User()) != "k" {
+	if perr != nil || string(got.Anchor.User()) != "k" {
 		t.Errorf("%v: token %+v, %v", err, got, perr)
 	}
-	err = named(context.Canceled, &token.Request{Anchor: txn.NewKey(1, []byte("k")), ID: txn.RequestID{1}, Since: 5})
+	err = named(context.Canceled, token.Token{Anchor: txn.NewKey(1, []byte("k")), ID: txn.RequestID{1}, Since: 5})
 	if e := classify(err, true); e.Kind != txn.Unknown || e.Token == "" {
 		t.Errorf("cut off: %v", err)
 	}

@@ -86,7 +86,7 @@ func (g *Gateway) execute(
 	since := g.Coordinator.Newest()
 	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
 	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named
-		err = named(err, &token.Request{Anchor: p.Anchor(), ID: request, Since: since})
+		err = named(err, token.Token{Anchor: p.Anchor(), ID: request, Since: since})
 	}
 	g.metrics.countTxn(err)
 	return res, err

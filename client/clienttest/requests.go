@@ -87,14 +87,11 @@ func (s *Server) outcome(r *cairnv1.OutcomeRequest) (proto.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Request == nil {
-		return nil, txn.Errorf(txn.Invalid, "token_invalid", "the token is of no request")
+	key := t.Anchor
+	if t.Keyspace != "" {
+		key = s.store.key(t.Keyspace, key)
 	}
-	key := t.Request.Anchor
-	if t.Request.Keyspace != "" {
-		key = s.store.key(t.Request.Keyspace, key)
-	}
-	name := rowName{string(key), t.Request.ID}
+	name := rowName{string(key), t.ID}
 	old := s.rows[name]
 	if old == nil {
 		old = &row{}

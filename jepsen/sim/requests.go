@@ -164,8 +164,8 @@ func errStillOpen() error {
 
 // inquire asks for the outcome of a request: nil if it was committed or may be.
 func (r *runner) inquire(q *Request) error {
-	out, err := r.co.Outcome(r.ctx, token.Token{Request: &token.Request{
-		Anchor: q.Anchor, ID: q.ID, Since: q.Since}}, r.deadline)
+	out, err := r.co.Outcome(r.ctx, token.Token{
+		Anchor: q.Anchor, ID: q.ID, Since: q.Since}, r.deadline)
 	switch kind := txn.KindOf(err); {
 	case err == nil:
 	case kind == txn.TooOld: // its clock is off

@@ -65,8 +65,8 @@ func (h Handle) String() string {
 	return base64.RawURLEncoding.EncodeToString(append([]byte(h.Name()), h.Anchor...))
 }
 
-// Commit is the request that a commit by h is remembered as under id. There is
+// Commit names the commit by h that is remembered under id. There is
 // none where Anchor is nil.
-func (h Handle) Commit(id txn.RequestID) *Request {
-	return &Request{Anchor: h.Anchor, ID: id, Since: h.Began}
+func (h Handle) Commit(id txn.RequestID) Token {
+	return Token{Anchor: h.Anchor, ID: id, Since: h.Began}
 }
