@@ -62,8 +62,13 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
-	if e.Key != nil {
-		s += " (key " + e.Key.String() + ")"
+	switch {
+	case e.Key != nil && e.Other != 0:
+		s += fmt.Sprintf(" (key %v, transaction %v)", e.Key, e.Other)
+	case e.Key != nil:
+		s += fmt.Sprintf(" (key %v)", e.Key)
+	case e.Other != 0:
+		s += fmt.Sprintf(" (transaction %v)", e.Other)
 	}
 	if e.Next != "" {
 		s += "; " + e.Next
