@@ -111,7 +111,7 @@ func (c *client) finish(err error) {
 		op.Outcome = Committed
 		w.saw("done: " + op.Name)
 	case kind == txn.Conflict, kind == txn.Wounded, kind == txn.Unavailable, kind == txn.Deadline,
-		kind == txn.Exhausted && w.plan.faults.fullEvery > 0:
+		kind == txn.Exhausted && w.plan.exhausts(err):
 		w.saw("failed: " + kind.String())
 		if kind == txn.Conflict {
 			w.saw("lost a conflict: " + op.Name)
@@ -132,6 +132,15 @@ func (c *client) finish(err error) {
 	}
 	c.op = nil
 	c.nextLater(w.between(0, w.plan.think))
+}
+
+// exhausts reports whether the plan has what err complains of: full disks, or
+// values of which a few are more than an answer may hold.
+func (p *plan) exhausts(err error) bool {
+	if e, ok := errors.AsType[*txn.Error](err); ok && e.Reason == "answer_too_large" {
+		return p.big
+	}
+	return p.faults.fullEvery > 0
 }
 
 // lost is the end of the connection, mostly because the gateway has died.
