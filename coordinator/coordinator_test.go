@@ -352,6 +352,39 @@ func TestUnlockGoesOn(t *testing.T) {
 	}
 }
 
+// A commit whose intents nobody could resolve in time keeps no locks: who waits for one of them
+// would not meet the intent.
+func TestUnlocksWhatItCannotResolve(t *testing.T) {
+	for mode, silent := range map[coordinator.CommitMode]string{
+		coordinator.TwoPhase: "resolve s3", coordinator.Parallel: "decide s2",
+	} {
+		s := newStoryOf(t, mode)
+		for range 90 {
+			s.fake.script[silent] = append(s.fake.script[silent], reply{word: "hang"})
+		}
+		s.env.run(t, func() {
+			tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, k := range []string{"a", "n"} {
+				if _, err := tx.Do(t.Context(), &txn.Op{Kind: txn.OpSet, Key: key(k)}, 0); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := tx.Commit(t.Context(), coordinator.CommitOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+		for _, shard := range []string{"unlock s2", "unlock s3"} {
+			if n := strings.Count(s.fake.log.String(), shard); n != 1 {
+				t.Errorf("%v: %d times %s", mode, n, shard)
+			}
+		}
+	}
+}
+
 const transactionsAtOnce = 20
 
 // TestSession: ids are of the session that is held, and without one nothing that may write begins.

@@ -63,12 +63,6 @@ func (t *twoPhase) finishCommitted(commit txn.Timestamp) {
 			_, err := t.c.move(context.Background(), &d, until)
 			return err
 		})
-		switch {
-		case stopped(err):
-		case err != nil: // what is left is up to whoever meets an intent (F7)
-			_ = t.resolveShard(0, true, commit, until)
-		case !stopped(t.resolvePrimary(true, commit, until)):
-			_ = t.c.env.Point("coordinator.resolve.after-all") // nothing follows
-		}
+		t.resolveLast(err, true, commit, until)
 	})
 }

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -46,15 +47,36 @@ func (t *twoPhase) resolveAll(commit bool, at txn.Timestamp, until time.Duration
 	err := t.c.parallel("coordinator.resolve", others, func(i int) error {
 		return t.resolveShard(i+1, commit, at, until)
 	})
+	t.resolveLast(err, commit, at, until)
+}
+
+// resolveLast resolves at the primary's shard. Err is what the others came to.
+func (t *twoPhase) resolveLast(
+	err error, commit bool, at txn.Timestamp, until time.Duration,
+) {
 	if err == nil {
 		err = t.resolvePrimary(commit, at, until)
 	} else if !stopped(err) {
-		err = t.resolveShard(0, commit, at, until)
+		err = errors.Join(err, t.resolveShard(0, commit, at, until))
 	}
-	if stopped(err) {
+	switch {
+	case stopped(err):
 		return
+	case err != nil && commit:
+		t.unlockWritten()
 	}
-	_ = t.c.env.Point(phase + "after-all") // nothing follows
+	_ = t.c.env.Point(phaseOf(commit) + "after-all") // nothing follows
+}
+
+// unlockWritten is for a commit that could not be resolved everywhere. Its
+// intents are up to whoever meets them (F7); but whoever waits for one of its
+// locks would meet none.
+func (t *twoPhase) unlockWritten() {
+	asked := make([]askedShard, len(t.prewrites))
+	for i, m := range t.prewrites {
+		asked[i] = askedShard{m.Shard, shardKey(m)}
+	}
+	t.c.unlockLater(asked, shardrpc.UnlockRequest{Txn: t.id, Age: t.age, BaseTS: t.base})
 }
 
 func phaseOf(commit bool) string {
