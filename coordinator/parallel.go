@@ -49,20 +49,23 @@ func (t *twoPhase) finishCommitted(commit txn.Timestamp) {
 		began := t.c.env.Now()
 		defer t.c.stage(StageResolve, began)
 		defer t.c.disown(t.id)
-		if t.c.env.Point("coordinator.resolve.before-first") != nil {
-			return
+		if t.resolves(true) {
+			t.resolveLast(t.decideAndResolve(commit, until), true, commit, until)
 		}
-		d := deciding{shardrpc.DecideRequest{
-			Txn: t.id, Primary: t.primary(), BaseTS: t.base,
-			From: txn.In(txn.Staging), To: txn.Committed, CommitTS: commit,
-		}, nil}
-		err := t.c.parallel("coordinator.finish", len(t.prewrites), func(i int) error {
-			if i > 0 {
-				return t.resolveShard(i, true, commit, until)
-			}
-			_, err := t.c.move(context.Background(), &d, until)
-			return err
-		})
-		t.resolveLast(err, true, commit, until)
+	})
+}
+
+// decideAndResolve moves the record beside resolving at all shards but its own.
+func (t *twoPhase) decideAndResolve(commit txn.Timestamp, until time.Duration) error {
+	d := deciding{shardrpc.DecideRequest{
+		Txn: t.id, Primary: t.primary(), BaseTS: t.base,
+		From: txn.In(txn.Staging), To: txn.Committed, CommitTS: commit,
+	}, nil}
+	return t.c.parallel("coordinator.finish", len(t.prewrites), func(i int) error {
+		if i > 0 {
+			return t.resolveShard(i, true, commit, until)
+		}
+		_, err := t.c.move(context.Background(), &d, until)
+		return err
 	})
 }

@@ -39,15 +39,22 @@ const drainPause = 5 * time.Millisecond
 // last: then nobody meets an intent any more that sends him to the record, and
 // its shard hears that too.
 func (t *twoPhase) resolveAll(commit bool, at txn.Timestamp, until time.Duration) {
-	phase := phaseOf(commit)
-	if t.c.env.Point(phase+"before-first") != nil {
+	if !t.resolves(commit) {
 		return
 	}
-	others := len(t.prewrites) - 1
-	err := t.c.parallel("coordinator.resolve", others, func(i int) error {
+	err := t.c.parallel("coordinator.resolve", len(t.prewrites)-1, func(i int) error {
 		return t.resolveShard(i+1, commit, at, until)
 	})
 	t.resolveLast(err, commit, at, until)
+}
+
+// resolves is the point before anything is resolved, and false if nothing is to be.
+func (t *twoPhase) resolves(commit bool) bool {
+	err := t.c.env.Point(phaseOf(commit) + "before-first")
+	if err != nil && commit && !stopped(err) {
+		t.unlockWritten()
+	}
+	return err == nil
 }
 
 // resolveLast resolves at the primary's shard. Err is what the others came to.
