@@ -37,23 +37,19 @@ const (
 // when two want the same lock.
 type Priority uint8
 
-// The priorities.
+// The priorities, txn.PrioritySkew apart.
 const (
 	PriorityNormal Priority = iota
 	PriorityLow
 	PriorityHigh
 )
 
-// prioritySkew is by how much the age moves. Whoever waits for that long is
-// older than all of a higher priority that begin then: nobody starves.
-const prioritySkew = 10 * time.Second
-
 func (p Priority) age(at txn.Timestamp, id txn.ID) txn.Age {
 	switch p {
 	case PriorityLow:
-		at = at.Add(prioritySkew)
+		at = at.Add(txn.PrioritySkew)
 	case PriorityHigh:
-		at = max(at.Add(-prioritySkew), 1)
+		at = max(at.Add(-txn.PrioritySkew), 1)
 	}
 	return txn.Age{At: at, ID: id}
 }

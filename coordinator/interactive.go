@@ -186,22 +186,17 @@ func (t *Txn) commit(
 // lockAgain makes the locks those of the attempt that is next. If somebody else
 // has locked what is to be written, it waits in the queue for that.
 func (t *Txn) lockAgain(ctx context.Context, refused *refusal, until time.Duration) error {
-	locked := refused.reply.Reason == shardrpc.ReasonLocked
-	if t.locks == nil && locked {
-		t.locks = t.c.newLockSet(t.id, t.age)
+	if refused.reply.Reason != shardrpc.ReasonLocked {
+		if t.locks != nil {
+			t.locks.id = t.id
+		}
+		return nil
 	}
 	if t.locks == nil {
-		return nil
-	}
-	t.locks.id = t.id
-	if !locked {
-		return nil
+		t.locks = t.c.newLockSet(t.id, t.age)
 	}
 	t.locks.again(t.id)
-	want := wanted{mode: txn.LockExclusive}
-	for i := range t.buffer.Writes() {
-		want.keys = append(want.keys, t.buffer.Writes()[i].Key)
-	}
+	want := wanted{mode: txn.LockExclusive, keys: keysOf(t.buffer.Writes())}
 	t.progress.waits.Store(true)
 	defer t.progress.waits.Store(false)
 	return t.locks.acquire(ctx, want, until)

@@ -101,13 +101,10 @@ func encodeAge(a txn.Age) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(a.ID))
 }
 
-// ageAheadMax is by how much a low priority makes a transaction younger than it is.
-const ageAheadMax = 10 * time.Second
-
 // checkAge holds an age that a client gave to the present: shards take no younger one. What only
 // reads a past snapshot locks nothing, so that its age says nothing.
 func checkAge(age *txn.Age, t *coordinator.Txn) error {
-	if age == nil || t.ReadOnly() || age.At <= t.ReadTS().Add(ageAheadMax) {
+	if age == nil || t.ReadOnly() || age.At <= t.ReadTS().Add(txn.PrioritySkew) {
 		return nil
 	}
 	return errAgeInvalid()

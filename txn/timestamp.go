@@ -75,6 +75,11 @@ type Age struct {
 	ID ID
 }
 
+// PrioritySkew is by how much a priority makes a transaction older or younger
+// than it is; no age lies further in the future. Whoever waits for that long is
+// older than all of a higher priority that begin then: nobody starves.
+const PrioritySkew = 10 * time.Second
+
 // Older reports whether a began before b.
 func (a Age) Older(b Age) bool {
 	if a.At != b.At {

@@ -1,8 +1,6 @@
 package member
 
 import (
-	"time"
-
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
@@ -316,13 +314,10 @@ func (newest issued) checkQueryIntents(m *shardrpc.QueryIntentsRequest) error {
 
 func checkStale(m *shardrpc.StaleRequest) error { return checkData(m.Target) }
 
-// ageAheadMax is by how much a low priority makes a transaction younger than it
-// is. An age is no timestamp to commit at: it says who gives way.
-const ageAheadMax = 10 * time.Second
-
-// checkOwner is about who locks.
+// checkOwner is about who locks. An age is no timestamp to commit at: it says who
+// gives way, and a low priority makes it later than it is.
 func (newest issued) checkOwner(id txn.ID, age txn.Age, base txn.Timestamp) error {
-	youngest := issued(txn.Timestamp(newest).Add(ageAheadMax))
+	youngest := issued(txn.Timestamp(newest).Add(txn.PrioritySkew))
 	return firstOf(checkID(id), checkID(age.ID), newest.times(base), youngest.times(age.At))
 }
 
