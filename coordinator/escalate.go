@@ -53,6 +53,7 @@ func (x *execution) lock(ctx context.Context) (*refusal, error) {
 func (x *execution) touches() (writes, reads wanted) {
 	writes.mode, reads.mode = txn.LockExclusive, txn.LockShared
 	x.program.WrittenKeys(func(k txn.Key) { writes.keys = append(writes.keys, k) })
+	x.program.WrittenSpans(func(s txn.Span) { writes.spans = append(writes.spans, s) })
 	x.program.Keys(func(k txn.Key) { reads.keys = append(reads.keys, k) })
 	x.program.Spans(func(s txn.Span) { reads.spans = append(reads.spans, s) })
 	return writes, reads

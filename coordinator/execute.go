@@ -136,7 +136,7 @@ func (x *execution) attempt(ctx context.Context) (*Result, *refusal, error) {
 	f := new(footprint)
 	x.program.Keys(func(k txn.Key) { f.keys = append(f.keys, k) })
 	x.program.Spans(func(s txn.Span) { f.spans = append(f.spans, s) })
-	if !rs.oneHolds(f) {
+	if !rs.oneHolds(f) || x.program.WritesSpans() {
 		return x.evaluate(ctx)
 	}
 	o := &onePhase{
@@ -224,7 +224,7 @@ func lookedAt(p *txn.Program) []txn.Key {
 	for _, ops := range [2][]txn.Op{p.Then, p.Else} {
 		for i := range ops {
 			op := &ops[i]
-			if op.Kind != txn.OpRange && !op.Blind() {
+			if !op.Kind.Ranges() && !op.Blind() {
 				keys = append(keys, op.Key)
 			}
 		}

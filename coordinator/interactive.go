@@ -76,10 +76,42 @@ func (t *Txn) DoForUpdate(
 	return res, failed("coordinator.Do", t.id, err)
 }
 
+// DoAll is Do for many operations on keys, all of them or none. A pessimistic
+// transaction locks what all of them need before the first, and what they look at
+// is read in one round.
+func (t *Txn) DoAll(
+	ctx context.Context, ops []txn.Op, deadline time.Duration,
+) ([]txn.Result, error) {
+	results, err := t.doAll(ctx, ops, deadline)
+	return results, failed("coordinator.Do", t.id, err)
+}
+
+func (t *Txn) doAll(
+	ctx context.Context, ops []txn.Op, deadline time.Duration,
+) ([]txn.Result, error) {
+	p := txn.Program{Then: ops}
+	if keys := lookedAt(&p); len(keys) > 0 || t.locks != nil {
+		p.WrittenKeys(func(k txn.Key) { keys = append(keys, k) })
+		if err := t.prefetch(ctx, keys, !p.ReadOnly(), deadline); err != nil {
+			return nil, err
+		}
+	}
+	before, anchor := t.buffer.Clone(), t.anchor
+	results := make([]txn.Result, len(ops))
+	for i := range ops {
+		var err error
+		if results[i], err = t.do(ctx, &ops[i], false, deadline); err != nil {
+			t.buffer, t.anchor = before, anchor
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
 func (t *Txn) do(
 	ctx context.Context, op *txn.Op, forUpdate bool, deadline time.Duration,
 ) (txn.Result, error) {
-	writes := op.Kind.Writes()
+	writes := op.Writes()
 	if err := t.enter(ctx, writes || forUpdate, deadline); err != nil {
 		return txn.Result{}, err
 	}
@@ -95,7 +127,7 @@ func (t *Txn) do(
 		t.broken = err
 	}
 	if err == nil && res.OK && writes && t.anchor == nil {
-		t.anchor = op.Key.Clone()
+		t.anchor = op.Anchor().Clone()
 	}
 	return res, err
 }

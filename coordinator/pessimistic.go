@@ -20,7 +20,7 @@ func lockMode(exclusive bool) txn.LockMode {
 // is read under a lock stays as it is until the commit, if nobody loses locks.
 func (t *Txn) lock(op *txn.Op, mode txn.LockMode) error {
 	want := wanted{mode: mode}
-	if op.Kind == txn.OpRange {
+	if op.Kind.Ranges() {
 		want.spans = []txn.Span{op.Span}
 	} else {
 		want.keys = []txn.Key{op.Key}

@@ -95,7 +95,7 @@ type presentView struct {
 
 // Scan implements txn.View.
 func (v presentView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
-	return v.view.Scan(s, func(e txn.Entry) bool { return !e.Live(v.at) || emit(e) })
+	return v.view.Scan(s, func(e txn.Entry) bool { return s.Past == 0 && !e.Live(v.at) || emit(e) })
 }
 
 // repeat is Execute for a program that was committed before.

@@ -208,6 +208,9 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	if s.Span.Empty() {
 		return nil
 	}
+	if s.Past != 0 {
+		return v.scanPast(s, emit)
+	}
 	if err := v.room(0); err != nil {
 		return err
 	}
@@ -238,6 +241,31 @@ func (v *view) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 		}
 		if !page.More {
 			return v.observed(s.Span)
+		}
+		if want.Limit = 0; s.Reverse {
+			want.Span.End = page.Next
+		} else {
+			want.Span.Start = page.Next
+		}
+	}
+}
+
+// scanPast is Scan of the past. Nothing of it is observed: it stays as it is.
+func (v *view) scanPast(s txn.Scan, emit func(txn.Entry) bool) error {
+	past := snapshot{c: v.c, at: s.Past, until: v.until}
+	want := Scan{Span: s.Span, Reverse: s.Reverse, KeysOnly: s.KeysOnly, Limit: s.Limit}
+	for {
+		page, err := past.scan(v.ctx, want)
+		if err != nil {
+			return err
+		}
+		for i := range page.Entries {
+			if !emit(page.Entries[i]) {
+				return nil
+			}
+		}
+		if !page.More {
+			return nil
 		}
 		if want.Limit = 0; s.Reverse {
 			want.Span.End = page.Next

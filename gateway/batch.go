@@ -15,7 +15,7 @@ const batchStepMax = 128
 func (g *Gateway) batchGet(
 	ctx context.Context, req *cairnv1.BatchGetRequest,
 ) (*cairnv1.BatchGetResponse, error) {
-	keys, err := batchKeys(req)
+	keys, err := g.batchKeys(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func (g *Gateway) batchGet(
 	return b.response(req)
 }
 
-func batchKeys(req *cairnv1.BatchGetRequest) ([]txn.Key, error) {
-	ks, err := keyspaceID(req.GetKeyspace())
+func (g *Gateway) batchKeys(ctx context.Context, req *cairnv1.BatchGetRequest) ([]txn.Key, error) {
+	ks, err := g.keyspaceID(ctx, req.GetKeyspace())
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"math"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func invalid(reason, format string, args ...any) error {
 }
 
 // keyspaceID resolves a keyspace's name; empty is the default.
-func keyspaceID(name string) (txn.KeyspaceID, error) {
+func (g *Gateway) keyspaceID(ctx context.Context, name string) (txn.KeyspaceID, error) {
 	if name == "" || name == defaultKeyspace {
 		return txn.DefaultKeyspace, nil
 	}
@@ -50,8 +51,8 @@ func keyspaceID(name string) (txn.KeyspaceID, error) {
 const defaultKeyspace = "default"
 
 // storedKey checks a user's key and joins it with its keyspace.
-func storedKey(keyspace string, user []byte) (txn.Key, error) {
-	ks, err := keyspaceID(keyspace)
+func (g *Gateway) storedKey(ctx context.Context, keyspace string, user []byte) (txn.Key, error) {
+	ks, err := g.keyspaceID(ctx, keyspace)
 	if err != nil {
 		return nil, err
 	}

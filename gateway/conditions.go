@@ -1,27 +1,34 @@
 package gateway
 
 import (
+	"context"
+
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
 )
 
 // testBuilder turns the conditions of a one-shot transaction into tests.
 type testBuilder struct {
+	g    *Gateway
 	left int // conditions that may still come
 }
 
-func (b *testBuilder) list(in []*cairnv1.Condition, depth int) ([]txn.Test, error) {
+func (b *testBuilder) list(
+	ctx context.Context, in []*cairnv1.Condition, depth int,
+) ([]txn.Test, error) {
 	tests := make([]txn.Test, len(in))
 	for i := range in {
 		var err error
-		if tests[i], err = b.test(in[i], depth); err != nil {
+		if tests[i], err = b.test(ctx, in[i], depth); err != nil {
 			return nil, err
 		}
 	}
 	return tests, nil
 }
 
-func (b *testBuilder) test(in *cairnv1.Condition, depth int) (t txn.Test, err error) {
+func (b *testBuilder) test(
+	ctx context.Context, in *cairnv1.Condition, depth int,
+) (t txn.Test, err error) {
 	if depth > ConditionDepthMax {
 		return t, invalid("conditions_too_deep", "the conditions are more than %d deep",
 			ConditionDepthMax)
@@ -31,20 +38,20 @@ func (b *testBuilder) test(in *cairnv1.Condition, depth int) (t txn.Test, err er
 	}
 	switch k := in.GetTest().(type) {
 	case *cairnv1.Condition_Compare:
-		return compareTest(k.Compare)
+		return b.g.compareTest(ctx, k.Compare)
 	case *cairnv1.Condition_Count:
-		return countTest(k.Count)
+		return b.g.countTest(ctx, k.Count)
 	case *cairnv1.Condition_Unchanged:
-		return unchangedTest(k.Unchanged)
+		return b.g.unchangedTest(ctx, k.Unchanged)
 	case *cairnv1.Condition_All:
 		t.Kind = txn.TestAll
-		t.Of, err = b.list(k.All.GetConditions(), depth+1)
+		t.Of, err = b.list(ctx, k.All.GetConditions(), depth+1)
 	case *cairnv1.Condition_Any:
 		t.Kind = txn.TestAny
-		t.Of, err = b.list(k.Any.GetConditions(), depth+1)
+		t.Of, err = b.list(ctx, k.Any.GetConditions(), depth+1)
 	case *cairnv1.Condition_Not:
 		t.Kind = txn.TestNot
-		t.Of, err = b.list([]*cairnv1.Condition{k.Not}, depth+1)
+		t.Of, err = b.list(ctx, []*cairnv1.Condition{k.Not}, depth+1)
 	default:
 		err = invalid("condition_missing", "a condition tests nothing")
 	}
@@ -52,12 +59,12 @@ func (b *testBuilder) test(in *cairnv1.Condition, depth int) (t txn.Test, err er
 }
 
 // compareTest is `key <op> target`.
-func compareTest(c *cairnv1.Compare) (t txn.Test, err error) {
+func (g *Gateway) compareTest(ctx context.Context, c *cairnv1.Compare) (t txn.Test, err error) {
 	t.Kind = txn.TestCompare
 	if t.Is, err = relation(c.GetOp()); err != nil {
 		return t, err
 	}
-	if t.Key, err = storedKey(c.GetKeyspace(), c.GetKey()); err != nil {
+	if t.Key, err = g.storedKey(ctx, c.GetKeyspace(), c.GetKey()); err != nil {
 		return t, err
 	}
 	switch k := c.GetTarget().(type) {
@@ -131,7 +138,7 @@ func existsTest(t txn.Test, exists bool) (txn.Test, error) {
 }
 
 // countTest is `count <op> n`.
-func countTest(c *cairnv1.CompareCount) (txn.Test, error) {
+func (g *Gateway) countTest(ctx context.Context, c *cairnv1.CompareCount) (txn.Test, error) {
 	t := txn.Test{Kind: txn.TestCount, N: c.GetN()}
 	is, err := relation(c.GetOp())
 	if err != nil {
@@ -142,28 +149,30 @@ func countTest(c *cairnv1.CompareCount) (txn.Test, error) {
 			t.N, txn.CountMax)
 	}
 	t.Is = is
-	t.Span, err = spanOnly(c.GetKeyspace(), c.GetSelect())
+	t.Span, err = g.spanOnly(ctx, c.GetKeyspace(), c.GetSelect())
 	return t, err
 }
 
 // unchangedTest leaves it to the coordinator to refuse the future, which only the oracle knows.
-func unchangedTest(u *cairnv1.Unchanged) (txn.Test, error) {
+func (g *Gateway) unchangedTest(ctx context.Context, u *cairnv1.Unchanged) (txn.Test, error) {
 	t := txn.Test{Kind: txn.TestUnchanged, Since: txn.Timestamp(u.GetSince())}
 	if t.Since <= 0 || t.Since > txn.MaxTimestamp {
 		return t, invalid("since_invalid",
 			"since is %d; it must be microseconds since 1970, from 1 to %d", t.Since, txn.MaxTimestamp)
 	}
 	var err error
-	t.Span, err = spanOnly(u.GetKeyspace(), u.GetSelect())
+	t.Span, err = g.spanOnly(ctx, u.GetKeyspace(), u.GetSelect())
 	return t, err
 }
 
-// spanOnly is what a one-shot transaction can range over.
-func spanOnly(keyspace string, in *cairnv1.Selection) (txn.Span, error) {
-	sel, err := selectionOf(keyspace, in)
-	if err == nil && sel.bucket != nil {
-		err = invalid("bucket_in_execute",
-			"a one-shot transaction cannot range over a bucket; name a prefix or a span")
+// spanOnly is what a condition can range over.
+func (g *Gateway) spanOnly(
+	ctx context.Context, keyspace string, in *cairnv1.Selection,
+) (txn.Span, error) {
+	sel, err := g.selectionOf(ctx, keyspace, in)
+	if err == nil && !sel.filter.Empty() {
+		err = invalid("filter_in_condition",
+			"a condition cannot range over a bucket or a glob; name a prefix or a span")
 	}
 	return sel.span, err
 }

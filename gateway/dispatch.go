@@ -44,6 +44,30 @@ func (g *Gateway) answer(ctx context.Context, c *cairnv1.Call) *cairnv1.Reply {
 		return dispatch(ctx, g, methodTransferLeader, c, (*Gateway).transferLeader)
 	case cairnv1.Method_METHOD_TXN_OUTCOME:
 		return dispatch(ctx, g, methodOutcome, c, (*Gateway).outcome)
+	case cairnv1.Method_METHOD_KV_UPDATE:
+		return dispatch(ctx, g, methodUpdate, c, (*Gateway).update)
+	case cairnv1.Method_METHOD_KV_TIME_TO_LIVE:
+		return dispatch(ctx, g, methodTimeToLive, c, (*Gateway).timeToLive)
+	case cairnv1.Method_METHOD_KV_BATCH_SET:
+		return dispatch(ctx, g, methodBatchSet, c, (*Gateway).batchSet)
+	case cairnv1.Method_METHOD_KV_BATCH_DELETE:
+		return dispatch(ctx, g, methodBatchDelete, c, (*Gateway).batchDelete)
+	case cairnv1.Method_METHOD_KV_DELETE_RANGE:
+		return dispatch(ctx, g, methodDeleteRange, c, (*Gateway).deleteRange)
+	case cairnv1.Method_METHOD_KV_HISTORY:
+		return dispatch(ctx, g, methodHistory, c, (*Gateway).history)
+	case cairnv1.Method_METHOD_KV_REVERT:
+		return dispatch(ctx, g, methodRevert, c, (*Gateway).revert)
+	case cairnv1.Method_METHOD_KEYSPACE_CREATE:
+		return dispatch(ctx, g, methodCreateKeyspace, c, (*Gateway).createKeyspace)
+	case cairnv1.Method_METHOD_KEYSPACE_UPDATE:
+		return dispatch(ctx, g, methodUpdateKeyspace, c, (*Gateway).updateKeyspace)
+	case cairnv1.Method_METHOD_KEYSPACE_DELETE:
+		return dispatch(ctx, g, methodDeleteKeyspace, c, (*Gateway).deleteKeyspace)
+	case cairnv1.Method_METHOD_KEYSPACE_LIST:
+		return dispatch(ctx, g, methodListKeyspaces, c, (*Gateway).listKeyspaces)
+	case cairnv1.Method_METHOD_KEYSPACE_GET:
+		return dispatch(ctx, g, methodGetKeyspace, c, (*Gateway).getKeyspace)
 	default:
 		return &cairnv1.Reply{Id: c.GetId(), Error: callError(txn.Errorf(
 			txn.Invalid, "method_unknown", "there is no method number %d", c.GetMethod()))}

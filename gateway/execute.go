@@ -14,7 +14,7 @@ const ExecuteRangeMax = 10_000
 func (g *Gateway) executeProgram(
 	ctx context.Context, req *cairnv1.ExecuteRequest,
 ) (*cairnv1.ExecuteResponse, error) {
-	p, err := program(req)
+	p, err := g.program(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,9 @@ func (g *Gateway) executeProgram(
 }
 
 // program checks req as a whole.
-func program(req *cairnv1.ExecuteRequest) (*txn.Program, error) {
+func (g *Gateway) program(
+	ctx context.Context, req *cairnv1.ExecuteRequest,
+) (*txn.Program, error) {
 	n := len(req.GetThen()) + len(req.GetElse())
 	if n == 0 {
 		return nil, invalid("operations_missing", "neither then nor else has an operation")
@@ -50,48 +52,59 @@ func program(req *cairnv1.ExecuteRequest) (*txn.Program, error) {
 			n, OpsMax)
 	}
 	p := &txn.Program{If: txn.Test{Kind: txn.TestAll}}
-	tests := testBuilder{left: OpsMax}
+	tests := testBuilder{g: g, left: OpsMax}
 	var err error
-	if p.If.Of, err = tests.list(req.GetIf(), 1); err != nil {
+	if p.If.Of, err = tests.list(ctx, req.GetIf(), 1); err != nil {
 		return nil, err
 	}
-	if p.Then, err = programOps(req.GetThen()); err != nil {
+	if p.Then, err = g.programOps(ctx, req.GetThen()); err != nil {
 		return nil, err
 	}
-	p.Else, err = programOps(req.GetElse())
+	p.Else, err = g.programOps(ctx, req.GetElse())
 	return p, err
 }
 
-func programOps(in []*cairnv1.Op) ([]txn.Op, error) {
+func (g *Gateway) programOps(ctx context.Context, in []*cairnv1.Op) ([]txn.Op, error) {
 	ops := make([]txn.Op, len(in))
 	for i := range in {
 		var err error
-		if ops[i], err = programOp(in[i]); err != nil {
+		if ops[i], err = g.programOp(ctx, in[i]); err != nil {
 			return nil, err
 		}
 	}
 	return ops, nil
 }
 
-func programOp(in *cairnv1.Op) (txn.Op, error) {
+func (g *Gateway) programOp(ctx context.Context, in *cairnv1.Op) (txn.Op, error) {
 	switch r := in.GetRequest().(type) {
 	case *cairnv1.Op_Get:
-		op, err := readOp(r.Get, false, r.Get.Revision, r.Get.AsOf)
+		op, err := g.readOp(ctx, r.Get, false, r.Get.Revision, r.Get.AsOf)
 		return op, firstErr(noUpdate(r.Get.GetForUpdate()), err)
 	case *cairnv1.Op_Exists:
-		op, err := readOp(r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
+		op, err := g.readOp(ctx, r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
 		return op, firstErr(noUpdate(r.Exists.GetForUpdate()), err)
 	case *cairnv1.Op_Set:
-		op, err := setOp(r.Set)
+		op, err := g.setOp(ctx, r.Set)
 		return op, firstErr(bare(r.Set), err)
 	case *cairnv1.Op_Delete:
-		op, err := deleteOp(r.Delete)
+		op, err := g.deleteOp(ctx, r.Delete)
 		return op, firstErr(bare(r.Delete), err)
 	case *cairnv1.Op_Extend:
-		op, err := extendOp(r.Extend)
+		op, err := g.extendOp(ctx, r.Extend)
 		return op, firstErr(bare(r.Extend), err)
 	case *cairnv1.Op_Range:
-		return rangeOp(r.Range)
+		return g.rangeOp(ctx, r.Range)
+	case *cairnv1.Op_Update:
+		op, err := g.updateOp(ctx, r.Update)
+		return op, firstErr(bare(r.Update), err)
+	case *cairnv1.Op_TimeToLive:
+		return g.readOp(ctx, r.TimeToLive, true, nil, nil)
+	case *cairnv1.Op_DeleteRange:
+		op, err := g.deleteRangeOp(ctx, r.DeleteRange)
+		return op, firstErr(bare(r.DeleteRange), err)
+	case *cairnv1.Op_Revert:
+		op, err := g.revertOp(ctx, r.Revert)
+		return op, firstErr(bare(r.Revert), err)
 	default:
 		return txn.Op{}, invalid("operation_missing", "an operation names nothing to do")
 	}
@@ -129,7 +142,9 @@ type keyRequest interface {
 	GetTxn() string
 }
 
-func readOp(r keyRequest, keysOnly bool, revision, asOf *int64) (txn.Op, error) {
+func (g *Gateway) readOp(
+	ctx context.Context, r keyRequest, keysOnly bool, revision, asOf *int64,
+) (txn.Op, error) {
 	op := txn.Op{Kind: txn.OpGet, KeysOnly: keysOnly}
 	if err := noHandle(r.GetTxn()); err != nil {
 		return op, err
@@ -139,11 +154,11 @@ func readOp(r keyRequest, keysOnly bool, revision, asOf *int64) (txn.Op, error) 
 			"a one-shot transaction reads the present; revision and as_of are not for it")
 	}
 	var err error
-	op.Key, err = storedKey(r.GetKeyspace(), r.GetKey())
+	op.Key, err = g.storedKey(ctx, r.GetKeyspace(), r.GetKey())
 	return op, err
 }
 
-func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
+func (g *Gateway) rangeOp(ctx context.Context, r *cairnv1.RangeRequest) (txn.Op, error) {
 	op := txn.Op{
 		Kind: txn.OpRange, Reverse: r.GetReverse(), KeysOnly: r.GetKeysOnly(),
 		CountOnly: r.GetCountOnly(),
@@ -155,7 +170,7 @@ func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
 		return op, invalid("past_in_transaction",
 			"a one-shot transaction reads the present; as_of and cursor are not for it")
 	}
-	span, err := spanOnly(r.GetKeyspace(), r.GetSelect())
+	sel, err := g.selectionOf(ctx, r.GetKeyspace(), r.GetSelect())
 	if err != nil {
 		return op, err
 	}
@@ -163,7 +178,7 @@ func rangeOp(r *cairnv1.RangeRequest) (txn.Op, error) {
 		return op, invalid("limit_too_large",
 			"limit is %d; inside a one-shot transaction it is at most %d", limit, ExecuteRangeMax)
 	}
-	op.Span = span
+	op.Span, op.Filter = sel.span, sel.filter
 	if op.Limit = int(r.GetLimit()); op.Limit == 0 && !op.CountOnly {
 		op.Limit = ExecuteRangeMax
 	}
@@ -194,9 +209,40 @@ func opResult(
 		return &cairnv1.OpResult{
 			Response: &cairnv1.OpResult_Extend{Extend: extendResponse(res, "")},
 		}
-	default:
+	case *cairnv1.Op_Range:
 		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Range{
 			Range: rangeResult(op, res, whole.CommitTS),
+		}}
+	default:
+		return opResultMore(in, op, res, whole)
+	}
+}
+
+func opResultMore(
+	in *cairnv1.Op, op *txn.Op, res *txn.Result, whole *coordinator.Result,
+) *cairnv1.OpResult {
+	switch in.GetRequest().(type) {
+	case *cairnv1.Op_Update:
+		return &cairnv1.OpResult{
+			Response: &cairnv1.OpResult_Update{Update: updateResponse(op, res, "")},
+		}
+	case *cairnv1.Op_TimeToLive:
+		found := pointFound{at: whole.CommitTS}
+		if res.OK {
+			found.version = &res.Entry.Version
+		}
+		return &cairnv1.OpResult{
+			Response: &cairnv1.OpResult_TimeToLive{TimeToLive: timeToLiveResponse(&found)},
+		}
+	case *cairnv1.Op_DeleteRange:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_DeleteRange{
+			DeleteRange: &cairnv1.DeleteRangeResponse{
+				Count: res.Count, CommitTs: int64(whole.CommitTS),
+			},
+		}}
+	default:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Revert{
+			Revert: revertResponse(res, whole.CommitTS, ""),
 		}}
 	}
 }
@@ -212,7 +258,7 @@ func rangeResult(op *txn.Op, res *txn.Result, at txn.Timestamp) *cairnv1.RangeRe
 	if n := len(res.Entries); res.More && n > 0 {
 		c := cursor{
 			at: at, next: after(res.Entries[n-1].Key, op.Reverse),
-			of: selection{span: op.Span}, reverse: op.Reverse,
+			of: selection{op.Span, op.Filter}, reverse: op.Reverse,
 		}
 		resp.Cursor = c.encode()
 	}

@@ -143,6 +143,9 @@ type fakeView struct {
 func (v fakeView) Get(key txn.Key) (txn.Version, error) { return v.f.at(key, v.at), nil }
 
 func (v fakeView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	if s.Past != 0 {
+		v.at = s.Past
+	}
 	v.f.scanAt(s.Span, s.Reverse, v.at, emit)
 	return nil
 }

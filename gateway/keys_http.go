@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 
 // serveKeys serves /v1/keys… and /v1/keyspaces/{name}/keys…. path is the escaped path.
 func (g *Gateway) serveKeys(w http.ResponseWriter, r *http.Request, path string) {
-	t, err := targetOf(path)
+	t, err := g.targetOf(r.Context(), path)
 	if err == nil {
 		t.query, err = queryOf(r.URL.RawQuery)
 	}
@@ -56,7 +57,9 @@ type httpTarget struct {
 
 // targetOf cuts keyspace and key out of an escaped path. The key is everything behind /keys/,
 // unescaped once, so that no "//", "." or ".." in it means anything.
-func targetOf(path string) (t httpTarget, failed *txn.Error) {
+func (g *Gateway) targetOf(
+	ctx context.Context, path string,
+) (t httpTarget, failed *txn.Error) {
 	rest := strings.TrimPrefix(path, "/v1")
 	if after, ok := strings.CutPrefix(rest, "/keyspaces/"); ok {
 		escaped, below, found := strings.Cut(after, "/")
@@ -67,7 +70,7 @@ func targetOf(path string) (t httpTarget, failed *txn.Error) {
 		if t.keyspace = name; name == "" {
 			return t, badRequest("keyspace_empty", "the keyspace's name is empty")
 		}
-		if _, err := keyspaceID(name); err != nil {
+		if _, err := g.keyspaceID(ctx, name); err != nil {
 			return t, classify(err, false)
 		}
 		rest = "/" + below

@@ -34,71 +34,74 @@ type pointRead struct {
 	update   bool // for_update
 }
 
-// readPoint answers the version asked for, nil if it is not found, and the handle to use next.
-func (g *Gateway) readPoint(
-	ctx context.Context, p pointRead,
-) (v *txn.Version, next string, err error) {
+// pointFound is what a pointRead found.
+type pointFound struct {
+	version *txn.Version  // nil: there is none
+	at      txn.Timestamp // when that was so
+	next    string        // the handle to use next
+}
+
+func (g *Gateway) readPoint(ctx context.Context, p pointRead) (pointFound, error) {
 	if err := checkRevision(p.revision, p.asOf); err != nil {
-		return nil, "", err
+		return pointFound{}, err
 	}
 	if p.txn != "" {
 		return g.readPointIn(ctx, p)
 	}
 	if p.update {
-		return nil, "", errUpdateOutside()
+		return pointFound{}, errUpdateOutside()
 	}
 	at, err := pastTime(p.asOf)
 	if err != nil {
-		return nil, "", err
+		return pointFound{}, err
 	}
-	v, err = g.readVersion(ctx, p, at)
-	return v, "", err
+	return g.readVersion(ctx, p, at)
 }
 
 func (g *Gateway) readVersion(
 	ctx context.Context, p pointRead, at txn.Timestamp,
-) (*txn.Version, error) {
+) (found pointFound, err error) {
 	versions, at, err := g.Coordinator.Get(ctx, coordinator.Read{
 		At: at, Keys: []txn.Key{p.key}, Revision: p.revision, Deadline: g.deadline(ctx),
 	})
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	v := &versions[0]
+	found.at = at
 	if p.revision != nil { // history stays readable when the key has expired
 		at = v.TS
 	}
-	if !v.Live(at) {
-		return nil, nil
+	if v.Live(at) {
+		found.version = v
 	}
-	return v, nil
+	return found, nil
 }
 
 // readPointIn reads inside an open transaction. A revision of the past is no state of the key, but
 // whether it exists by now is: the key is read too, so that the commit watches over it.
-func (g *Gateway) readPointIn(
-	ctx context.Context, p pointRead,
-) (v *txn.Version, next string, err error) {
+func (g *Gateway) readPointIn(ctx context.Context, p pointRead) (found pointFound, err error) {
 	if p.asOf != nil {
-		return nil, "", errAsOfInTxn()
+		return found, errAsOfInTxn()
 	}
-	next, err = g.held.use(ctx, p.txn, func(ctx context.Context, t *coordinator.Txn) error {
+	next, err := g.held.use(ctx, p.txn, func(ctx context.Context, t *coordinator.Txn) error {
 		op := &txn.Op{Kind: txn.OpGet, Key: p.key, KeysOnly: p.keysOnly}
 		res, err := g.readIn(ctx, t, op, p.update)
 		if err != nil {
 			return err
 		}
 		if p.revision != nil && !(res.OK && res.Entry.Revision == *p.revision) {
-			v, err = g.readVersion(ctx, p, t.ReadTS())
+			found, err = g.readVersion(ctx, p, t.ReadTS())
 			return err
 		}
-		if res.OK {
-			v = &res.Entry.Version
-			undate(v, t.ReadTS())
+		if found.at = t.ReadTS(); res.OK {
+			found.version = &res.Entry.Version
+			undate(found.version, found.at)
 		}
 		return nil
 	})
-	return v, next, err
+	found.next = next
+	return found, err
 }
 
 // readIn runs one reading operation of an open transaction.
@@ -157,18 +160,18 @@ func (g *Gateway) write(
 func (g *Gateway) get(
 	ctx context.Context, req *cairnv1.GetRequest,
 ) (*cairnv1.GetResponse, error) {
-	key, err := storedKey(req.GetKeyspace(), req.GetKey())
+	key, err := g.storedKey(ctx, req.GetKeyspace(), req.GetKey())
 	if err != nil {
 		return nil, err
 	}
-	v, next, err := g.readPoint(ctx, pointRead{
+	found, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
 		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return getResponse(v, next), nil
+	return getResponse(found.version, found.next), nil
 }
 
 // getResponse is the answer of v; nil is not found.
@@ -190,18 +193,18 @@ func getResponse(v *txn.Version, handle string) *cairnv1.GetResponse {
 func (g *Gateway) exists(
 	ctx context.Context, req *cairnv1.ExistsRequest,
 ) (*cairnv1.ExistsResponse, error) {
-	key, err := storedKey(req.GetKeyspace(), req.GetKey())
+	key, err := g.storedKey(ctx, req.GetKeyspace(), req.GetKey())
 	if err != nil {
 		return nil, err
 	}
-	v, next, err := g.readPoint(ctx, pointRead{
+	found, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf, keysOnly: true,
 		update: req.GetForUpdate(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return existsResponse(v, next), nil
+	return existsResponse(found.version, found.next), nil
 }
 
 func existsResponse(v *txn.Version, handle string) *cairnv1.ExistsResponse {
@@ -221,7 +224,7 @@ func existsResponse(v *txn.Version, handle string) *cairnv1.ExistsResponse {
 func (g *Gateway) set(
 	ctx context.Context, req *cairnv1.SetRequest,
 ) (*cairnv1.SetResponse, error) {
-	op, err := setOp(req)
+	op, err := g.setOp(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -233,13 +236,13 @@ func (g *Gateway) set(
 }
 
 // setOp checks req.
-func setOp(req *cairnv1.SetRequest) (txn.Op, error) {
+func (g *Gateway) setOp(ctx context.Context, req *cairnv1.SetRequest) (txn.Op, error) {
 	op := txn.Op{
 		Kind: txn.OpSet, TTL: req.GetTtlMs(), KeepTTL: req.GetKeepTtl(),
 		NoHistory: req.GetNoHistory(), ReturnPrev: req.GetReturnPrev(),
 	}
 	var err error
-	if op.Key, err = storedKey(req.GetKeyspace(), req.GetKey()); err != nil {
+	if op.Key, err = g.storedKey(ctx, req.GetKeyspace(), req.GetKey()); err != nil {
 		return op, err
 	}
 	if op.Value, err = storedValue(req.GetValue(), op.Key); err != nil {
@@ -280,7 +283,7 @@ func prevEntry(res *txn.Result) *cairnv1.Entry {
 func (g *Gateway) del(
 	ctx context.Context, req *cairnv1.DeleteRequest,
 ) (*cairnv1.DeleteResponse, error) {
-	op, err := deleteOp(req)
+	op, err := g.deleteOp(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -291,10 +294,10 @@ func (g *Gateway) del(
 	return deleteResponse(&res, next), nil
 }
 
-func deleteOp(req *cairnv1.DeleteRequest) (txn.Op, error) {
+func (g *Gateway) deleteOp(ctx context.Context, req *cairnv1.DeleteRequest) (txn.Op, error) {
 	op := txn.Op{Kind: txn.OpDelete, ReturnPrev: req.GetReturnPrev()}
 	var err error
-	if op.Key, err = storedKey(req.GetKeyspace(), req.GetKey()); err != nil {
+	if op.Key, err = g.storedKey(ctx, req.GetKeyspace(), req.GetKey()); err != nil {
 		return op, err
 	}
 	op.Cond, err = condition(req.GetConditions(), op.Key)
@@ -315,7 +318,7 @@ func deleteResponse(res *txn.Result, handle string) *cairnv1.DeleteResponse {
 func (g *Gateway) extend(
 	ctx context.Context, req *cairnv1.ExtendRequest,
 ) (*cairnv1.ExtendResponse, error) {
-	op, err := extendOp(req)
+	op, err := g.extendOp(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -326,10 +329,10 @@ func (g *Gateway) extend(
 	return extendResponse(&res, next), nil
 }
 
-func extendOp(req *cairnv1.ExtendRequest) (txn.Op, error) {
+func (g *Gateway) extendOp(ctx context.Context, req *cairnv1.ExtendRequest) (txn.Op, error) {
 	op := txn.Op{Kind: txn.OpExtend, TTL: req.GetTtlMs()}
 	var err error
-	if op.Key, err = storedKey(req.GetKeyspace(), req.GetKey()); err != nil {
+	if op.Key, err = g.storedKey(ctx, req.GetKeyspace(), req.GetKey()); err != nil {
 		return op, err
 	}
 	return op, checkTTL(op.TTL)

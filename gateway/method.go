@@ -29,6 +29,18 @@ const (
 	methodLocks
 	methodTransferLeader
 	methodOutcome
+	methodUpdate
+	methodTimeToLive
+	methodBatchSet
+	methodBatchDelete
+	methodDeleteRange
+	methodHistory
+	methodRevert
+	methodCreateKeyspace
+	methodUpdateKeyspace
+	methodDeleteKeyspace
+	methodListKeyspaces
+	methodGetKeyspace
 	methodEnd
 )
 
@@ -38,6 +50,11 @@ var methodNames = [...]string{
 	"TxnService/Execute", "TxnService/Begin", "TxnService/Commit", "TxnService/Rollback",
 	"StatusService/Status", "StatusService/Txns", "StatusService/Locks",
 	"ClusterService/TransferLeader", "TxnService/Outcome",
+	"KVService/Update", "KVService/TimeToLive", "KVService/BatchSet", "KVService/BatchDelete",
+	"KVService/DeleteRange", "KVService/History", "KVService/Revert",
+	"KeyspaceService/CreateKeyspace", "KeyspaceService/UpdateKeyspace",
+	"KeyspaceService/DeleteKeyspace", "KeyspaceService/ListKeyspaces",
+	"KeyspaceService/GetKeyspace",
 }
 
 func (m method) String() string { return methodNames[m] }
@@ -45,7 +62,9 @@ func (m method) String() string { return methodNames[m] }
 // mutates reports whether a call of m that ends without an answer may have changed something.
 func (m method) mutates() bool {
 	switch m {
-	case methodSet, methodDelete, methodExtend, methodExecute, methodCommit, methodTransferLeader:
+	case methodSet, methodDelete, methodExtend, methodUpdate, methodBatchSet, methodBatchDelete,
+		methodDeleteRange, methodRevert, methodExecute, methodCommit, methodTransferLeader,
+		methodCreateKeyspace, methodUpdateKeyspace, methodDeleteKeyspace:
 		return true
 	default:
 		return false
@@ -55,7 +74,8 @@ func (m method) mutates() bool {
 // reads reports whether a call of m changes nothing, not even an open transaction's writes.
 func (m method) reads() bool {
 	switch m {
-	case methodGet, methodBatchGet, methodExists, methodRange, methodRangeStream, methodRollback:
+	case methodGet, methodBatchGet, methodExists, methodTimeToLive, methodRange, methodRangeStream,
+		methodHistory, methodRollback:
 		return true
 	default:
 		return false

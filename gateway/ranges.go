@@ -28,7 +28,7 @@ func (g *Gateway) rangePage(
 	if err := checkRange(req); err != nil {
 		return nil, err
 	}
-	w, err := g.walkOf(req)
+	w, err := g.walkOf(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,8 @@ func (g *Gateway) rangePage(
 }
 
 // walkOf begins where the request says: at its cursor if it has one.
-func (g *Gateway) walkOf(req *cairnv1.RangeRequest) (*walk, error) {
-	sel, err := selectionOf(req.GetKeyspace(), req.GetSelect())
+func (g *Gateway) walkOf(ctx context.Context, req *cairnv1.RangeRequest) (*walk, error) {
+	sel, err := g.selectionOf(ctx, req.GetKeyspace(), req.GetSelect())
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (g *Gateway) eachPiece(
 	if err := checkRange(req); err != nil {
 		return err
 	}
-	w, err := g.walkOf(req)
+	w, err := g.walkOf(ctx, req)
 	if err != nil {
 		return err
 	}

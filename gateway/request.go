@@ -122,7 +122,7 @@ func (g *Gateway) outcome(
 		return nil, err
 	}
 	if t.Keyspace != "" {
-		if t.Anchor, err = storedKey(t.Keyspace, t.Anchor); err != nil {
+		if t.Anchor, err = g.storedKey(ctx, t.Keyspace, t.Anchor); err != nil {
 			return nil, err
 		}
 		t.Keyspace = ""

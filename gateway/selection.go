@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 
@@ -9,29 +10,72 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// selection is which keys a range read sees: those of span, and if bucket is set only those that
-// have no '/' behind it. A bucket ends in its '/', and span is then all that begins with it.
+// selection is which keys a range read sees: those of span that filter takes. Where that has a
+// bucket, span is within what begins with it.
 type selection struct {
 	span   txn.Span
-	bucket txn.Key
+	filter txn.Filter
 }
 
-func selectionOf(keyspace string, in *cairnv1.Selection) (selection, error) {
-	ks, err := keyspaceID(keyspace)
+func (g *Gateway) selectionOf(
+	ctx context.Context, keyspace string, in *cairnv1.Selection,
+) (selection, error) {
+	ks, err := g.keyspaceID(ctx, keyspace)
 	if err != nil {
 		return selection{}, err
 	}
+	var s selection
 	switch by := in.GetBy().(type) {
 	case *cairnv1.Selection_Prefix:
-		return prefixSelection(ks, by.Prefix, "prefix")
+		s, err = prefixSelection(ks, by.Prefix, "prefix")
 	case *cairnv1.Selection_Bucket:
-		s, err := prefixSelection(ks, append(bytes.Clone(by.Bucket), '/'), "bucket")
-		s.bucket = s.span.Start
-		return s, err
+		s, err = prefixSelection(ks, append(bytes.Clone(by.Bucket), '/'), "bucket")
+		s.filter.Bucket = len(s.span.Start)
 	default:
-		span, err := spanIn(ks, in.GetSpan())
-		return selection{span: span}, err
+		s.span, err = spanIn(ks, in.GetSpan())
 	}
+	if err != nil {
+		return s, err
+	}
+	return s.matching(ks, in.GetGlob())
+}
+
+// matching is s with a pattern, and with no more of the span than can match it.
+func (s selection) matching(ks txn.KeyspaceID, pattern []byte) (selection, error) {
+	if len(pattern) == 0 {
+		return s, nil
+	}
+	if len(pattern) > txn.KeyBytesMax {
+		return s, invalid("glob_too_long", "the pattern has %d bytes, the limit is %d",
+			len(pattern), txn.KeyBytesMax)
+	}
+	glob := txn.Glob(pattern)
+	if err := glob.Check(); err != nil {
+		return s, err
+	}
+	prefix, whole := glob.Prefix()
+	can := txn.PrefixSpan(txn.NewKey(ks, prefix))
+	if whole {
+		can = txn.KeySpan(can.Start)
+	}
+	if s.span = s.span.Intersect(can); s.span.Empty() { // a span of no key, in order
+		s.span.End = s.span.Start
+	}
+	s.filter.Glob = glob
+	return s, nil
+}
+
+// required is selectionOf for what must not happen to a whole keyspace because a field was
+// forgotten.
+func (g *Gateway) required(
+	ctx context.Context, keyspace string, in *cairnv1.Selection,
+) (selection, error) {
+	if in.GetBy() == nil && len(in.GetGlob()) == 0 {
+		e := txn.Errorf(txn.Invalid, "selection_missing", "nothing says which keys are meant")
+		e.Next = "name a prefix, a span, a bucket or a glob; the empty prefix is all keys"
+		return selection{}, e
+	}
+	return g.selectionOf(ctx, keyspace, in)
 }
 
 func prefixSelection(ks txn.KeyspaceID, prefix []byte, what string) (selection, error) {
@@ -42,13 +86,12 @@ func prefixSelection(ks txn.KeyspaceID, prefix []byte, what string) (selection, 
 	return selection{span: txn.PrefixSpan(txn.NewKey(ks, prefix))}, nil
 }
 
-// nested is the length of the bucket below that key lies in, its '/' included; 0 if key belongs
-// to the selection.
+// nested is the length of the bucket below that key lies in, its '/' included; 0 if it is in none.
 func (s *selection) nested(key txn.Key) int {
-	if s.bucket == nil {
+	n := s.filter.Bucket
+	if n == 0 {
 		return 0
 	}
-	n := len(s.bucket)
 	slash := bytes.IndexByte(key[n:], '/')
 	if slash < 0 {
 		return 0
@@ -66,8 +109,8 @@ func (s *selection) checksum(reverse bool) uint32 {
 	if reverse {
 		flags |= 1
 	}
-	if s.bucket != nil {
+	if s.filter.Bucket != 0 {
 		flags |= 2
 	}
-	return crc32.ChecksumIEEE(append(b, flags))
+	return crc32.ChecksumIEEE(append(append(b, flags), s.filter.Glob...))
 }

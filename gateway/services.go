@@ -98,6 +98,48 @@ func (s kvService) RangeStream(
 	return nil
 }
 
+func (s kvService) Update(
+	ctx context.Context, req *connect.Request[cairnv1.UpdateRequest],
+) (*connect.Response[cairnv1.UpdateResponse], error) {
+	return unary(ctx, s.g, methodUpdate, req, (*Gateway).update)
+}
+
+func (s kvService) TimeToLive(
+	ctx context.Context, req *connect.Request[cairnv1.TimeToLiveRequest],
+) (*connect.Response[cairnv1.TimeToLiveResponse], error) {
+	return unary(ctx, s.g, methodTimeToLive, req, (*Gateway).timeToLive)
+}
+
+func (s kvService) BatchSet(
+	ctx context.Context, req *connect.Request[cairnv1.BatchSetRequest],
+) (*connect.Response[cairnv1.BatchSetResponse], error) {
+	return unary(ctx, s.g, methodBatchSet, req, (*Gateway).batchSet)
+}
+
+func (s kvService) BatchDelete(
+	ctx context.Context, req *connect.Request[cairnv1.BatchDeleteRequest],
+) (*connect.Response[cairnv1.BatchDeleteResponse], error) {
+	return unary(ctx, s.g, methodBatchDelete, req, (*Gateway).batchDelete)
+}
+
+func (s kvService) DeleteRange(
+	ctx context.Context, req *connect.Request[cairnv1.DeleteRangeRequest],
+) (*connect.Response[cairnv1.DeleteRangeResponse], error) {
+	return unary(ctx, s.g, methodDeleteRange, req, (*Gateway).deleteRange)
+}
+
+func (s kvService) History(
+	ctx context.Context, req *connect.Request[cairnv1.HistoryRequest],
+) (*connect.Response[cairnv1.HistoryResponse], error) {
+	return unary(ctx, s.g, methodHistory, req, (*Gateway).history)
+}
+
+func (s kvService) Revert(
+	ctx context.Context, req *connect.Request[cairnv1.RevertRequest],
+) (*connect.Response[cairnv1.RevertResponse], error) {
+	return unary(ctx, s.g, methodRevert, req, (*Gateway).revert)
+}
+
 // txnService implements cairnv1connect.TxnServiceHandler.
 type txnService struct{ g *Gateway }
 
@@ -161,6 +203,39 @@ func (s clusterService) TransferLeader(
 	return unary(ctx, s.g, methodTransferLeader, req, (*Gateway).transferLeader)
 }
 
+// keyspaceService implements cairnv1connect.KeyspaceServiceHandler.
+type keyspaceService struct{ g *Gateway }
+
+func (s keyspaceService) CreateKeyspace(
+	ctx context.Context, req *connect.Request[cairnv1.CreateKeyspaceRequest],
+) (*connect.Response[cairnv1.CreateKeyspaceResponse], error) {
+	return unary(ctx, s.g, methodCreateKeyspace, req, (*Gateway).createKeyspace)
+}
+
+func (s keyspaceService) UpdateKeyspace(
+	ctx context.Context, req *connect.Request[cairnv1.UpdateKeyspaceRequest],
+) (*connect.Response[cairnv1.UpdateKeyspaceResponse], error) {
+	return unary(ctx, s.g, methodUpdateKeyspace, req, (*Gateway).updateKeyspace)
+}
+
+func (s keyspaceService) DeleteKeyspace(
+	ctx context.Context, req *connect.Request[cairnv1.DeleteKeyspaceRequest],
+) (*connect.Response[cairnv1.DeleteKeyspaceResponse], error) {
+	return unary(ctx, s.g, methodDeleteKeyspace, req, (*Gateway).deleteKeyspace)
+}
+
+func (s keyspaceService) ListKeyspaces(
+	ctx context.Context, req *connect.Request[cairnv1.ListKeyspacesRequest],
+) (*connect.Response[cairnv1.ListKeyspacesResponse], error) {
+	return unary(ctx, s.g, methodListKeyspaces, req, (*Gateway).listKeyspaces)
+}
+
+func (s keyspaceService) GetKeyspace(
+	ctx context.Context, req *connect.Request[cairnv1.GetKeyspaceRequest],
+) (*connect.Response[cairnv1.GetKeyspaceResponse], error) {
+	return unary(ctx, s.g, methodGetKeyspace, req, (*Gateway).getKeyspace)
+}
+
 // streamService implements cairnv1connect.StreamServiceHandler.
 type streamService struct{ g *Gateway }
 
@@ -179,7 +254,7 @@ func (h health) Check(
 	switch req.Service {
 	case "", cairnv1connect.KVServiceName, cairnv1connect.TxnServiceName,
 		cairnv1connect.StreamServiceName, cairnv1connect.StatusServiceName,
-		cairnv1connect.ClusterServiceName:
+		cairnv1connect.ClusterServiceName, cairnv1connect.KeyspaceServiceName:
 	default:
 		return nil, connect.NewError(connect.CodeNotFound, errNoSuchService)
 	}
@@ -205,12 +280,13 @@ func (g *Gateway) mount() {
 	add(cairnv1connect.NewTxnServiceHandler(txnService{g}, opts...))
 	add(cairnv1connect.NewStatusServiceHandler(statusService{g}, opts...))
 	add(cairnv1connect.NewClusterServiceHandler(clusterService{g}, opts...))
+	add(cairnv1connect.NewKeyspaceServiceHandler(keyspaceService{g}, opts...))
 	add(cairnv1connect.NewStreamServiceHandler(streamService{g}, opts...))
 	add(grpchealth.NewHandler(health{g}, opts...))
 	reflector := grpcreflect.NewStaticReflector(
 		cairnv1connect.KVServiceName, cairnv1connect.TxnServiceName,
 		cairnv1connect.StatusServiceName, cairnv1connect.ClusterServiceName,
-		cairnv1connect.StreamServiceName,
+		cairnv1connect.KeyspaceServiceName, cairnv1connect.StreamServiceName,
 		grpchealth.HealthV1ServiceName,
 	)
 	add(grpcreflect.NewHandlerV1(reflector, opts...))

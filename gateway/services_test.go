@@ -130,7 +130,7 @@ func TestHealthAndReflection(t *testing.T) {
 	}
 	reflection := grpcreflect.NewClient(f.h2, f.url).NewStream(t.Context())
 	names, err := reflection.ListServices()
-	if err != nil || len(names) != 6 {
+	if err != nil || len(names) != 7 {
 		t.Errorf("reflection: %v %v", names, err)
 	}
 	_, _ = reflection.Close()

@@ -45,7 +45,7 @@ func (w *walk) piece(ctx context.Context, limit int) ([]txn.Entry, error) {
 		var taken []txn.Entry
 		taken, full = w.take(page, bytes)
 		for i := range taken {
-			if w.sel.nested(taken[i].Key) == 0 {
+			if w.sel.filter.Takes(taken[i].Key) {
 				entries = append(entries, taken[i])
 				bytes += len(taken[i].Key) + len(taken[i].Value.Data)
 			}

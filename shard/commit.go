@@ -42,7 +42,7 @@ func (w *write) grows() bool {
 	}
 	for _, ops := range [2][]txn.Op{w.commit.Program.Then, w.commit.Program.Else} {
 		for i := range ops {
-			if k := ops[i].Kind; k == txn.OpSet || k == txn.OpExtend {
+			if k := ops[i].Kind; k == txn.OpSet || k == txn.OpExtend || k == txn.OpUpdate {
 				return true
 			}
 		}
@@ -113,6 +113,10 @@ func (v atView) Get(k txn.Key) (txn.Version, error) { return v.rd.Get(k, v.c-1) 
 
 func (v atView) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
 	o := mvcc.ScanOptions{Span: s.Span, At: v.c - 1, Reverse: s.Reverse}
+	if s.Past != 0 {
+		o.At = s.Past
+		return v.rd.Scan(o, emit)
+	}
 	return v.rd.Scan(o, func(e txn.Entry) bool { return !e.Live(v.c) || emit(e) })
 }
 

@@ -14,11 +14,13 @@ type View interface {
 	Changed(span Span, since Timestamp) (bool, error)
 }
 
-// Scan says what to scan. All but Span and Reverse are hints: a View may emit
-// more than was asked for.
+// Scan says what to scan. All but Span, Reverse and Past are hints: a View may
+// emit more than was asked for.
 type Scan struct {
-	Span     Span
-	Reverse  bool
+	Span    Span
+	Reverse bool
+	// Past, if not 0, is an earlier time to look at, which nothing changes any more.
+	Past     Timestamp
 	KeysOnly bool // values are not looked at
 	Limit    int  // entries that emit takes at most; 0: not known
 }
@@ -36,6 +38,11 @@ type Buffer struct {
 
 // Writes are the folded writes in key order, shared with b.
 func (b *Buffer) Writes() []Write { return b.writes }
+
+// Clone is b as it is now.
+func (b *Buffer) Clone() Buffer {
+	return Buffer{writes: slices.Clone(b.writes), bytes: b.bytes}
+}
 
 // Run evaluates p on top of an empty Buffer at time at. Results of writes are
 // whole only after Fill. It fails with Exhausted once the results hold more than
@@ -73,7 +80,7 @@ type Outcome struct {
 // written is in key order.
 func Fill(ops []Op, results []Result, written []Written) {
 	for i := range ops {
-		if !ops[i].Kind.Writes() || !results[i].OK {
+		if !ops[i].Writes() || ops[i].Kind.Ranges() || !results[i].OK {
 			continue
 		}
 		at, ok := slices.BinarySearchFunc(written, ops[i].Key, func(w Written, k Key) int {
@@ -87,9 +94,10 @@ func Fill(ops []Op, results []Result, written []Written) {
 		}
 		w := &written[at]
 		// A set that a later delete of the same transaction undid was done.
-		r.OK = w.Wrote || ops[i].Kind == OpSet
-		r.Entry = Entry{Key: w.Key, Version: w.Version}
-		r.PrevRevision = w.PrevRevision
+		r.OK = w.Wrote || ops[i].Kind == OpSet || ops[i].Kind == OpUpdate
+		made := Entry{Key: w.Key, Version: w.Version}
+		made.Value = r.Entry.Value // what an update came to
+		r.Entry, r.PrevRevision = made, w.PrevRevision
 	}
 }
 
@@ -100,6 +108,12 @@ func (b *Buffer) Do(op *Op, v View, at Timestamp) (Result, error) {
 		return b.get(op, v, at)
 	case OpRange:
 		return b.scan(op, v, at)
+	case OpUpdate:
+		return b.update(op, v, at)
+	case OpDeleteRange:
+		return b.deleteRange(op, v, at)
+	case OpRevert:
+		return b.revert(op, v, at)
 	default:
 		return b.write(op, v, at)
 	}
@@ -228,10 +242,24 @@ func (b *Buffer) current(k Key, v View, at Timestamp) (Version, error) {
 }
 
 func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
+	return b.scanPage(op, v, at, page{answer: b.answer})
+}
+
+// page bounds what a scan shows, besides the operation's limit.
+type page struct {
+	answer *answer // over it the scan fails
+	// bytes, if not 0, cuts the scan before the entry with which it would hold more,
+	// unless that is its first.
+	bytes int
+}
+
+func (b *Buffer) scanPage(op *Op, v View, at Timestamp, p page) (Result, error) {
 	var res Result
-	fits := true
+	fits, held := true, 0
 	take := func(e Entry) bool {
-		if op.Limit > 0 && res.Count == int64(op.Limit) {
+		full := op.Limit > 0 && res.Count == int64(op.Limit)
+		held += e.Size()
+		if full || p.bytes > 0 && res.Count > 0 && held > p.bytes {
 			res.More = true
 			return false
 		}
@@ -241,26 +269,23 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 		if op.KeysOnly {
 			e.Value.Data = nil
 		}
-		if fits = b.answer.takes(&e); !fits {
+		if fits = p.answer.takes(&e); !fits {
 			return false
 		}
 		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		res.Entries = append(res.Entries, e)
 		return true
 	}
-	own := b.within(op.Span, op.Reverse)
+	own := b.within(op)
 	s := Scan{Span: op.Span, Reverse: op.Reverse, KeysOnly: op.KeysOnly || op.CountOnly}
-	if op.Limit > 0 { // and one to see whether there are more
+	if op.Limit > 0 && op.Filter.Empty() { // and one to see whether there are more
 		s.Limit = op.Limit + 1
 	}
 	var err error
 	if len(own) == 0 {
-		err = v.Scan(s, take)
+		err = v.Scan(s, func(e Entry) bool { return !op.Filter.Takes(e.Key) || take(e) })
 	} else {
-		m := merge{buf: b, own: own, view: v, at: at, take: take}
-		if !op.CountOnly {
-			m.answer = b.answer
-		}
+		m := merge{buf: b, op: op, own: own, view: v, at: at, take: take, page: p}
 		err = m.run(s)
 	}
 	switch {
@@ -273,15 +298,15 @@ func (b *Buffer) scan(op *Op, v View, at Timestamp) (Result, error) {
 	return res, nil
 }
 
-// within copies the writes inside span in the order of a scan.
-func (b *Buffer) within(span Span, reverse bool) []Write {
+// within copies the writes that a scan meets, in its order.
+func (b *Buffer) within(op *Op) []Write {
 	var own []Write
 	for i := range b.writes {
-		if span.Contains(b.writes[i].Key) {
+		if k := b.writes[i].Key; op.Span.Contains(k) && op.Filter.Takes(k) {
 			own = append(own, b.writes[i])
 		}
 	}
-	if reverse {
+	if op.Reverse {
 		slices.Reverse(own)
 	}
 	return own
@@ -290,32 +315,45 @@ func (b *Buffer) within(span Span, reverse bool) []Write {
 // merge interleaves own writes with a scan of what is committed.
 type merge struct {
 	buf  *Buffer
+	op   *Op
 	own  []Write
 	view View
 	at   Timestamp
 	take func(Entry) bool
-	// answer, if set, is what the committed entries are to fit into.
-	answer *answer
+	page page
 }
 
 func (m *merge) run(s Scan) error {
 	// The entries are copied out first: emitting an own write reads the view
 	// again, which a View need not allow inside a scan. Each own write hides
 	// at most one entry, so this many are enough for the limit and one more.
+	enough := 0
+	if m.op.Limit > 0 {
+		enough = m.op.Limit + 1 + len(m.own)
+	}
 	if s.Limit > 0 {
-		s.Limit += len(m.own)
+		s.Limit = enough
 	}
 	var base []Entry
-	room := m.answer.clone()
+	shown, held := 0, 0
+	room := m.page.answer.clone()
 	err := m.view.Scan(s, func(e Entry) bool {
+		if !m.op.Filter.Takes(e.Key) {
+			return true
+		}
 		_, hidden := m.buf.find(e.Key)
 		if hidden || s.KeysOnly {
 			e.Value.Data = nil
 		}
 		e.Key, e.Value.Data = e.Key.Clone(), slices.Clone(e.Value.Data)
 		base = append(base, e)
-		// Where they alone do not fit, take says so before it has seen all of them.
-		return len(base) != s.Limit && (hidden || room.takes(&e))
+		if hidden {
+			return len(base) != enough
+		}
+		shown, held = shown+1, held+e.Size()
+		// Where they alone are too much, take says so before it has seen all of them.
+		cut := m.page.bytes > 0 && shown > 1 && held > m.page.bytes
+		return len(base) != enough && !cut && (m.op.CountOnly || room.takes(&e))
 	})
 	for err == nil && len(m.own)+len(base) > 0 {
 		var more bool

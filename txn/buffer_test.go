@@ -184,6 +184,9 @@ func TestScanReadsOwnWrites(t *testing.T) {
 		}
 		scan := Op{Kind: OpRange, Span: Span{Start: k("b"), End: k("g")},
 			Limit: rapid.IntRange(0, 4).Draw(t, "limit"), Reverse: rapid.Bool().Draw(t, "reverse")}
+		if rapid.Bool().Draw(t, "glob") {
+			scan.Filter.Glob = Glob("[!ce]")
+		}
 		got, err1 := b.Do(&scan, under, now)
 		want, err2 := new(Buffer).Do(&scan, after, now)
 		if err1 != nil || err2 != nil || got.More != want.More || show(got) != show(want) {

@@ -7,14 +7,15 @@ import (
 )
 
 // Anchor is the key at which a request that runs p is remembered: the smallest
-// one that either branch may write. Whoever knows p knows it, whatever p comes
-// to. Nil if p cannot write.
+// one that either branch may write (see Op.Anchor). Whoever knows p knows it,
+// whatever p comes to. Nil if p cannot write.
 func (p *Program) Anchor() Key {
 	var first Key
-	p.WrittenKeys(func(k Key) {
-		if first == nil || k.Compare(first) < 0 {
+	p.each(func(op *Op) bool {
+		if k := op.Anchor(); op.Writes() && (first == nil || k.Compare(first) < 0) {
 			first = k
 		}
+		return true
 	})
 	return first
 }
@@ -65,6 +66,15 @@ const (
 	fieldIs
 	fieldN
 	fieldSince
+	fieldUpdate
+	fieldLowerType
+	fieldLowerData
+	fieldUpperType
+	fieldUpperData
+	fieldBucket
+	fieldGlob
+	fieldTo
+	fieldDryRun
 )
 
 // digest hashes fields, each behind its name and its length.
@@ -171,4 +181,17 @@ func (d *digest) op(o *Op) {
 	d.flag(fieldReverse, o.Reverse)
 	d.flag(fieldKeysOnly, o.KeysOnly)
 	d.flag(fieldCountOnly, o.CountOnly)
+	d.unlessZero(fieldUpdate, int64(o.Update))
+	if o.Lower != nil {
+		d.number(fieldLowerType, int64(o.Lower.Type))
+		d.bytes(fieldLowerData, o.Lower.Data)
+	}
+	if o.Upper != nil {
+		d.number(fieldUpperType, int64(o.Upper.Type))
+		d.bytes(fieldUpperData, o.Upper.Data)
+	}
+	d.unlessZero(fieldBucket, int64(o.Filter.Bucket))
+	d.bytes(fieldGlob, o.Filter.Glob)
+	d.unlessZero(fieldTo, int64(o.To))
+	d.flag(fieldDryRun, o.DryRun)
 }

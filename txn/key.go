@@ -104,6 +104,12 @@ func (s Span) Contains(k Key) bool {
 	return s.Start.Compare(k) <= 0 && (len(s.End) == 0 || k.Compare(s.End) < 0)
 }
 
+// Covers reports whether all keys of o are in s.
+func (s Span) Covers(o Span) bool {
+	return s.Start.Compare(o.Start) <= 0 &&
+		(len(s.End) == 0 || len(o.End) > 0 && o.End.Compare(s.End) <= 0)
+}
+
 // Overlaps reports whether a key can lie in both.
 func (s Span) Overlaps(o Span) bool { return !s.Intersect(o).Empty() }
 

@@ -68,6 +68,15 @@ func TestAnchor(t *testing.T) {
 	if got := p.Anchor(); got.Compare(k("c")) != 0 {
 		t.Errorf("anchor %v", got)
 	}
+	p = Program{Then: []Op{{Kind: OpDeleteRange, Span: PrefixSpan(k("c"))}},
+		Else: []Op{{Kind: OpRevert, Span: PrefixSpan(k("b")), DryRun: true}}}
+	if got := p.Anchor(); got.Compare(k("c")) != 0 || !p.WritesSpans() {
+		t.Errorf("anchor %v", got)
+	}
+	p = Program{Then: []Op{{Kind: OpDeleteRange, Span: PrefixSpan(k(""))}}}
+	if got := p.Anchor(); got.Compare(k("\x00")) != 0 {
+		t.Errorf("anchor %v of a whole keyspace", got)
+	}
 	p = Program{Then: []Op{{Kind: OpGet, Key: k("b")}}}
 	if got := p.Anchor(); got != nil {
 		t.Errorf("anchor %v of a program that only reads", got)
@@ -84,6 +93,8 @@ func fullProgram() *Program {
 		Kind: OpSet, Key: k("a"), Cond: cond(), Value: IntValue(1), TTL: 5, KeepTTL: true,
 		NoHistory: true, ReturnPrev: true, Span: Span{Start: k("b"), End: k("c")}, Limit: 6,
 		Reverse: true, KeysOnly: true, CountOnly: true,
+		Update: UpdateMax, Lower: new(IntValue(8)), Upper: new(FloatValue(9)),
+		Filter: Filter{Bucket: 5, Glob: Glob("*")}, To: 10, DryRun: true,
 	}
 	return &Program{
 		If: Test{Kind: TestAny, Key: k("a"), Cond: cond(), Of: []Test{
@@ -143,6 +154,9 @@ func TestFingerprintFields(t *testing.T) {
 // The fingerprint is on disk: the same program has the same one in every release.
 func TestFingerprintGolden(t *testing.T) {
 	set := Program{Then: []Op{{Kind: OpSet, Key: k("a"), Value: StringValue("v")}}}
+	first := fullProgram() // with what there was in the first release
+	op := &first.Then[0]
+	op.Update, op.Lower, op.Upper, op.Filter, op.To, op.DryRun = 0, nil, nil, Filter{}, 0, false
 	for _, c := range []struct {
 		name string
 		p    *Program
@@ -150,7 +164,8 @@ func TestFingerprintGolden(t *testing.T) {
 	}{
 		{"nothing", &Program{}, 0x2ee9af2b352a695a},
 		{"set", &set, 0x95ca7b5f5d2c04ca},
-		{"everything", fullProgram(), 0xaedf88e57fc309f9},
+		{"the first release", first, 0xaedf88e57fc309f9},
+		{"everything", fullProgram(), 0x70db5a97b88616ca},
 	} {
 		if got := c.p.Fingerprint(); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)

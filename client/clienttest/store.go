@@ -93,6 +93,9 @@ func (v *snapshot) Get(key txn.Key) (txn.Version, error) {
 }
 
 func (v *snapshot) Scan(s txn.Scan, emit func(txn.Entry) bool) error {
+	if s.Past != 0 {
+		v = &snapshot{store: v.store, at: s.Past}
+	}
 	span := s.Span
 	v.spans = append(v.spans, span)
 	i, _ := slices.BinarySearchFunc(v.keys, span.Start, txn.Key.Compare)

@@ -107,14 +107,27 @@ const (
 	opFlags = 1<<iota - 1
 )
 
-const opBytesMin = 6
+// The second byte of flags.
+const (
+	opUpdate = 1 << iota // Update
+	opLower
+	opUpper
+	opFilter // Filter
+	opFlags2 = 1<<iota - 1
+)
 
+const opBytesMin = 7
+
+// appendOp is for the kinds that go to a shard. What the others have beside, To and
+// DryRun, has no form.
 func appendOp(dst []byte, o *txn.Op) []byte {
 	ranges := len(o.Span.Start) > 0 || len(o.Span.End) > 0 || o.Limit != 0
 	conds := !o.Cond.Empty()
 	dst = append(dst, byte(o.Kind), flag(o.KeepTTL, opKeepTTL)|flag(o.NoHistory, opNoHistory)|
 		flag(o.ReturnPrev, opReturnPrev)|flag(o.Reverse, opReverse)|flag(o.KeysOnly, opKeysOnly)|
-		flag(o.CountOnly, opCountOnly)|flag(conds, opCond)|flag(ranges, opRange))
+		flag(o.CountOnly, opCountOnly)|flag(conds, opCond)|flag(ranges, opRange),
+		flag(o.Update != 0, opUpdate)|flag(o.Lower != nil, opLower)|
+			flag(o.Upper != nil, opUpper)|flag(!o.Filter.Empty(), opFilter))
 	dst = appendBytes(dst, o.Key)
 	dst = appendValue(dst, &o.Value)
 	dst = binary.AppendVarint(dst, o.TTL)
@@ -124,12 +137,29 @@ func appendOp(dst []byte, o *txn.Op) []byte {
 	if ranges {
 		dst = binary.AppendVarint(appendSpan(dst, &o.Span), int64(o.Limit))
 	}
+	return appendOpMore(dst, o)
+}
+
+func appendOpMore(dst []byte, o *txn.Op) []byte {
+	if o.Update != 0 {
+		dst = append(dst, byte(o.Update))
+	}
+	if o.Lower != nil {
+		dst = appendValue(dst, o.Lower)
+	}
+	if o.Upper != nil {
+		dst = appendValue(dst, o.Upper)
+	}
+	if !o.Filter.Empty() {
+		dst = binary.AppendVarint(dst, int64(o.Filter.Bucket))
+		dst = appendBytes(dst, o.Filter.Glob)
+	}
 	return dst
 }
 
 func (d *decoder) op(o *txn.Op) {
-	o.Kind = enum(d, txn.OpRange)
-	f := d.flags(opFlags)
+	o.Kind = enum(d, txn.OpUpdate)
+	f, more := d.flags(opFlags), d.flags(opFlags2)
 	o.KeepTTL, o.NoHistory = f&opKeepTTL != 0, f&opNoHistory != 0
 	o.ReturnPrev, o.Reverse = f&opReturnPrev != 0, f&opReverse != 0
 	o.KeysOnly, o.CountOnly = f&opKeysOnly != 0, f&opCountOnly != 0
@@ -141,6 +171,22 @@ func (d *decoder) op(o *txn.Op) {
 	if f&opRange != 0 {
 		d.span(&o.Span)
 		o.Limit = d.int()
+	}
+	d.opMore(o, more)
+}
+
+func (d *decoder) opMore(o *txn.Op, f byte) {
+	if f&opUpdate != 0 {
+		o.Update = enum(d, txn.UpdateMax)
+	}
+	if f&opLower != 0 {
+		o.Lower = new(d.value())
+	}
+	if f&opUpper != 0 {
+		o.Upper = new(d.value())
+	}
+	if f&opFilter != 0 {
+		o.Filter.Bucket, o.Filter.Glob = d.int(), d.bytes()
 	}
 }
 

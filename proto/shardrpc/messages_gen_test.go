@@ -27,17 +27,23 @@ func draw[T any](t *rapid.T) *T {
 
 // enums has the last value of every enum.
 var enums = map[reflect.Type]uint8{
-	reflect.TypeFor[Answer]():        uint8(Gone),
-	reflect.TypeFor[txn.Status]():    uint8(txn.Aborted),
-	reflect.TypeFor[txn.Mask]():      uint8(masksAll),
-	reflect.TypeFor[txn.Type]():      uint8(txn.Null),
-	reflect.TypeFor[txn.LockMode]():  uint8(txn.LockExclusive),
-	reflect.TypeFor[txn.Kind]():      uint8(txn.KindExtend),
-	reflect.TypeFor[txn.TestKind]():  uint8(txn.TestUnchanged),
-	reflect.TypeFor[txn.Attribute](): uint8(txn.AttributeCreateTS),
-	reflect.TypeFor[txn.Relation]():  uint8(txn.GreaterOrEqual),
-	reflect.TypeFor[txn.OpKind]():    uint8(txn.OpRange),
-	reflect.TypeFor[txn.ErrorKind](): uint8(txn.Unknown),
+	reflect.TypeFor[Answer]():         uint8(Gone),
+	reflect.TypeFor[txn.Status]():     uint8(txn.Aborted),
+	reflect.TypeFor[txn.Mask]():       uint8(masksAll),
+	reflect.TypeFor[txn.Type]():       uint8(txn.Null),
+	reflect.TypeFor[txn.LockMode]():   uint8(txn.LockExclusive),
+	reflect.TypeFor[txn.Kind]():       uint8(txn.KindExtend),
+	reflect.TypeFor[txn.TestKind]():   uint8(txn.TestUnchanged),
+	reflect.TypeFor[txn.Attribute]():  uint8(txn.AttributeCreateTS),
+	reflect.TypeFor[txn.Relation]():   uint8(txn.GreaterOrEqual),
+	reflect.TypeFor[txn.OpKind]():     uint8(txn.OpUpdate),
+	reflect.TypeFor[txn.UpdateKind](): uint8(txn.UpdateMax),
+	reflect.TypeFor[txn.ErrorKind]():  uint8(txn.Unknown),
+}
+
+// atCoordinator are the fields of operations, and of their results, that never travel.
+var atCoordinator = map[string]bool{
+	"txn.Op.To": true, "txn.Op.DryRun": true, "txn.Result.Changes": true,
 }
 
 func (d *drawer) fill(v reflect.Value) {
@@ -79,7 +85,9 @@ func (d *drawer) fill(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			d.fill(v.Field(i))
+			if !atCoordinator[v.Type().String()+"."+v.Type().Field(i).Name] {
+				d.fill(v.Field(i))
+			}
 		}
 	default:
 		d.t.Fatalf("cannot draw a %v", v.Type())

@@ -140,15 +140,48 @@ func (newest issued) checkTest(t *txn.Test) error {
 func checkOps(ops []txn.Op) error {
 	for i := range ops {
 		o := &ops[i]
-		if o.Kind == txn.OpRange {
-			continue // a span may begin and end anywhere
+		if o.Kind == txn.OpRange { // a span may begin and end anywhere
+			if err := checkFilter(o); err != nil {
+				return err
+			}
+			continue
 		}
-		err := firstOf(checkKey(o.Key), checkCond(&o.Cond), checkValue(&o.Value), checkTTL(o.TTL))
+		err := firstOf(checkKey(o.Key), checkCond(&o.Cond), checkValue(&o.Value), checkTTL(o.TTL),
+			checkUpdate(o))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkFilter keeps a bucket within the start of every key of the span.
+func checkFilter(o *txn.Op) error {
+	f := &o.Filter
+	switch {
+	case f.Bucket != 0 && (f.Bucket < 4 || f.Bucket > len(o.Span.Start)):
+		return invalid("a bucket of %d bytes in a span that begins with %d", f.Bucket, len(o.Span.Start))
+	case f.Bucket != 0 && !txn.PrefixSpan(o.Span.Start[:f.Bucket]).Covers(o.Span):
+		return invalid("a span that ends outside of its bucket")
+	case len(f.Glob) > 0 && len(o.Span.Start) < 4:
+		return invalid("a pattern over keys of any keyspace")
+	}
+	return f.Glob.Check()
+}
+
+// checkUpdate makes sure that an operand and its bounds are what their types say.
+func checkUpdate(o *txn.Op) error {
+	if o.Kind != txn.OpUpdate {
+		return nil
+	}
+	for _, bound := range [2]*txn.Value{o.Lower, o.Upper} {
+		if bound != nil {
+			if err := checkValue(bound); err != nil {
+				return err
+			}
+		}
+	}
+	return o.CheckUpdate()
 }
 
 func checkReadSet(r *txn.ReadSet) error {

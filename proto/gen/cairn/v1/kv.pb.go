@@ -21,6 +21,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// HistoryOperation is what made a version. Append only.
+type HistoryOperation int32
+
+const (
+	// Never sent.
+	HistoryOperation_HISTORY_OPERATION_UNSPECIFIED HistoryOperation = 0
+	// A set, or an update.
+	HistoryOperation_HISTORY_OPERATION_SET HistoryOperation = 1
+	// A deletion, which has a revision of its own.
+	HistoryOperation_HISTORY_OPERATION_DELETE HistoryOperation = 2
+	// A change of the expiry alone, under the revision that was there.
+	HistoryOperation_HISTORY_OPERATION_EXTEND HistoryOperation = 3
+)
+
+// Enum value maps for HistoryOperation.
+var (
+	HistoryOperation_name = map[int32]string{
+		0: "HISTORY_OPERATION_UNSPECIFIED",
+		1: "HISTORY_OPERATION_SET",
+		2: "HISTORY_OPERATION_DELETE",
+		3: "HISTORY_OPERATION_EXTEND",
+	}
+	HistoryOperation_value = map[string]int32{
+		"HISTORY_OPERATION_UNSPECIFIED": 0,
+		"HISTORY_OPERATION_SET":         1,
+		"HISTORY_OPERATION_DELETE":      2,
+		"HISTORY_OPERATION_EXTEND":      3,
+	}
+)
+
+func (x HistoryOperation) Enum() *HistoryOperation {
+	p := new(HistoryOperation)
+	*p = x
+	return p
+}
+
+func (x HistoryOperation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HistoryOperation) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_kv_proto_enumTypes[0].Descriptor()
+}
+
+func (HistoryOperation) Type() protoreflect.EnumType {
+	return &file_cairn_v1_kv_proto_enumTypes[0]
+}
+
+func (x HistoryOperation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HistoryOperation.Descriptor instead.
+func (HistoryOperation) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{0}
+}
+
 // GetRequest names a key, and which version of it.
 type GetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -38,7 +95,9 @@ type GetRequest struct {
 	// The caller's writes depend on what it reads: lock it exclusively if the transaction is
 	// pessimistic, and commit only if it has not changed, also if that is snapshot isolated. Only
 	// inside a transaction that may write.
-	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	ForUpdate bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability    Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -113,6 +172,13 @@ func (x *GetRequest) GetForUpdate() bool {
 		return x.ForUpdate
 	}
 	return false
+}
+
+func (x *GetRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
 }
 
 // GetResponse is the version found, or says that there is none.
@@ -231,7 +297,9 @@ type BatchGetRequest struct {
 	// Read at this time: microseconds since the Unix epoch. Default: now.
 	AsOf *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
 	// As for Get, for all of the keys.
-	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	ForUpdate bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability    Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +374,13 @@ func (x *BatchGetRequest) GetForUpdate() bool {
 		return x.ForUpdate
 	}
 	return false
+}
+
+func (x *BatchGetRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
 }
 
 // BatchGetResponse has one result per key asked for.
@@ -451,7 +526,11 @@ type SetRequest struct {
 	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
 	// answers what came of the first one, and one with other content is invalid. Empty = none; not
 	// inside a transaction.
-	RequestId     []byte `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability Durability `protobuf:"varint,11,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,12,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +633,20 @@ func (x *SetRequest) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *SetRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *SetRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // SetResponse says what became of a set.
@@ -682,7 +775,11 @@ type DeleteRequest struct {
 	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
 	// answers what came of the first one, and one with other content is invalid. Empty = none; not
 	// inside a transaction.
-	RequestId     []byte `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -757,6 +854,20 @@ func (x *DeleteRequest) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *DeleteRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *DeleteRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // DeleteResponse says what became of a delete.
@@ -865,7 +976,9 @@ type ExistsRequest struct {
 	// At this time, microseconds since the Unix epoch. Excludes revision.
 	AsOf *int64 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
 	// As for Get.
-	ForUpdate     bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	ForUpdate bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability    Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -940,6 +1053,13 @@ func (x *ExistsRequest) GetForUpdate() bool {
 		return x.ForUpdate
 	}
 	return false
+}
+
+func (x *ExistsRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
 }
 
 // ExistsResponse is a GetResponse without the value.
@@ -1047,7 +1167,11 @@ type ExtendRequest struct {
 	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
 	// answers what came of the first one, and one with other content is invalid. Empty = none; not
 	// inside a transaction.
-	RequestId     []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability Durability `protobuf:"varint,6,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,6 +1239,20 @@ func (x *ExtendRequest) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *ExtendRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *ExtendRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // ExtendResponse says what became of an extend.
@@ -1592,11 +1730,1644 @@ func (x *RangeStreamResponse) GetTxn() string {
 	return ""
 }
 
+// TimeToLiveRequest names a key.
+type TimeToLiveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the key lives; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability    Durability `protobuf:"varint,4,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeToLiveRequest) Reset() {
+	*x = TimeToLiveRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeToLiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeToLiveRequest) ProtoMessage() {}
+
+func (x *TimeToLiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeToLiveRequest.ProtoReflect.Descriptor instead.
+func (*TimeToLiveRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TimeToLiveRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *TimeToLiveRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *TimeToLiveRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *TimeToLiveRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+// TimeToLiveResponse says when a key expires.
+type TimeToLiveResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Milliseconds that are left, rounded up, so that a key that exists and expires has 1 or more;
+	// 0 = it never expires, -1 = it is missing.
+	TtlMs int64 `protobuf:"varint,1,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	// From 0; -1 if missing.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Unix milliseconds, 0 = never, or missing.
+	ExpiresAt int64 `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,4,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeToLiveResponse) Reset() {
+	*x = TimeToLiveResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeToLiveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeToLiveResponse) ProtoMessage() {}
+
+func (x *TimeToLiveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeToLiveResponse.ProtoReflect.Descriptor instead.
+func (*TimeToLiveResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TimeToLiveResponse) GetTtlMs() int64 {
+	if x != nil {
+		return x.TtlMs
+	}
+	return 0
+}
+
+func (x *TimeToLiveResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TimeToLiveResponse) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *TimeToLiveResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// UpdateRequest changes a value by what it is.
+type UpdateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the key lives; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// What to do. Exactly one must be set. The key's value has the type of the operand, where bytes
+	// and strings count as one (the key's own stays), or the answer is invalid_argument,
+	// `type_mismatch`. A missing key gets the operand as it is.
+	//
+	// Types that are valid to be assigned to By:
+	//
+	//	*UpdateRequest_Increment
+	//	*UpdateRequest_Append
+	//	*UpdateRequest_Min
+	//	*UpdateRequest_Max
+	By isUpdateRequest_By `protobuf_oneof:"by"`
+	// Only for increment: write nothing if the sum would be less. Of the operand's type.
+	LowerBound *Value `protobuf:"bytes,8,opt,name=lower_bound,json=lowerBound,proto3" json:"lower_bound,omitempty"`
+	// Only for increment: write nothing if the sum would be more. Of the operand's type.
+	UpperBound *Value `protobuf:"bytes,9,opt,name=upper_bound,json=upperBound,proto3" json:"upper_bound,omitempty"`
+	// All must hold, otherwise nothing is written. Default: none.
+	Conditions *WriteConditions `protobuf:"bytes,10,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	// Milliseconds until a key that this creates expires; 0 = never. One that exists keeps its expiry.
+	// Negative is invalid.
+	TtlIfNewMs int64 `protobuf:"varint,11,opt,name=ttl_if_new_ms,json=ttlIfNewMs,proto3" json:"ttl_if_new_ms,omitempty"`
+	// Do not keep the replaced version in the key's history.
+	NoHistory bool `protobuf:"varint,12,opt,name=no_history,json=noHistory,proto3" json:"no_history,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId []byte `protobuf:"bytes,13,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces. Default: persistent.
+	Durability Durability `protobuf:"varint,14,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,15,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRequest) Reset() {
+	*x = UpdateRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRequest) ProtoMessage() {}
+
+func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UpdateRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetBy() isUpdateRequest_By {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetIncrement() *Value {
+	if x != nil {
+		if x, ok := x.By.(*UpdateRequest_Increment); ok {
+			return x.Increment
+		}
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetAppend() *Value {
+	if x != nil {
+		if x, ok := x.By.(*UpdateRequest_Append); ok {
+			return x.Append
+		}
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetMin() *Value {
+	if x != nil {
+		if x, ok := x.By.(*UpdateRequest_Min); ok {
+			return x.Min
+		}
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetMax() *Value {
+	if x != nil {
+		if x, ok := x.By.(*UpdateRequest_Max); ok {
+			return x.Max
+		}
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetLowerBound() *Value {
+	if x != nil {
+		return x.LowerBound
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetUpperBound() *Value {
+	if x != nil {
+		return x.UpperBound
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetConditions() *WriteConditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetTtlIfNewMs() int64 {
+	if x != nil {
+		return x.TtlIfNewMs
+	}
+	return 0
+}
+
+func (x *UpdateRequest) GetNoHistory() bool {
+	if x != nil {
+		return x.NoHistory
+	}
+	return false
+}
+
+func (x *UpdateRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *UpdateRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type isUpdateRequest_By interface {
+	isUpdateRequest_By()
+}
+
+type UpdateRequest_Increment struct {
+	// Add this int or float; a missing key counts as 0, a negative number subtracts. An int that
+	// would leave the range of int64 is invalid_argument, `integer_overflow`.
+	Increment *Value `protobuf:"bytes,4,opt,name=increment,proto3,oneof"`
+}
+
+type UpdateRequest_Append struct {
+	// Put these bytes, or this string, behind what is there.
+	Append *Value `protobuf:"bytes,5,opt,name=append,proto3,oneof"`
+}
+
+type UpdateRequest_Min struct {
+	// Keep the smaller of what is there and this int, float, bytes or string. NaN is invalid.
+	Min *Value `protobuf:"bytes,6,opt,name=min,proto3,oneof"`
+}
+
+type UpdateRequest_Max struct {
+	// Keep the larger of what is there and this int, float, bytes or string. NaN is invalid.
+	Max *Value `protobuf:"bytes,7,opt,name=max,proto3,oneof"`
+}
+
+func (*UpdateRequest_Increment) isUpdateRequest_By() {}
+
+func (*UpdateRequest_Append) isUpdateRequest_By() {}
+
+func (*UpdateRequest_Min) isUpdateRequest_By() {}
+
+func (*UpdateRequest_Max) isUpdateRequest_By() {}
+
+// UpdateResponse says what became of an update.
+type UpdateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// False if nothing was written: a condition or a bound did not hold, or what is there is smaller
+	// (min) or larger (max) already, or the same.
+	Updated bool `protobuf:"varint,1,opt,name=updated,proto3" json:"updated,omitempty"`
+	// What is there now; absent for a missing key, and for an append, of which value_bytes has to do.
+	Value *Value `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The new revision; if not updated, the current one, -1 for a missing key.
+	Revision int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// When it committed, microseconds since the Unix epoch; if not updated, that of the current
+	// version, 0 for a missing key.
+	CommitTs int64 `protobuf:"varint,4,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// commit_ts of the set that created the key's current incarnation.
+	CreateTs int64 `protobuf:"varint,5,opt,name=create_ts,json=createTs,proto3" json:"create_ts,omitempty"`
+	// Unix milliseconds, 0 = never.
+	ExpiresAt int64 `protobuf:"varint,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Revision before the update, -1 = the key was missing.
+	PrevRevision int64 `protobuf:"varint,7,opt,name=prev_revision,json=prevRevision,proto3" json:"prev_revision,omitempty"`
+	// Handle to use next.
+	Txn string `protobuf:"bytes,8,opt,name=txn,proto3" json:"txn,omitempty"`
+	// Bytes of what is there now; 0 for a missing key.
+	ValueBytes    int64 `protobuf:"varint,9,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateResponse) Reset() {
+	*x = UpdateResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateResponse) ProtoMessage() {}
+
+func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
+func (*UpdateResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UpdateResponse) GetUpdated() bool {
+	if x != nil {
+		return x.Updated
+	}
+	return false
+}
+
+func (x *UpdateResponse) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *UpdateResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpdateResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *UpdateResponse) GetCreateTs() int64 {
+	if x != nil {
+		return x.CreateTs
+	}
+	return 0
+}
+
+func (x *UpdateResponse) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *UpdateResponse) GetPrevRevision() int64 {
+	if x != nil {
+		return x.PrevRevision
+	}
+	return 0
+}
+
+func (x *UpdateResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *UpdateResponse) GetValueBytes() int64 {
+	if x != nil {
+		return x.ValueBytes
+	}
+	return 0
+}
+
+// SetItem is one key of a BatchSet.
+type SetItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Required; 0 to 4,000,000 bytes unless the keyspace says otherwise.
+	Value *Value `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// All must hold, otherwise this key is not written; the others are. Default: none.
+	Conditions *WriteConditions `protobuf:"bytes,3,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	// Milliseconds until the key expires; 0 = never, clearing an older TTL. Negative is invalid.
+	TtlMs int64 `protobuf:"varint,4,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	// Keep the expiry the key has now. Excludes a ttl_ms other than 0.
+	KeepTtl bool `protobuf:"varint,5,opt,name=keep_ttl,json=keepTtl,proto3" json:"keep_ttl,omitempty"`
+	// Do not keep the replaced version in the key's history.
+	NoHistory     bool `protobuf:"varint,6,opt,name=no_history,json=noHistory,proto3" json:"no_history,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetItem) Reset() {
+	*x = SetItem{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetItem) ProtoMessage() {}
+
+func (x *SetItem) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetItem.ProtoReflect.Descriptor instead.
+func (*SetItem) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SetItem) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *SetItem) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *SetItem) GetConditions() *WriteConditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *SetItem) GetTtlMs() int64 {
+	if x != nil {
+		return x.TtlMs
+	}
+	return 0
+}
+
+func (x *SetItem) GetKeepTtl() bool {
+	if x != nil {
+		return x.KeepTtl
+	}
+	return false
+}
+
+func (x *SetItem) GetNoHistory() bool {
+	if x != nil {
+		return x.NoHistory
+	}
+	return false
+}
+
+// BatchSetRequest writes many keys.
+type BatchSetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the keys live; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 10,000 items, 8 MiB of keys and values; more is resource_exhausted. Done in order, so that
+	// the last one stays of a key that is named more than once.
+	Items []*SetItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	// Write nothing and answer not_found, listing the missing keys in order, unless all of them exist.
+	RequireAll bool `protobuf:"varint,4,opt,name=require_all,json=requireAll,proto3" json:"require_all,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces; ephemeral items are no transaction together. Default: persistent.
+	Durability Durability `protobuf:"varint,6,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchSetRequest) Reset() {
+	*x = BatchSetRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchSetRequest) ProtoMessage() {}
+
+func (x *BatchSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchSetRequest.ProtoReflect.Descriptor instead.
+func (*BatchSetRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *BatchSetRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *BatchSetRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *BatchSetRequest) GetItems() []*SetItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *BatchSetRequest) GetRequireAll() bool {
+	if x != nil {
+		return x.RequireAll
+	}
+	return false
+}
+
+func (x *BatchSetRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *BatchSetRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *BatchSetRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// BatchSetResponse has one result per item.
+type BatchSetResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request's items; txn and prev are empty.
+	Results []*SetResponse `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// When it committed, microseconds since the Unix epoch; if nothing was written, the snapshot that
+	// was read.
+	CommitTs int64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchSetResponse) Reset() {
+	*x = BatchSetResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchSetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchSetResponse) ProtoMessage() {}
+
+func (x *BatchSetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchSetResponse.ProtoReflect.Descriptor instead.
+func (*BatchSetResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *BatchSetResponse) GetResults() []*SetResponse {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *BatchSetResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *BatchSetResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// BatchDeleteRequest removes many keys.
+type BatchDeleteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the keys live; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 10,000 keys of 1 to 4,096 bytes each, 8 MiB in all; more is resource_exhausted.
+	Keys [][]byte `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Delete nothing and answer not_found, listing the missing keys in order, unless all of them exist.
+	RequireAll bool `protobuf:"varint,4,opt,name=require_all,json=requireAll,proto3" json:"require_all,omitempty"`
+	// 1 to 64 bytes that make the write happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Which of the two namespaces; ephemeral keys are no transaction together. Default: persistent.
+	Durability Durability `protobuf:"varint,6,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchDeleteRequest) Reset() {
+	*x = BatchDeleteRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchDeleteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchDeleteRequest) ProtoMessage() {}
+
+func (x *BatchDeleteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchDeleteRequest.ProtoReflect.Descriptor instead.
+func (*BatchDeleteRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *BatchDeleteRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *BatchDeleteRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *BatchDeleteRequest) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *BatchDeleteRequest) GetRequireAll() bool {
+	if x != nil {
+		return x.RequireAll
+	}
+	return false
+}
+
+func (x *BatchDeleteRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *BatchDeleteRequest) GetDurability() Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return Durability_DURABILITY_UNSPECIFIED
+}
+
+func (x *BatchDeleteRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// BatchDeleteResponse has one result per key.
+type BatchDeleteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request's keys; txn and prev are empty.
+	Results []*DeleteResponse `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// When it committed, microseconds since the Unix epoch; if nothing was deleted, the snapshot that
+	// was read.
+	CommitTs int64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchDeleteResponse) Reset() {
+	*x = BatchDeleteResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchDeleteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchDeleteResponse) ProtoMessage() {}
+
+func (x *BatchDeleteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchDeleteResponse.ProtoReflect.Descriptor instead.
+func (*BatchDeleteResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *BatchDeleteResponse) GetResults() []*DeleteResponse {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *BatchDeleteResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *BatchDeleteResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// DeleteRangeRequest removes what it selects.
+type DeleteRangeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the keys live; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// Which keys. Required, lest a forgotten field empties the keyspace: an empty prefix selects all.
+	// More than 10,000 keys, or 8 MiB of them, are resource_exhausted, and nothing is deleted.
+	Select *Selection `protobuf:"bytes,3,opt,name=select,proto3" json:"select,omitempty"`
+	// Delete nothing, only count; there is no limit then.
+	DryRun bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// 1 to 64 bytes that make the deletion happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId []byte `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRangeRequest) Reset() {
+	*x = DeleteRangeRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRangeRequest) ProtoMessage() {}
+
+func (x *DeleteRangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRangeRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRangeRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DeleteRangeRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *DeleteRangeRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *DeleteRangeRequest) GetSelect() *Selection {
+	if x != nil {
+		return x.Select
+	}
+	return nil
+}
+
+func (x *DeleteRangeRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *DeleteRangeRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *DeleteRangeRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// DeleteRangeResponse says how many keys went.
+type DeleteRangeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys that were deleted, or would be.
+	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// When it committed, microseconds since the Unix epoch; if nothing was deleted, the snapshot that
+	// was read.
+	CommitTs int64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRangeResponse) Reset() {
+	*x = DeleteRangeResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRangeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRangeResponse) ProtoMessage() {}
+
+func (x *DeleteRangeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRangeResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRangeResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *DeleteRangeResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *DeleteRangeResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *DeleteRangeResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// HistoryRequest names a key.
+type HistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the key lives; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none. Its own writes are no history yet.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Most versions of a page, 0 = as many as fit the server's page. Negative is invalid.
+	Limit int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// From the answer before; empty = the newest versions.
+	Cursor []byte `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Versions without values.
+	KeysOnly      bool `protobuf:"varint,6,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *HistoryRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *HistoryRequest) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetKeysOnly() bool {
+	if x != nil {
+		return x.KeysOnly
+	}
+	return false
+}
+
+// HistoryResponse is one page of versions.
+type HistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first, deletions and extensions among them. Versions that were written over with
+	// no_history are left out.
+	Entries []*HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Opaque; asks for the next page. Empty only when this page ends the history.
+	Cursor []byte `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryResponse) Reset() {
+	*x = HistoryResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryResponse) ProtoMessage() {}
+
+func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
+func (*HistoryResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *HistoryResponse) GetEntries() []*HistoryEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// HistoryEntry is one version, and where it came from.
+type HistoryEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version; of a deletion without value, create_ts and expires_at.
+	Entry *Entry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	// What made it.
+	Operation HistoryOperation `protobuf:"varint,2,opt,name=operation,proto3,enum=cairn.v1.HistoryOperation" json:"operation,omitempty"`
+	// Who wrote it, as the client said by `X-Cairn-Principal`; empty = it did not say. Without
+	// authentication that is a note and proves nothing.
+	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Why, as the client said; empty = it did not say.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryEntry) Reset() {
+	*x = HistoryEntry{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryEntry) ProtoMessage() {}
+
+func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
+func (*HistoryEntry) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *HistoryEntry) GetEntry() *Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *HistoryEntry) GetOperation() HistoryOperation {
+	if x != nil {
+		return x.Operation
+	}
+	return HistoryOperation_HISTORY_OPERATION_UNSPECIFIED
+}
+
+func (x *HistoryEntry) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *HistoryEntry) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// RevertRequest says what goes back, and to when.
+type RevertRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the keys live; empty = "default".
+	Keyspace string `protobuf:"bytes,1,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	// Handle of an open transaction; empty = none.
+	Txn string `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`
+	// What goes back. Exactly one must be set.
+	//
+	// Types that are valid to be assigned to What:
+	//
+	//	*RevertRequest_Key
+	//	*RevertRequest_Select
+	What isRevertRequest_What `protobuf_oneof:"what"`
+	// To when. Exactly one must be set.
+	//
+	// Types that are valid to be assigned to To:
+	//
+	//	*RevertRequest_Revision
+	//	*RevertRequest_AsOf
+	To isRevertRequest_To `protobuf_oneof:"to"`
+	// Change nothing, only answer what would change.
+	DryRun bool `protobuf:"varint,7,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// 1 to 64 bytes that make the revert happen once: for 15 minutes a repeat with the same bytes
+	// answers what came of the first one, and one with other content is invalid. Empty = none; not
+	// inside a transaction.
+	RequestId []byte `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why, for History: UTF-8, 0 to 1,024 bytes. Not inside a transaction: give it to Commit.
+	Message       string `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertRequest) Reset() {
+	*x = RevertRequest{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertRequest) ProtoMessage() {}
+
+func (x *RevertRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertRequest.ProtoReflect.Descriptor instead.
+func (*RevertRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RevertRequest) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *RevertRequest) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *RevertRequest) GetWhat() isRevertRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetKey() []byte {
+	if x != nil {
+		if x, ok := x.What.(*RevertRequest_Key); ok {
+			return x.Key
+		}
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetSelect() *Selection {
+	if x != nil {
+		if x, ok := x.What.(*RevertRequest_Select); ok {
+			return x.Select
+		}
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetTo() isRevertRequest_To {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetRevision() int64 {
+	if x != nil {
+		if x, ok := x.To.(*RevertRequest_Revision); ok {
+			return x.Revision
+		}
+	}
+	return 0
+}
+
+func (x *RevertRequest) GetAsOf() int64 {
+	if x != nil {
+		if x, ok := x.To.(*RevertRequest_AsOf); ok {
+			return x.AsOf
+		}
+	}
+	return 0
+}
+
+func (x *RevertRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *RevertRequest) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type isRevertRequest_What interface {
+	isRevertRequest_What()
+}
+
+type RevertRequest_Key struct {
+	// One key, 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,3,opt,name=key,proto3,oneof"`
+}
+
+type RevertRequest_Select struct {
+	// All selected keys, also those that exist at one of the two times only. More than 10,000
+	// changes, or 8 MiB of them, are resource_exhausted, and nothing is done.
+	Select *Selection `protobuf:"bytes,4,opt,name=select,proto3,oneof"`
+}
+
+func (*RevertRequest_Key) isRevertRequest_What() {}
+
+func (*RevertRequest_Select) isRevertRequest_What() {}
+
+type isRevertRequest_To interface {
+	isRevertRequest_To()
+}
+
+type RevertRequest_Revision struct {
+	// This revision of the key; only with `key`. That of a deletion deletes the key. One that is
+	// not in the history is not_found.
+	Revision int64 `protobuf:"varint,5,opt,name=revision,proto3,oneof"`
+}
+
+type RevertRequest_AsOf struct {
+	// As it was at this time, microseconds since the Unix epoch.
+	AsOf int64 `protobuf:"varint,6,opt,name=as_of,json=asOf,proto3,oneof"`
+}
+
+func (*RevertRequest_Revision) isRevertRequest_To() {}
+
+func (*RevertRequest_AsOf) isRevertRequest_To() {}
+
+// RevertResponse says what went back. A key that is back has the time to live that it had left at
+// that time (at the commit of that revision). Keys that are as they were stay untouched.
+type RevertResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys that were changed, or would be.
+	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// When it committed, microseconds since the Unix epoch; if nothing was changed, the snapshot that
+	// was read.
+	CommitTs int64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
+	// Only of a dry run: what would change, in key order. At most 8 MiB, more is resource_exhausted.
+	Changes []*RevertChange `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Handle to use next.
+	Txn           string `protobuf:"bytes,4,opt,name=txn,proto3" json:"txn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertResponse) Reset() {
+	*x = RevertResponse{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertResponse) ProtoMessage() {}
+
+func (x *RevertResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertResponse.ProtoReflect.Descriptor instead.
+func (*RevertResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RevertResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *RevertResponse) GetCommitTs() int64 {
+	if x != nil {
+		return x.CommitTs
+	}
+	return 0
+}
+
+func (x *RevertResponse) GetChanges() []*RevertChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *RevertResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+// RevertChange is what a revert does to one key.
+type RevertChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 4,096 bytes.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What is there; absent for a missing key.
+	From *Entry `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// What comes back; absent for a key that will be deleted.
+	To            *Entry `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertChange) Reset() {
+	*x = RevertChange{}
+	mi := &file_cairn_v1_kv_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertChange) ProtoMessage() {}
+
+func (x *RevertChange) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_kv_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertChange.ProtoReflect.Descriptor instead.
+func (*RevertChange) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_kv_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *RevertChange) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RevertChange) GetFrom() *Entry {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *RevertChange) GetTo() *Entry {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 var File_cairn_v1_kv_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\n" +
-	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\xbd\x01\n" +
+	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\xf3\x01\n" +
 	"\n" +
 	"GetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
@@ -1605,7 +3376,10 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x03H\x00R\brevision\x88\x01\x01\x12\x18\n" +
 	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"for_update\x18\x06 \x01(\bR\tforUpdateB\v\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdate\x124\n" +
+	"\n" +
+	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durabilityB\v\n" +
 	"\t_revisionB\b\n" +
 	"\x06_as_of\"\xd1\x01\n" +
 	"\vGetResponse\x12\x14\n" +
@@ -1616,7 +3390,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcreate_ts\x18\x05 \x01(\x03R\bcreateTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\a \x01(\tR\x03txn\"\xb7\x01\n" +
+	"\x03txn\x18\a \x01(\tR\x03txn\"\xed\x01\n" +
 	"\x0fBatchGetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x12\n" +
@@ -1625,7 +3399,10 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"requireAll\x12\x18\n" +
 	"\x05as_of\x18\x05 \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"for_update\x18\x06 \x01(\bR\tforUpdateB\b\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdate\x124\n" +
+	"\n" +
+	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durabilityB\b\n" +
 	"\x06_as_of\"q\n" +
 	"\x10BatchGetResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.cairn.v1.BatchGetResultR\aresults\x12\x17\n" +
@@ -1633,7 +3410,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\x03txn\x18\x03 \x01(\tR\x03txn\"M\n" +
 	"\x0eBatchGetResult\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12%\n" +
-	"\x05entry\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\"\xbf\x02\n" +
+	"\x05entry\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\"\x8f\x03\n" +
 	"\n" +
 	"SetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
@@ -1651,7 +3428,11 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"returnPrev\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\n" +
-	" \x01(\fR\trequestId\"\xf0\x01\n" +
+	" \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\v \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\f \x01(\tR\amessage\"\xf0\x01\n" +
 	"\vSetResponse\x12\x10\n" +
 	"\x03set\x18\x01 \x01(\bR\x03set\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +
@@ -1661,7 +3442,7 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"expires_at\x18\x05 \x01(\x03R\texpiresAt\x12#\n" +
 	"\rprev_revision\x18\x06 \x01(\x03R\fprevRevision\x12#\n" +
 	"\x04prev\x18\a \x01(\v2\x0f.cairn.v1.EntryR\x04prev\x12\x10\n" +
-	"\x03txn\x18\b \x01(\tR\x03txn\"\xca\x01\n" +
+	"\x03txn\x18\b \x01(\tR\x03txn\"\x9a\x02\n" +
 	"\rDeleteRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
@@ -1672,14 +3453,18 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\vreturn_prev\x18\x05 \x01(\bR\n" +
 	"returnPrev\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\fR\trequestId\"\xbf\x01\n" +
+	"request_id\x18\x06 \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\b \x01(\tR\amessage\"\xbf\x01\n" +
 	"\x0eDeleteResponse\x12\x18\n" +
 	"\adeleted\x18\x01 \x01(\bR\adeleted\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +
 	"\tcommit_ts\x18\x03 \x01(\x03R\bcommitTs\x12#\n" +
 	"\rprev_revision\x18\x04 \x01(\x03R\fprevRevision\x12#\n" +
 	"\x04prev\x18\x05 \x01(\v2\x0f.cairn.v1.EntryR\x04prev\x12\x10\n" +
-	"\x03txn\x18\x06 \x01(\tR\x03txn\"\xc0\x01\n" +
+	"\x03txn\x18\x06 \x01(\tR\x03txn\"\xf6\x01\n" +
 	"\rExistsRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
@@ -1687,7 +3472,10 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x03H\x00R\brevision\x88\x01\x01\x12\x18\n" +
 	"\x05as_of\x18\x05 \x01(\x03H\x01R\x04asOf\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"for_update\x18\x06 \x01(\bR\tforUpdateB\v\n" +
+	"for_update\x18\x06 \x01(\bR\tforUpdate\x124\n" +
+	"\n" +
+	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durabilityB\v\n" +
 	"\t_revisionB\b\n" +
 	"\x06_as_of\"\xaf\x01\n" +
 	"\x0eExistsResponse\x12\x16\n" +
@@ -1697,14 +3485,18 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcreate_ts\x18\x04 \x01(\x03R\bcreateTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\x06 \x01(\tR\x03txn\"\x85\x01\n" +
+	"\x03txn\x18\x06 \x01(\tR\x03txn\"\xd5\x01\n" +
 	"\rExtendRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x15\n" +
 	"\x06ttl_ms\x18\x04 \x01(\x03R\x05ttlMs\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\fR\trequestId\"\x96\x01\n" +
+	"request_id\x18\x05 \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\x06 \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\a \x01(\tR\amessage\"\x96\x01\n" +
 	"\x0eExtendResponse\x12\x1a\n" +
 	"\bextended\x18\x01 \x01(\bR\bextended\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1b\n" +
@@ -1748,14 +3540,171 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x0f.cairn.v1.EntryR\aentries\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12\x12\n" +
 	"\x04last\x18\x03 \x01(\bR\x04last\x12\x10\n" +
-	"\x03txn\x18\x04 \x01(\tR\x03txn2\x8e\x04\n" +
+	"\x03txn\x18\x04 \x01(\tR\x03txn\"\x89\x01\n" +
+	"\x11TimeToLiveRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x124\n" +
+	"\n" +
+	"durability\x18\x04 \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\"x\n" +
+	"\x12TimeToLiveResponse\x12\x15\n" +
+	"\x06ttl_ms\x18\x01 \x01(\x03R\x05ttlMs\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x03 \x01(\x03R\texpiresAt\x12\x10\n" +
+	"\x03txn\x18\x04 \x01(\tR\x03txn\"\xcb\x04\n" +
+	"\rUpdateRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12/\n" +
+	"\tincrement\x18\x04 \x01(\v2\x0f.cairn.v1.ValueH\x00R\tincrement\x12)\n" +
+	"\x06append\x18\x05 \x01(\v2\x0f.cairn.v1.ValueH\x00R\x06append\x12#\n" +
+	"\x03min\x18\x06 \x01(\v2\x0f.cairn.v1.ValueH\x00R\x03min\x12#\n" +
+	"\x03max\x18\a \x01(\v2\x0f.cairn.v1.ValueH\x00R\x03max\x120\n" +
+	"\vlower_bound\x18\b \x01(\v2\x0f.cairn.v1.ValueR\n" +
+	"lowerBound\x120\n" +
+	"\vupper_bound\x18\t \x01(\v2\x0f.cairn.v1.ValueR\n" +
+	"upperBound\x129\n" +
+	"\n" +
+	"conditions\x18\n" +
+	" \x01(\v2\x19.cairn.v1.WriteConditionsR\n" +
+	"conditions\x12!\n" +
+	"\rttl_if_new_ms\x18\v \x01(\x03R\n" +
+	"ttlIfNewMs\x12\x1d\n" +
+	"\n" +
+	"no_history\x18\f \x01(\bR\tnoHistory\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\r \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\x0e \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\x0f \x01(\tR\amessageB\x04\n" +
+	"\x02by\"\x9e\x02\n" +
+	"\x0eUpdateResponse\x12\x18\n" +
+	"\aupdated\x18\x01 \x01(\bR\aupdated\x12%\n" +
+	"\x05value\x18\x02 \x01(\v2\x0f.cairn.v1.ValueR\x05value\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x03R\brevision\x12\x1b\n" +
+	"\tcommit_ts\x18\x04 \x01(\x03R\bcommitTs\x12\x1b\n" +
+	"\tcreate_ts\x18\x05 \x01(\x03R\bcreateTs\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x12#\n" +
+	"\rprev_revision\x18\a \x01(\x03R\fprevRevision\x12\x10\n" +
+	"\x03txn\x18\b \x01(\tR\x03txn\x12\x1f\n" +
+	"\vvalue_bytes\x18\t \x01(\x03R\n" +
+	"valueBytes\"\xce\x01\n" +
+	"\aSetItem\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12%\n" +
+	"\x05value\x18\x02 \x01(\v2\x0f.cairn.v1.ValueR\x05value\x129\n" +
+	"\n" +
+	"conditions\x18\x03 \x01(\v2\x19.cairn.v1.WriteConditionsR\n" +
+	"conditions\x12\x15\n" +
+	"\x06ttl_ms\x18\x04 \x01(\x03R\x05ttlMs\x12\x19\n" +
+	"\bkeep_ttl\x18\x05 \x01(\bR\akeepTtl\x12\x1d\n" +
+	"\n" +
+	"no_history\x18\x06 \x01(\bR\tnoHistory\"\xf8\x01\n" +
+	"\x0fBatchSetRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12'\n" +
+	"\x05items\x18\x03 \x03(\v2\x11.cairn.v1.SetItemR\x05items\x12\x1f\n" +
+	"\vrequire_all\x18\x04 \x01(\bR\n" +
+	"requireAll\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\x06 \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\a \x01(\tR\amessage\"r\n" +
+	"\x10BatchSetResponse\x12/\n" +
+	"\aresults\x18\x01 \x03(\v2\x15.cairn.v1.SetResponseR\aresults\x12\x1b\n" +
+	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12\x10\n" +
+	"\x03txn\x18\x03 \x01(\tR\x03txn\"\xe6\x01\n" +
+	"\x12BatchDeleteRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x12\n" +
+	"\x04keys\x18\x03 \x03(\fR\x04keys\x12\x1f\n" +
+	"\vrequire_all\x18\x04 \x01(\bR\n" +
+	"requireAll\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\fR\trequestId\x124\n" +
+	"\n" +
+	"durability\x18\x06 \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
+	"durability\x12\x18\n" +
+	"\amessage\x18\a \x01(\tR\amessage\"x\n" +
+	"\x13BatchDeleteResponse\x122\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.cairn.v1.DeleteResponseR\aresults\x12\x1b\n" +
+	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12\x10\n" +
+	"\x03txn\x18\x03 \x01(\tR\x03txn\"\xc1\x01\n" +
+	"\x12DeleteRangeRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12+\n" +
+	"\x06select\x18\x03 \x01(\v2\x13.cairn.v1.SelectionR\x06select\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\fR\trequestId\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\"Z\n" +
+	"\x13DeleteRangeResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x1b\n" +
+	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12\x10\n" +
+	"\x03txn\x18\x03 \x01(\tR\x03txn\"\x9b\x01\n" +
+	"\x0eHistoryRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x05 \x01(\fR\x06cursor\x12\x1b\n" +
+	"\tkeys_only\x18\x06 \x01(\bR\bkeysOnly\"m\n" +
+	"\x0fHistoryResponse\x120\n" +
+	"\aentries\x18\x01 \x03(\v2\x16.cairn.v1.HistoryEntryR\aentries\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\fR\x06cursor\x12\x10\n" +
+	"\x03txn\x18\x03 \x01(\tR\x03txn\"\xa7\x01\n" +
+	"\fHistoryEntry\x12%\n" +
+	"\x05entry\x18\x01 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\x128\n" +
+	"\toperation\x18\x02 \x01(\x0e2\x1a.cairn.v1.HistoryOperationR\toperation\x12\x1c\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x95\x02\n" +
+	"\rRevertRequest\x12\x1a\n" +
+	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
+	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x12\n" +
+	"\x03key\x18\x03 \x01(\fH\x00R\x03key\x12-\n" +
+	"\x06select\x18\x04 \x01(\v2\x13.cairn.v1.SelectionH\x00R\x06select\x12\x1c\n" +
+	"\brevision\x18\x05 \x01(\x03H\x01R\brevision\x12\x15\n" +
+	"\x05as_of\x18\x06 \x01(\x03H\x01R\x04asOf\x12\x17\n" +
+	"\adry_run\x18\a \x01(\bR\x06dryRun\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\b \x01(\fR\trequestId\x12\x18\n" +
+	"\amessage\x18\t \x01(\tR\amessageB\x06\n" +
+	"\x04whatB\x04\n" +
+	"\x02to\"\x87\x01\n" +
+	"\x0eRevertResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x1b\n" +
+	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x120\n" +
+	"\achanges\x18\x03 \x03(\v2\x16.cairn.v1.RevertChangeR\achanges\x12\x10\n" +
+	"\x03txn\x18\x04 \x01(\tR\x03txn\"f\n" +
+	"\fRevertChange\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12#\n" +
+	"\x04from\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x04from\x12\x1f\n" +
+	"\x02to\x18\x03 \x01(\v2\x0f.cairn.v1.EntryR\x02to*\x8c\x01\n" +
+	"\x10HistoryOperation\x12!\n" +
+	"\x1dHISTORY_OPERATION_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15HISTORY_OPERATION_SET\x10\x01\x12\x1c\n" +
+	"\x18HISTORY_OPERATION_DELETE\x10\x02\x12\x1c\n" +
+	"\x18HISTORY_OPERATION_EXTEND\x10\x032\xf6\a\n" +
 	"\tKVService\x127\n" +
 	"\x03Get\x12\x14.cairn.v1.GetRequest\x1a\x15.cairn.v1.GetResponse\"\x03\x90\x02\x01\x12F\n" +
 	"\bBatchGet\x12\x19.cairn.v1.BatchGetRequest\x1a\x1a.cairn.v1.BatchGetResponse\"\x03\x90\x02\x01\x122\n" +
 	"\x03Set\x12\x14.cairn.v1.SetRequest\x1a\x15.cairn.v1.SetResponse\x12;\n" +
 	"\x06Delete\x12\x17.cairn.v1.DeleteRequest\x1a\x18.cairn.v1.DeleteResponse\x12@\n" +
 	"\x06Exists\x12\x17.cairn.v1.ExistsRequest\x1a\x18.cairn.v1.ExistsResponse\"\x03\x90\x02\x01\x12;\n" +
-	"\x06Extend\x12\x17.cairn.v1.ExtendRequest\x1a\x18.cairn.v1.ExtendResponse\x12=\n" +
+	"\x06Extend\x12\x17.cairn.v1.ExtendRequest\x1a\x18.cairn.v1.ExtendResponse\x12L\n" +
+	"\n" +
+	"TimeToLive\x12\x1b.cairn.v1.TimeToLiveRequest\x1a\x1c.cairn.v1.TimeToLiveResponse\"\x03\x90\x02\x01\x12;\n" +
+	"\x06Update\x12\x17.cairn.v1.UpdateRequest\x1a\x18.cairn.v1.UpdateResponse\x12A\n" +
+	"\bBatchSet\x12\x19.cairn.v1.BatchSetRequest\x1a\x1a.cairn.v1.BatchSetResponse\x12J\n" +
+	"\vBatchDelete\x12\x1c.cairn.v1.BatchDeleteRequest\x1a\x1d.cairn.v1.BatchDeleteResponse\x12J\n" +
+	"\vDeleteRange\x12\x1c.cairn.v1.DeleteRangeRequest\x1a\x1d.cairn.v1.DeleteRangeResponse\x12C\n" +
+	"\aHistory\x12\x18.cairn.v1.HistoryRequest\x1a\x19.cairn.v1.HistoryResponse\"\x03\x90\x02\x01\x12;\n" +
+	"\x06Revert\x12\x17.cairn.v1.RevertRequest\x1a\x18.cairn.v1.RevertResponse\x12=\n" +
 	"\x05Range\x12\x16.cairn.v1.RangeRequest\x1a\x17.cairn.v1.RangeResponse\"\x03\x90\x02\x01\x12Q\n" +
 	"\vRangeStream\x12\x1c.cairn.v1.RangeStreamRequest\x1a\x1d.cairn.v1.RangeStreamResponse\"\x03\x90\x02\x010\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
@@ -1771,64 +3720,129 @@ func file_cairn_v1_kv_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_kv_proto_rawDescData
 }
 
-var file_cairn_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_cairn_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cairn_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_cairn_v1_kv_proto_goTypes = []any{
-	(*GetRequest)(nil),          // 0: cairn.v1.GetRequest
-	(*GetResponse)(nil),         // 1: cairn.v1.GetResponse
-	(*BatchGetRequest)(nil),     // 2: cairn.v1.BatchGetRequest
-	(*BatchGetResponse)(nil),    // 3: cairn.v1.BatchGetResponse
-	(*BatchGetResult)(nil),      // 4: cairn.v1.BatchGetResult
-	(*SetRequest)(nil),          // 5: cairn.v1.SetRequest
-	(*SetResponse)(nil),         // 6: cairn.v1.SetResponse
-	(*DeleteRequest)(nil),       // 7: cairn.v1.DeleteRequest
-	(*DeleteResponse)(nil),      // 8: cairn.v1.DeleteResponse
-	(*ExistsRequest)(nil),       // 9: cairn.v1.ExistsRequest
-	(*ExistsResponse)(nil),      // 10: cairn.v1.ExistsResponse
-	(*ExtendRequest)(nil),       // 11: cairn.v1.ExtendRequest
-	(*ExtendResponse)(nil),      // 12: cairn.v1.ExtendResponse
-	(*RangeRequest)(nil),        // 13: cairn.v1.RangeRequest
-	(*RangeResponse)(nil),       // 14: cairn.v1.RangeResponse
-	(*RangeStreamRequest)(nil),  // 15: cairn.v1.RangeStreamRequest
-	(*RangeStreamResponse)(nil), // 16: cairn.v1.RangeStreamResponse
-	(*Value)(nil),               // 17: cairn.v1.Value
-	(*Entry)(nil),               // 18: cairn.v1.Entry
-	(*WriteConditions)(nil),     // 19: cairn.v1.WriteConditions
-	(*Selection)(nil),           // 20: cairn.v1.Selection
+	(HistoryOperation)(0),       // 0: cairn.v1.HistoryOperation
+	(*GetRequest)(nil),          // 1: cairn.v1.GetRequest
+	(*GetResponse)(nil),         // 2: cairn.v1.GetResponse
+	(*BatchGetRequest)(nil),     // 3: cairn.v1.BatchGetRequest
+	(*BatchGetResponse)(nil),    // 4: cairn.v1.BatchGetResponse
+	(*BatchGetResult)(nil),      // 5: cairn.v1.BatchGetResult
+	(*SetRequest)(nil),          // 6: cairn.v1.SetRequest
+	(*SetResponse)(nil),         // 7: cairn.v1.SetResponse
+	(*DeleteRequest)(nil),       // 8: cairn.v1.DeleteRequest
+	(*DeleteResponse)(nil),      // 9: cairn.v1.DeleteResponse
+	(*ExistsRequest)(nil),       // 10: cairn.v1.ExistsRequest
+	(*ExistsResponse)(nil),      // 11: cairn.v1.ExistsResponse
+	(*ExtendRequest)(nil),       // 12: cairn.v1.ExtendRequest
+	(*ExtendResponse)(nil),      // 13: cairn.v1.ExtendResponse
+	(*RangeRequest)(nil),        // 14: cairn.v1.RangeRequest
+	(*RangeResponse)(nil),       // 15: cairn.v1.RangeResponse
+	(*RangeStreamRequest)(nil),  // 16: cairn.v1.RangeStreamRequest
+	(*RangeStreamResponse)(nil), // 17: cairn.v1.RangeStreamResponse
+	(*TimeToLiveRequest)(nil),   // 18: cairn.v1.TimeToLiveRequest
+	(*TimeToLiveResponse)(nil),  // 19: cairn.v1.TimeToLiveResponse
+	(*UpdateRequest)(nil),       // 20: cairn.v1.UpdateRequest
+	(*UpdateResponse)(nil),      // 21: cairn.v1.UpdateResponse
+	(*SetItem)(nil),             // 22: cairn.v1.SetItem
+	(*BatchSetRequest)(nil),     // 23: cairn.v1.BatchSetRequest
+	(*BatchSetResponse)(nil),    // 24: cairn.v1.BatchSetResponse
+	(*BatchDeleteRequest)(nil),  // 25: cairn.v1.BatchDeleteRequest
+	(*BatchDeleteResponse)(nil), // 26: cairn.v1.BatchDeleteResponse
+	(*DeleteRangeRequest)(nil),  // 27: cairn.v1.DeleteRangeRequest
+	(*DeleteRangeResponse)(nil), // 28: cairn.v1.DeleteRangeResponse
+	(*HistoryRequest)(nil),      // 29: cairn.v1.HistoryRequest
+	(*HistoryResponse)(nil),     // 30: cairn.v1.HistoryResponse
+	(*HistoryEntry)(nil),        // 31: cairn.v1.HistoryEntry
+	(*RevertRequest)(nil),       // 32: cairn.v1.RevertRequest
+	(*RevertResponse)(nil),      // 33: cairn.v1.RevertResponse
+	(*RevertChange)(nil),        // 34: cairn.v1.RevertChange
+	(Durability)(0),             // 35: cairn.v1.Durability
+	(*Value)(nil),               // 36: cairn.v1.Value
+	(*Entry)(nil),               // 37: cairn.v1.Entry
+	(*WriteConditions)(nil),     // 38: cairn.v1.WriteConditions
+	(*Selection)(nil),           // 39: cairn.v1.Selection
 }
 var file_cairn_v1_kv_proto_depIdxs = []int32{
-	17, // 0: cairn.v1.GetResponse.value:type_name -> cairn.v1.Value
-	4,  // 1: cairn.v1.BatchGetResponse.results:type_name -> cairn.v1.BatchGetResult
-	18, // 2: cairn.v1.BatchGetResult.entry:type_name -> cairn.v1.Entry
-	17, // 3: cairn.v1.SetRequest.value:type_name -> cairn.v1.Value
-	19, // 4: cairn.v1.SetRequest.conditions:type_name -> cairn.v1.WriteConditions
-	18, // 5: cairn.v1.SetResponse.prev:type_name -> cairn.v1.Entry
-	19, // 6: cairn.v1.DeleteRequest.conditions:type_name -> cairn.v1.WriteConditions
-	18, // 7: cairn.v1.DeleteResponse.prev:type_name -> cairn.v1.Entry
-	20, // 8: cairn.v1.RangeRequest.select:type_name -> cairn.v1.Selection
-	18, // 9: cairn.v1.RangeResponse.entries:type_name -> cairn.v1.Entry
-	20, // 10: cairn.v1.RangeStreamRequest.select:type_name -> cairn.v1.Selection
-	18, // 11: cairn.v1.RangeStreamResponse.entries:type_name -> cairn.v1.Entry
-	0,  // 12: cairn.v1.KVService.Get:input_type -> cairn.v1.GetRequest
-	2,  // 13: cairn.v1.KVService.BatchGet:input_type -> cairn.v1.BatchGetRequest
-	5,  // 14: cairn.v1.KVService.Set:input_type -> cairn.v1.SetRequest
-	7,  // 15: cairn.v1.KVService.Delete:input_type -> cairn.v1.DeleteRequest
-	9,  // 16: cairn.v1.KVService.Exists:input_type -> cairn.v1.ExistsRequest
-	11, // 17: cairn.v1.KVService.Extend:input_type -> cairn.v1.ExtendRequest
-	13, // 18: cairn.v1.KVService.Range:input_type -> cairn.v1.RangeRequest
-	15, // 19: cairn.v1.KVService.RangeStream:input_type -> cairn.v1.RangeStreamRequest
-	1,  // 20: cairn.v1.KVService.Get:output_type -> cairn.v1.GetResponse
-	3,  // 21: cairn.v1.KVService.BatchGet:output_type -> cairn.v1.BatchGetResponse
-	6,  // 22: cairn.v1.KVService.Set:output_type -> cairn.v1.SetResponse
-	8,  // 23: cairn.v1.KVService.Delete:output_type -> cairn.v1.DeleteResponse
-	10, // 24: cairn.v1.KVService.Exists:output_type -> cairn.v1.ExistsResponse
-	12, // 25: cairn.v1.KVService.Extend:output_type -> cairn.v1.ExtendResponse
-	14, // 26: cairn.v1.KVService.Range:output_type -> cairn.v1.RangeResponse
-	16, // 27: cairn.v1.KVService.RangeStream:output_type -> cairn.v1.RangeStreamResponse
-	20, // [20:28] is the sub-list for method output_type
-	12, // [12:20] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	35, // 0: cairn.v1.GetRequest.durability:type_name -> cairn.v1.Durability
+	36, // 1: cairn.v1.GetResponse.value:type_name -> cairn.v1.Value
+	35, // 2: cairn.v1.BatchGetRequest.durability:type_name -> cairn.v1.Durability
+	5,  // 3: cairn.v1.BatchGetResponse.results:type_name -> cairn.v1.BatchGetResult
+	37, // 4: cairn.v1.BatchGetResult.entry:type_name -> cairn.v1.Entry
+	36, // 5: cairn.v1.SetRequest.value:type_name -> cairn.v1.Value
+	38, // 6: cairn.v1.SetRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 7: cairn.v1.SetRequest.durability:type_name -> cairn.v1.Durability
+	37, // 8: cairn.v1.SetResponse.prev:type_name -> cairn.v1.Entry
+	38, // 9: cairn.v1.DeleteRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 10: cairn.v1.DeleteRequest.durability:type_name -> cairn.v1.Durability
+	37, // 11: cairn.v1.DeleteResponse.prev:type_name -> cairn.v1.Entry
+	35, // 12: cairn.v1.ExistsRequest.durability:type_name -> cairn.v1.Durability
+	35, // 13: cairn.v1.ExtendRequest.durability:type_name -> cairn.v1.Durability
+	39, // 14: cairn.v1.RangeRequest.select:type_name -> cairn.v1.Selection
+	37, // 15: cairn.v1.RangeResponse.entries:type_name -> cairn.v1.Entry
+	39, // 16: cairn.v1.RangeStreamRequest.select:type_name -> cairn.v1.Selection
+	37, // 17: cairn.v1.RangeStreamResponse.entries:type_name -> cairn.v1.Entry
+	35, // 18: cairn.v1.TimeToLiveRequest.durability:type_name -> cairn.v1.Durability
+	36, // 19: cairn.v1.UpdateRequest.increment:type_name -> cairn.v1.Value
+	36, // 20: cairn.v1.UpdateRequest.append:type_name -> cairn.v1.Value
+	36, // 21: cairn.v1.UpdateRequest.min:type_name -> cairn.v1.Value
+	36, // 22: cairn.v1.UpdateRequest.max:type_name -> cairn.v1.Value
+	36, // 23: cairn.v1.UpdateRequest.lower_bound:type_name -> cairn.v1.Value
+	36, // 24: cairn.v1.UpdateRequest.upper_bound:type_name -> cairn.v1.Value
+	38, // 25: cairn.v1.UpdateRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 26: cairn.v1.UpdateRequest.durability:type_name -> cairn.v1.Durability
+	36, // 27: cairn.v1.UpdateResponse.value:type_name -> cairn.v1.Value
+	36, // 28: cairn.v1.SetItem.value:type_name -> cairn.v1.Value
+	38, // 29: cairn.v1.SetItem.conditions:type_name -> cairn.v1.WriteConditions
+	22, // 30: cairn.v1.BatchSetRequest.items:type_name -> cairn.v1.SetItem
+	35, // 31: cairn.v1.BatchSetRequest.durability:type_name -> cairn.v1.Durability
+	7,  // 32: cairn.v1.BatchSetResponse.results:type_name -> cairn.v1.SetResponse
+	35, // 33: cairn.v1.BatchDeleteRequest.durability:type_name -> cairn.v1.Durability
+	9,  // 34: cairn.v1.BatchDeleteResponse.results:type_name -> cairn.v1.DeleteResponse
+	39, // 35: cairn.v1.DeleteRangeRequest.select:type_name -> cairn.v1.Selection
+	31, // 36: cairn.v1.HistoryResponse.entries:type_name -> cairn.v1.HistoryEntry
+	37, // 37: cairn.v1.HistoryEntry.entry:type_name -> cairn.v1.Entry
+	0,  // 38: cairn.v1.HistoryEntry.operation:type_name -> cairn.v1.HistoryOperation
+	39, // 39: cairn.v1.RevertRequest.select:type_name -> cairn.v1.Selection
+	34, // 40: cairn.v1.RevertResponse.changes:type_name -> cairn.v1.RevertChange
+	37, // 41: cairn.v1.RevertChange.from:type_name -> cairn.v1.Entry
+	37, // 42: cairn.v1.RevertChange.to:type_name -> cairn.v1.Entry
+	1,  // 43: cairn.v1.KVService.Get:input_type -> cairn.v1.GetRequest
+	3,  // 44: cairn.v1.KVService.BatchGet:input_type -> cairn.v1.BatchGetRequest
+	6,  // 45: cairn.v1.KVService.Set:input_type -> cairn.v1.SetRequest
+	8,  // 46: cairn.v1.KVService.Delete:input_type -> cairn.v1.DeleteRequest
+	10, // 47: cairn.v1.KVService.Exists:input_type -> cairn.v1.ExistsRequest
+	12, // 48: cairn.v1.KVService.Extend:input_type -> cairn.v1.ExtendRequest
+	18, // 49: cairn.v1.KVService.TimeToLive:input_type -> cairn.v1.TimeToLiveRequest
+	20, // 50: cairn.v1.KVService.Update:input_type -> cairn.v1.UpdateRequest
+	23, // 51: cairn.v1.KVService.BatchSet:input_type -> cairn.v1.BatchSetRequest
+	25, // 52: cairn.v1.KVService.BatchDelete:input_type -> cairn.v1.BatchDeleteRequest
+	27, // 53: cairn.v1.KVService.DeleteRange:input_type -> cairn.v1.DeleteRangeRequest
+	29, // 54: cairn.v1.KVService.History:input_type -> cairn.v1.HistoryRequest
+	32, // 55: cairn.v1.KVService.Revert:input_type -> cairn.v1.RevertRequest
+	14, // 56: cairn.v1.KVService.Range:input_type -> cairn.v1.RangeRequest
+	16, // 57: cairn.v1.KVService.RangeStream:input_type -> cairn.v1.RangeStreamRequest
+	2,  // 58: cairn.v1.KVService.Get:output_type -> cairn.v1.GetResponse
+	4,  // 59: cairn.v1.KVService.BatchGet:output_type -> cairn.v1.BatchGetResponse
+	7,  // 60: cairn.v1.KVService.Set:output_type -> cairn.v1.SetResponse
+	9,  // 61: cairn.v1.KVService.Delete:output_type -> cairn.v1.DeleteResponse
+	11, // 62: cairn.v1.KVService.Exists:output_type -> cairn.v1.ExistsResponse
+	13, // 63: cairn.v1.KVService.Extend:output_type -> cairn.v1.ExtendResponse
+	19, // 64: cairn.v1.KVService.TimeToLive:output_type -> cairn.v1.TimeToLiveResponse
+	21, // 65: cairn.v1.KVService.Update:output_type -> cairn.v1.UpdateResponse
+	24, // 66: cairn.v1.KVService.BatchSet:output_type -> cairn.v1.BatchSetResponse
+	26, // 67: cairn.v1.KVService.BatchDelete:output_type -> cairn.v1.BatchDeleteResponse
+	28, // 68: cairn.v1.KVService.DeleteRange:output_type -> cairn.v1.DeleteRangeResponse
+	30, // 69: cairn.v1.KVService.History:output_type -> cairn.v1.HistoryResponse
+	33, // 70: cairn.v1.KVService.Revert:output_type -> cairn.v1.RevertResponse
+	15, // 71: cairn.v1.KVService.Range:output_type -> cairn.v1.RangeResponse
+	17, // 72: cairn.v1.KVService.RangeStream:output_type -> cairn.v1.RangeStreamResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_kv_proto_init() }
@@ -1842,18 +3856,31 @@ func file_cairn_v1_kv_proto_init() {
 	file_cairn_v1_kv_proto_msgTypes[9].OneofWrappers = []any{}
 	file_cairn_v1_kv_proto_msgTypes[13].OneofWrappers = []any{}
 	file_cairn_v1_kv_proto_msgTypes[15].OneofWrappers = []any{}
+	file_cairn_v1_kv_proto_msgTypes[19].OneofWrappers = []any{
+		(*UpdateRequest_Increment)(nil),
+		(*UpdateRequest_Append)(nil),
+		(*UpdateRequest_Min)(nil),
+		(*UpdateRequest_Max)(nil),
+	}
+	file_cairn_v1_kv_proto_msgTypes[31].OneofWrappers = []any{
+		(*RevertRequest_Key)(nil),
+		(*RevertRequest_Select)(nil),
+		(*RevertRequest_Revision)(nil),
+		(*RevertRequest_AsOf)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_kv_proto_rawDesc), len(file_cairn_v1_kv_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   17,
+			NumEnums:      1,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cairn_v1_kv_proto_goTypes,
 		DependencyIndexes: file_cairn_v1_kv_proto_depIdxs,
+		EnumInfos:         file_cairn_v1_kv_proto_enumTypes,
 		MessageInfos:      file_cairn_v1_kv_proto_msgTypes,
 	}.Build()
 	File_cairn_v1_kv_proto = out.File

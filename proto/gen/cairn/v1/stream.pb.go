@@ -59,6 +59,30 @@ const (
 	Method_METHOD_STATUS_TXNS Method = 15
 	// StatusService.Locks
 	Method_METHOD_STATUS_LOCKS Method = 16
+	// KVService.Update
+	Method_METHOD_KV_UPDATE Method = 17
+	// KVService.TimeToLive
+	Method_METHOD_KV_TIME_TO_LIVE Method = 18
+	// KVService.BatchSet
+	Method_METHOD_KV_BATCH_SET Method = 19
+	// KVService.BatchDelete
+	Method_METHOD_KV_BATCH_DELETE Method = 20
+	// KVService.DeleteRange
+	Method_METHOD_KV_DELETE_RANGE Method = 21
+	// KVService.History
+	Method_METHOD_KV_HISTORY Method = 22
+	// KVService.Revert
+	Method_METHOD_KV_REVERT Method = 23
+	// KeyspaceService.CreateKeyspace
+	Method_METHOD_KEYSPACE_CREATE Method = 24
+	// KeyspaceService.UpdateKeyspace
+	Method_METHOD_KEYSPACE_UPDATE Method = 25
+	// KeyspaceService.DeleteKeyspace
+	Method_METHOD_KEYSPACE_DELETE Method = 26
+	// KeyspaceService.ListKeyspaces
+	Method_METHOD_KEYSPACE_LIST Method = 27
+	// KeyspaceService.GetKeyspace
+	Method_METHOD_KEYSPACE_GET Method = 28
 )
 
 // Enum value maps for Method.
@@ -81,6 +105,18 @@ var (
 		14: "METHOD_TXN_OUTCOME",
 		15: "METHOD_STATUS_TXNS",
 		16: "METHOD_STATUS_LOCKS",
+		17: "METHOD_KV_UPDATE",
+		18: "METHOD_KV_TIME_TO_LIVE",
+		19: "METHOD_KV_BATCH_SET",
+		20: "METHOD_KV_BATCH_DELETE",
+		21: "METHOD_KV_DELETE_RANGE",
+		22: "METHOD_KV_HISTORY",
+		23: "METHOD_KV_REVERT",
+		24: "METHOD_KEYSPACE_CREATE",
+		25: "METHOD_KEYSPACE_UPDATE",
+		26: "METHOD_KEYSPACE_DELETE",
+		27: "METHOD_KEYSPACE_LIST",
+		28: "METHOD_KEYSPACE_GET",
 	}
 	Method_value = map[string]int32{
 		"METHOD_UNSPECIFIED":             0,
@@ -100,6 +136,18 @@ var (
 		"METHOD_TXN_OUTCOME":             14,
 		"METHOD_STATUS_TXNS":             15,
 		"METHOD_STATUS_LOCKS":            16,
+		"METHOD_KV_UPDATE":               17,
+		"METHOD_KV_TIME_TO_LIVE":         18,
+		"METHOD_KV_BATCH_SET":            19,
+		"METHOD_KV_BATCH_DELETE":         20,
+		"METHOD_KV_DELETE_RANGE":         21,
+		"METHOD_KV_HISTORY":              22,
+		"METHOD_KV_REVERT":               23,
+		"METHOD_KEYSPACE_CREATE":         24,
+		"METHOD_KEYSPACE_UPDATE":         25,
+		"METHOD_KEYSPACE_DELETE":         26,
+		"METHOD_KEYSPACE_LIST":           27,
+		"METHOD_KEYSPACE_GET":            28,
 	}
 )
 
@@ -466,7 +514,7 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12-\n" +
 	"\x06detail\x18\x03 \x01(\v2\x15.cairn.v1.ErrorDetailR\x06detail\"\x18\n" +
 	"\x06Cancel\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id*\x9b\x03\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id*\xd2\x05\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMETHOD_KV_GET\x10\x01\x12\x17\n" +
@@ -485,7 +533,19 @@ const file_cairn_v1_stream_proto_rawDesc = "" +
 	"\x1eMETHOD_CLUSTER_TRANSFER_LEADER\x10\r\x12\x16\n" +
 	"\x12METHOD_TXN_OUTCOME\x10\x0e\x12\x16\n" +
 	"\x12METHOD_STATUS_TXNS\x10\x0f\x12\x17\n" +
-	"\x13METHOD_STATUS_LOCKS\x10\x102A\n" +
+	"\x13METHOD_STATUS_LOCKS\x10\x10\x12\x14\n" +
+	"\x10METHOD_KV_UPDATE\x10\x11\x12\x1a\n" +
+	"\x16METHOD_KV_TIME_TO_LIVE\x10\x12\x12\x17\n" +
+	"\x13METHOD_KV_BATCH_SET\x10\x13\x12\x1a\n" +
+	"\x16METHOD_KV_BATCH_DELETE\x10\x14\x12\x1a\n" +
+	"\x16METHOD_KV_DELETE_RANGE\x10\x15\x12\x15\n" +
+	"\x11METHOD_KV_HISTORY\x10\x16\x12\x14\n" +
+	"\x10METHOD_KV_REVERT\x10\x17\x12\x1a\n" +
+	"\x16METHOD_KEYSPACE_CREATE\x10\x18\x12\x1a\n" +
+	"\x16METHOD_KEYSPACE_UPDATE\x10\x19\x12\x1a\n" +
+	"\x16METHOD_KEYSPACE_DELETE\x10\x1a\x12\x18\n" +
+	"\x14METHOD_KEYSPACE_LIST\x10\x1b\x12\x17\n" +
+	"\x13METHOD_KEYSPACE_GET\x10\x1c2A\n" +
 	"\rStreamService\x120\n" +
 	"\bExchange\x12\x0f.cairn.v1.Frame\x1a\x0f.cairn.v1.Frame(\x010\x01B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 

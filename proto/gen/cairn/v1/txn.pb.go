@@ -329,7 +329,9 @@ type ExecuteRequest struct {
 	// 1 to 64 bytes that make the transaction happen once: for 15 minutes a repeat with the same
 	// bytes answers what came of the first one, and one with other content is invalid. Empty = none.
 	// A transaction that cannot write has no use for it.
-	RequestId     []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why, for the History of what it writes: UTF-8, 0 to 1,024 bytes.
+	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +392,13 @@ func (x *ExecuteRequest) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *ExecuteRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // ExecuteResponse says which branch ran, and what came of it.
@@ -985,6 +994,10 @@ type Op struct {
 	//	*Op_Exists
 	//	*Op_Extend
 	//	*Op_Range
+	//	*Op_Update
+	//	*Op_TimeToLive
+	//	*Op_DeleteRange
+	//	*Op_Revert
 	Request       isOp_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1081,6 +1094,42 @@ func (x *Op) GetRange() *RangeRequest {
 	return nil
 }
 
+func (x *Op) GetUpdate() *UpdateRequest {
+	if x != nil {
+		if x, ok := x.Request.(*Op_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetTimeToLive() *TimeToLiveRequest {
+	if x != nil {
+		if x, ok := x.Request.(*Op_TimeToLive); ok {
+			return x.TimeToLive
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetDeleteRange() *DeleteRangeRequest {
+	if x != nil {
+		if x, ok := x.Request.(*Op_DeleteRange); ok {
+			return x.DeleteRange
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetRevert() *RevertRequest {
+	if x != nil {
+		if x, ok := x.Request.(*Op_Revert); ok {
+			return x.Revert
+		}
+	}
+	return nil
+}
+
 type isOp_Request interface {
 	isOp_Request()
 }
@@ -1115,6 +1164,26 @@ type Op_Range struct {
 	Range *RangeRequest `protobuf:"bytes,6,opt,name=range,proto3,oneof"`
 }
 
+type Op_Update struct {
+	// Change a value by what it is.
+	Update *UpdateRequest `protobuf:"bytes,7,opt,name=update,proto3,oneof"`
+}
+
+type Op_TimeToLive struct {
+	// Ask when a key expires.
+	TimeToLive *TimeToLiveRequest `protobuf:"bytes,8,opt,name=time_to_live,json=timeToLive,proto3,oneof"`
+}
+
+type Op_DeleteRange struct {
+	// Remove all selected keys, or count them.
+	DeleteRange *DeleteRangeRequest `protobuf:"bytes,9,opt,name=delete_range,json=deleteRange,proto3,oneof"`
+}
+
+type Op_Revert struct {
+	// Bring keys back to what they were.
+	Revert *RevertRequest `protobuf:"bytes,10,opt,name=revert,proto3,oneof"`
+}
+
 func (*Op_Get) isOp_Request() {}
 
 func (*Op_Set) isOp_Request() {}
@@ -1126,6 +1195,14 @@ func (*Op_Exists) isOp_Request() {}
 func (*Op_Extend) isOp_Request() {}
 
 func (*Op_Range) isOp_Request() {}
+
+func (*Op_Update) isOp_Request() {}
+
+func (*Op_TimeToLive) isOp_Request() {}
+
+func (*Op_DeleteRange) isOp_Request() {}
+
+func (*Op_Revert) isOp_Request() {}
 
 // OpResult is the answer to the operation of the same kind.
 type OpResult struct {
@@ -1140,6 +1217,10 @@ type OpResult struct {
 	//	*OpResult_Exists
 	//	*OpResult_Extend
 	//	*OpResult_Range
+	//	*OpResult_Update
+	//	*OpResult_TimeToLive
+	//	*OpResult_DeleteRange
+	//	*OpResult_Revert
 	Response      isOpResult_Response `protobuf_oneof:"response"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1236,6 +1317,42 @@ func (x *OpResult) GetRange() *RangeResponse {
 	return nil
 }
 
+func (x *OpResult) GetUpdate() *UpdateResponse {
+	if x != nil {
+		if x, ok := x.Response.(*OpResult_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
+func (x *OpResult) GetTimeToLive() *TimeToLiveResponse {
+	if x != nil {
+		if x, ok := x.Response.(*OpResult_TimeToLive); ok {
+			return x.TimeToLive
+		}
+	}
+	return nil
+}
+
+func (x *OpResult) GetDeleteRange() *DeleteRangeResponse {
+	if x != nil {
+		if x, ok := x.Response.(*OpResult_DeleteRange); ok {
+			return x.DeleteRange
+		}
+	}
+	return nil
+}
+
+func (x *OpResult) GetRevert() *RevertResponse {
+	if x != nil {
+		if x, ok := x.Response.(*OpResult_Revert); ok {
+			return x.Revert
+		}
+	}
+	return nil
+}
+
 type isOpResult_Response interface {
 	isOpResult_Response()
 }
@@ -1270,6 +1387,26 @@ type OpResult_Range struct {
 	Range *RangeResponse `protobuf:"bytes,6,opt,name=range,proto3,oneof"`
 }
 
+type OpResult_Update struct {
+	// Of update.
+	Update *UpdateResponse `protobuf:"bytes,7,opt,name=update,proto3,oneof"`
+}
+
+type OpResult_TimeToLive struct {
+	// Of time_to_live.
+	TimeToLive *TimeToLiveResponse `protobuf:"bytes,8,opt,name=time_to_live,json=timeToLive,proto3,oneof"`
+}
+
+type OpResult_DeleteRange struct {
+	// Of delete_range.
+	DeleteRange *DeleteRangeResponse `protobuf:"bytes,9,opt,name=delete_range,json=deleteRange,proto3,oneof"`
+}
+
+type OpResult_Revert struct {
+	// Of revert.
+	Revert *RevertResponse `protobuf:"bytes,10,opt,name=revert,proto3,oneof"`
+}
+
 func (*OpResult_Get) isOpResult_Response() {}
 
 func (*OpResult_Set) isOpResult_Response() {}
@@ -1281,6 +1418,14 @@ func (*OpResult_Exists) isOpResult_Response() {}
 func (*OpResult_Extend) isOpResult_Response() {}
 
 func (*OpResult_Range) isOpResult_Response() {}
+
+func (*OpResult_Update) isOpResult_Response() {}
+
+func (*OpResult_TimeToLive) isOpResult_Response() {}
+
+func (*OpResult_DeleteRange) isOpResult_Response() {}
+
+func (*OpResult_Revert) isOpResult_Response() {}
 
 // BeginRequest opens a transaction.
 type BeginRequest struct {
@@ -1458,7 +1603,9 @@ type CommitRequest struct {
 	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
 	// 1 to 64 bytes, under which the outcome can be asked for if the answer is lost; empty = the
 	// transaction itself is what names it. A repeat is answered as the first one was.
-	RequestId     []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why, for the History of what it writes: UTF-8, 0 to 1,024 bytes.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1505,6 +1652,13 @@ func (x *CommitRequest) GetRequestId() []byte {
 		return x.RequestId
 	}
 	return nil
+}
+
+func (x *CommitRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // CommitResponse is the answer to a transaction that committed.
@@ -1824,13 +1978,14 @@ var File_cairn_v1_txn_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\n" +
-	"\x12cairn/v1/txn.proto\x12\bcairn.v1\x1a\x11cairn/v1/kv.proto\x1a\x14cairn/v1/types.proto\"\x98\x01\n" +
+	"\x12cairn/v1/txn.proto\x12\bcairn.v1\x1a\x11cairn/v1/kv.proto\x1a\x14cairn/v1/types.proto\"\xb2\x01\n" +
 	"\x0eExecuteRequest\x12#\n" +
 	"\x02if\x18\x01 \x03(\v2\x13.cairn.v1.ConditionR\x02if\x12 \n" +
 	"\x04then\x18\x02 \x03(\v2\f.cairn.v1.OpR\x04then\x12 \n" +
 	"\x04else\x18\x03 \x03(\v2\f.cairn.v1.OpR\x04else\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\fR\trequestId\"z\n" +
+	"request_id\x18\x04 \x01(\fR\trequestId\x12\x18\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\"z\n" +
 	"\x0fExecuteResponse\x12\x1c\n" +
 	"\tsucceeded\x18\x01 \x01(\bR\tsucceeded\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x03R\bcommitTs\x12,\n" +
@@ -1865,22 +2020,34 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\tUnchanged\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12+\n" +
 	"\x06select\x18\x02 \x01(\v2\x13.cairn.v1.SelectionR\x06select\x12\x14\n" +
-	"\x05since\x18\x03 \x01(\x03R\x05since\"\xac\x02\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\"\x96\x04\n" +
 	"\x02Op\x12(\n" +
 	"\x03get\x18\x01 \x01(\v2\x14.cairn.v1.GetRequestH\x00R\x03get\x12(\n" +
 	"\x03set\x18\x02 \x01(\v2\x14.cairn.v1.SetRequestH\x00R\x03set\x121\n" +
 	"\x06delete\x18\x03 \x01(\v2\x17.cairn.v1.DeleteRequestH\x00R\x06delete\x121\n" +
 	"\x06exists\x18\x04 \x01(\v2\x17.cairn.v1.ExistsRequestH\x00R\x06exists\x121\n" +
 	"\x06extend\x18\x05 \x01(\v2\x17.cairn.v1.ExtendRequestH\x00R\x06extend\x12.\n" +
-	"\x05range\x18\x06 \x01(\v2\x16.cairn.v1.RangeRequestH\x00R\x05rangeB\t\n" +
-	"\arequest\"\xb9\x02\n" +
+	"\x05range\x18\x06 \x01(\v2\x16.cairn.v1.RangeRequestH\x00R\x05range\x121\n" +
+	"\x06update\x18\a \x01(\v2\x17.cairn.v1.UpdateRequestH\x00R\x06update\x12?\n" +
+	"\ftime_to_live\x18\b \x01(\v2\x1b.cairn.v1.TimeToLiveRequestH\x00R\n" +
+	"timeToLive\x12A\n" +
+	"\fdelete_range\x18\t \x01(\v2\x1c.cairn.v1.DeleteRangeRequestH\x00R\vdeleteRange\x121\n" +
+	"\x06revert\x18\n" +
+	" \x01(\v2\x17.cairn.v1.RevertRequestH\x00R\x06revertB\t\n" +
+	"\arequest\"\xa7\x04\n" +
 	"\bOpResult\x12)\n" +
 	"\x03get\x18\x01 \x01(\v2\x15.cairn.v1.GetResponseH\x00R\x03get\x12)\n" +
 	"\x03set\x18\x02 \x01(\v2\x15.cairn.v1.SetResponseH\x00R\x03set\x122\n" +
 	"\x06delete\x18\x03 \x01(\v2\x18.cairn.v1.DeleteResponseH\x00R\x06delete\x122\n" +
 	"\x06exists\x18\x04 \x01(\v2\x18.cairn.v1.ExistsResponseH\x00R\x06exists\x122\n" +
 	"\x06extend\x18\x05 \x01(\v2\x18.cairn.v1.ExtendResponseH\x00R\x06extend\x12/\n" +
-	"\x05range\x18\x06 \x01(\v2\x17.cairn.v1.RangeResponseH\x00R\x05rangeB\n" +
+	"\x05range\x18\x06 \x01(\v2\x17.cairn.v1.RangeResponseH\x00R\x05range\x122\n" +
+	"\x06update\x18\a \x01(\v2\x18.cairn.v1.UpdateResponseH\x00R\x06update\x12@\n" +
+	"\ftime_to_live\x18\b \x01(\v2\x1c.cairn.v1.TimeToLiveResponseH\x00R\n" +
+	"timeToLive\x12B\n" +
+	"\fdelete_range\x18\t \x01(\v2\x1d.cairn.v1.DeleteRangeResponseH\x00R\vdeleteRange\x122\n" +
+	"\x06revert\x18\n" +
+	" \x01(\v2\x18.cairn.v1.RevertResponseH\x00R\x06revertB\n" +
 	"\n" +
 	"\bresponse\"\x8a\x02\n" +
 	"\fBeginRequest\x121\n" +
@@ -1896,11 +2063,12 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\rBeginResponse\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x17\n" +
 	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
-	"\x03age\x18\x03 \x01(\fR\x03age\"@\n" +
+	"\x03age\x18\x03 \x01(\fR\x03age\"Z\n" +
 	"\rCommitRequest\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\fR\trequestId\"Z\n" +
+	"request_id\x18\x02 \x01(\fR\trequestId\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"Z\n" +
 	"\x0eCommitResponse\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x03R\bcommitTs\x12+\n" +
 	"\awritten\x18\x02 \x03(\v2\x11.cairn.v1.WrittenR\awritten\"S\n" +
@@ -1966,43 +2134,51 @@ func file_cairn_v1_txn_proto_rawDescGZIP() []byte {
 var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_cairn_v1_txn_proto_goTypes = []any{
-	(CompareOp)(0),           // 0: cairn.v1.CompareOp
-	(Isolation)(0),           // 1: cairn.v1.Isolation
-	(TxnMode)(0),             // 2: cairn.v1.TxnMode
-	(Priority)(0),            // 3: cairn.v1.Priority
-	(CommitOutcome)(0),       // 4: cairn.v1.CommitOutcome
-	(*ExecuteRequest)(nil),   // 5: cairn.v1.ExecuteRequest
-	(*ExecuteResponse)(nil),  // 6: cairn.v1.ExecuteResponse
-	(*Condition)(nil),        // 7: cairn.v1.Condition
-	(*ConditionList)(nil),    // 8: cairn.v1.ConditionList
-	(*Compare)(nil),          // 9: cairn.v1.Compare
-	(*CompareCount)(nil),     // 10: cairn.v1.CompareCount
-	(*Unchanged)(nil),        // 11: cairn.v1.Unchanged
-	(*Op)(nil),               // 12: cairn.v1.Op
-	(*OpResult)(nil),         // 13: cairn.v1.OpResult
-	(*BeginRequest)(nil),     // 14: cairn.v1.BeginRequest
-	(*BeginResponse)(nil),    // 15: cairn.v1.BeginResponse
-	(*CommitRequest)(nil),    // 16: cairn.v1.CommitRequest
-	(*CommitResponse)(nil),   // 17: cairn.v1.CommitResponse
-	(*Written)(nil),          // 18: cairn.v1.Written
-	(*RollbackRequest)(nil),  // 19: cairn.v1.RollbackRequest
-	(*RollbackResponse)(nil), // 20: cairn.v1.RollbackResponse
-	(*OutcomeRequest)(nil),   // 21: cairn.v1.OutcomeRequest
-	(*OutcomeResponse)(nil),  // 22: cairn.v1.OutcomeResponse
-	(*Value)(nil),            // 23: cairn.v1.Value
-	(*Selection)(nil),        // 24: cairn.v1.Selection
-	(*GetRequest)(nil),       // 25: cairn.v1.GetRequest
-	(*SetRequest)(nil),       // 26: cairn.v1.SetRequest
-	(*DeleteRequest)(nil),    // 27: cairn.v1.DeleteRequest
-	(*ExistsRequest)(nil),    // 28: cairn.v1.ExistsRequest
-	(*ExtendRequest)(nil),    // 29: cairn.v1.ExtendRequest
-	(*RangeRequest)(nil),     // 30: cairn.v1.RangeRequest
-	(*GetResponse)(nil),      // 31: cairn.v1.GetResponse
-	(*SetResponse)(nil),      // 32: cairn.v1.SetResponse
-	(*DeleteResponse)(nil),   // 33: cairn.v1.DeleteResponse
-	(*ExistsResponse)(nil),   // 34: cairn.v1.ExistsResponse
-	(*ExtendResponse)(nil),   // 35: cairn.v1.ExtendResponse
-	(*RangeResponse)(nil),    // 36: cairn.v1.RangeResponse
+	(CompareOp)(0),              // 0: cairn.v1.CompareOp
+	(Isolation)(0),              // 1: cairn.v1.Isolation
+	(TxnMode)(0),                // 2: cairn.v1.TxnMode
+	(Priority)(0),               // 3: cairn.v1.Priority
+	(CommitOutcome)(0),          // 4: cairn.v1.CommitOutcome
+	(*ExecuteRequest)(nil),      // 5: cairn.v1.ExecuteRequest
+	(*ExecuteResponse)(nil),     // 6: cairn.v1.ExecuteResponse
+	(*Condition)(nil),           // 7: cairn.v1.Condition
+	(*ConditionList)(nil),       // 8: cairn.v1.ConditionList
+	(*Compare)(nil),             // 9: cairn.v1.Compare
+	(*CompareCount)(nil),        // 10: cairn.v1.CompareCount
+	(*Unchanged)(nil),           // 11: cairn.v1.Unchanged
+	(*Op)(nil),                  // 12: cairn.v1.Op
+	(*OpResult)(nil),            // 13: cairn.v1.OpResult
+	(*BeginRequest)(nil),        // 14: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),       // 15: cairn.v1.BeginResponse
+	(*CommitRequest)(nil),       // 16: cairn.v1.CommitRequest
+	(*CommitResponse)(nil),      // 17: cairn.v1.CommitResponse
+	(*Written)(nil),             // 18: cairn.v1.Written
+	(*RollbackRequest)(nil),     // 19: cairn.v1.RollbackRequest
+	(*RollbackResponse)(nil),    // 20: cairn.v1.RollbackResponse
+	(*OutcomeRequest)(nil),      // 21: cairn.v1.OutcomeRequest
+	(*OutcomeResponse)(nil),     // 22: cairn.v1.OutcomeResponse
+	(*Value)(nil),               // 23: cairn.v1.Value
+	(*Selection)(nil),           // 24: cairn.v1.Selection
+	(*GetRequest)(nil),          // 25: cairn.v1.GetRequest
+	(*SetRequest)(nil),          // 26: cairn.v1.SetRequest
+	(*DeleteRequest)(nil),       // 27: cairn.v1.DeleteRequest
+	(*ExistsRequest)(nil),       // 28: cairn.v1.ExistsRequest
+	(*ExtendRequest)(nil),       // 29: cairn.v1.ExtendRequest
+	(*RangeRequest)(nil),        // 30: cairn.v1.RangeRequest
+	(*UpdateRequest)(nil),       // 31: cairn.v1.UpdateRequest
+	(*TimeToLiveRequest)(nil),   // 32: cairn.v1.TimeToLiveRequest
+	(*DeleteRangeRequest)(nil),  // 33: cairn.v1.DeleteRangeRequest
+	(*RevertRequest)(nil),       // 34: cairn.v1.RevertRequest
+	(*GetResponse)(nil),         // 35: cairn.v1.GetResponse
+	(*SetResponse)(nil),         // 36: cairn.v1.SetResponse
+	(*DeleteResponse)(nil),      // 37: cairn.v1.DeleteResponse
+	(*ExistsResponse)(nil),      // 38: cairn.v1.ExistsResponse
+	(*ExtendResponse)(nil),      // 39: cairn.v1.ExtendResponse
+	(*RangeResponse)(nil),       // 40: cairn.v1.RangeResponse
+	(*UpdateResponse)(nil),      // 41: cairn.v1.UpdateResponse
+	(*TimeToLiveResponse)(nil),  // 42: cairn.v1.TimeToLiveResponse
+	(*DeleteRangeResponse)(nil), // 43: cairn.v1.DeleteRangeResponse
+	(*RevertResponse)(nil),      // 44: cairn.v1.RevertResponse
 }
 var file_cairn_v1_txn_proto_depIdxs = []int32{
 	7,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
@@ -2027,32 +2203,40 @@ var file_cairn_v1_txn_proto_depIdxs = []int32{
 	28, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
 	29, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
 	30, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
-	31, // 22: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
-	32, // 23: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
-	33, // 24: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
-	34, // 25: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
-	35, // 26: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
-	36, // 27: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
-	1,  // 28: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
-	2,  // 29: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
-	3,  // 30: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
-	18, // 31: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	4,  // 32: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
-	5,  // 33: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	14, // 34: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	16, // 35: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	19, // 36: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	21, // 37: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
-	6,  // 38: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	15, // 39: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	17, // 40: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	20, // 41: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	22, // 42: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
-	38, // [38:43] is the sub-list for method output_type
-	33, // [33:38] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	31, // 22: cairn.v1.Op.update:type_name -> cairn.v1.UpdateRequest
+	32, // 23: cairn.v1.Op.time_to_live:type_name -> cairn.v1.TimeToLiveRequest
+	33, // 24: cairn.v1.Op.delete_range:type_name -> cairn.v1.DeleteRangeRequest
+	34, // 25: cairn.v1.Op.revert:type_name -> cairn.v1.RevertRequest
+	35, // 26: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
+	36, // 27: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
+	37, // 28: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
+	38, // 29: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
+	39, // 30: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
+	40, // 31: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
+	41, // 32: cairn.v1.OpResult.update:type_name -> cairn.v1.UpdateResponse
+	42, // 33: cairn.v1.OpResult.time_to_live:type_name -> cairn.v1.TimeToLiveResponse
+	43, // 34: cairn.v1.OpResult.delete_range:type_name -> cairn.v1.DeleteRangeResponse
+	44, // 35: cairn.v1.OpResult.revert:type_name -> cairn.v1.RevertResponse
+	1,  // 36: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
+	2,  // 37: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
+	3,  // 38: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
+	18, // 39: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	4,  // 40: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
+	5,  // 41: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	14, // 42: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	16, // 43: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	19, // 44: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	21, // 45: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
+	6,  // 46: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	15, // 47: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	17, // 48: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	20, // 49: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	22, // 50: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
+	46, // [46:51] is the sub-list for method output_type
+	41, // [41:46] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
@@ -2084,6 +2268,10 @@ func file_cairn_v1_txn_proto_init() {
 		(*Op_Exists)(nil),
 		(*Op_Extend)(nil),
 		(*Op_Range)(nil),
+		(*Op_Update)(nil),
+		(*Op_TimeToLive)(nil),
+		(*Op_DeleteRange)(nil),
+		(*Op_Revert)(nil),
 	}
 	file_cairn_v1_txn_proto_msgTypes[8].OneofWrappers = []any{
 		(*OpResult_Get)(nil),
@@ -2092,6 +2280,10 @@ func file_cairn_v1_txn_proto_init() {
 		(*OpResult_Exists)(nil),
 		(*OpResult_Extend)(nil),
 		(*OpResult_Range)(nil),
+		(*OpResult_Update)(nil),
+		(*OpResult_TimeToLive)(nil),
+		(*OpResult_DeleteRange)(nil),
+		(*OpResult_Revert)(nil),
 	}
 	file_cairn_v1_txn_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}

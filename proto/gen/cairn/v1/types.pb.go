@@ -22,6 +22,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Durability says where a key lives. The two are separate namespaces: the same name is two keys.
+// Append only.
+type Durability int32
+
+const (
+	// Persistent.
+	Durability_DURABILITY_UNSPECIFIED Durability = 0
+	// Replicated and on disk.
+	Durability_DURABILITY_PERSISTENT Durability = 1
+	// In the memory of the leader of the key's shard: gone when that changes, or when the memory for
+	// such keys is full and others are used more. Not in transactions, no history, no ranges.
+	Durability_DURABILITY_EPHEMERAL Durability = 2
+)
+
+// Enum value maps for Durability.
+var (
+	Durability_name = map[int32]string{
+		0: "DURABILITY_UNSPECIFIED",
+		1: "DURABILITY_PERSISTENT",
+		2: "DURABILITY_EPHEMERAL",
+	}
+	Durability_value = map[string]int32{
+		"DURABILITY_UNSPECIFIED": 0,
+		"DURABILITY_PERSISTENT":  1,
+		"DURABILITY_EPHEMERAL":   2,
+	}
+)
+
+func (x Durability) Enum() *Durability {
+	p := new(Durability)
+	*p = x
+	return p
+}
+
+func (x Durability) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Durability) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_types_proto_enumTypes[0].Descriptor()
+}
+
+func (Durability) Type() protoreflect.EnumType {
+	return &file_cairn_v1_types_proto_enumTypes[0]
+}
+
+func (x Durability) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Durability.Descriptor instead.
+func (Durability) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{0}
+}
+
 // Value is 0 to 4,000,000 bytes together with a type. What is stored is what comes back.
 // A value without a kind is no value: writing one is invalid_argument.
 type Value struct {
@@ -437,7 +492,11 @@ type Selection struct {
 	//	*Selection_Span
 	//	*Selection_Prefix
 	//	*Selection_Bucket
-	By            isSelection_By `protobuf_oneof:"by"`
+	By isSelection_By `protobuf_oneof:"by"`
+	// Of those, only the keys that match this pattern as a whole; empty = all. `*` stands for any
+	// characters ('/' too), `?` for one, `[abc]`, `[a-z]` and `[!x]` for one of a set or none of it, `\`
+	// makes the next one stand for itself. Upper and lower case differ. At most 4,096 bytes.
+	Glob          []byte `protobuf:"bytes,4,opt,name=glob,proto3" json:"glob,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,6 +561,13 @@ func (x *Selection) GetBucket() []byte {
 		if x, ok := x.By.(*Selection_Bucket); ok {
 			return x.Bucket
 		}
+	}
+	return nil
+}
+
+func (x *Selection) GetGlob() []byte {
+	if x != nil {
+		return x.Glob
 	}
 	return nil
 }
@@ -571,12 +637,18 @@ const file_cairn_v1_types_proto_rawDesc = "" +
 	"\r_if_commit_ts\".\n" +
 	"\x04Span\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\fR\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\fR\x03end\"k\n" +
+	"\x03end\x18\x02 \x01(\fR\x03end\"\x7f\n" +
 	"\tSelection\x12$\n" +
 	"\x04span\x18\x01 \x01(\v2\x0e.cairn.v1.SpanH\x00R\x04span\x12\x18\n" +
 	"\x06prefix\x18\x02 \x01(\fH\x00R\x06prefix\x12\x18\n" +
-	"\x06bucket\x18\x03 \x01(\fH\x00R\x06bucketB\x04\n" +
-	"\x02byB5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
+	"\x06bucket\x18\x03 \x01(\fH\x00R\x06bucket\x12\x12\n" +
+	"\x04glob\x18\x04 \x01(\fR\x04globB\x04\n" +
+	"\x02by*]\n" +
+	"\n" +
+	"Durability\x12\x1a\n" +
+	"\x16DURABILITY_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DURABILITY_PERSISTENT\x10\x01\x12\x18\n" +
+	"\x14DURABILITY_EPHEMERAL\x10\x02B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
 var (
 	file_cairn_v1_types_proto_rawDescOnce sync.Once
@@ -590,20 +662,22 @@ func file_cairn_v1_types_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_types_proto_rawDescData
 }
 
+var file_cairn_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_cairn_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_cairn_v1_types_proto_goTypes = []any{
-	(*Value)(nil),           // 0: cairn.v1.Value
-	(*Entry)(nil),           // 1: cairn.v1.Entry
-	(*WriteConditions)(nil), // 2: cairn.v1.WriteConditions
-	(*Span)(nil),            // 3: cairn.v1.Span
-	(*Selection)(nil),       // 4: cairn.v1.Selection
-	(structpb.NullValue)(0), // 5: google.protobuf.NullValue
+	(Durability)(0),         // 0: cairn.v1.Durability
+	(*Value)(nil),           // 1: cairn.v1.Value
+	(*Entry)(nil),           // 2: cairn.v1.Entry
+	(*WriteConditions)(nil), // 3: cairn.v1.WriteConditions
+	(*Span)(nil),            // 4: cairn.v1.Span
+	(*Selection)(nil),       // 5: cairn.v1.Selection
+	(structpb.NullValue)(0), // 6: google.protobuf.NullValue
 }
 var file_cairn_v1_types_proto_depIdxs = []int32{
-	5, // 0: cairn.v1.Value.null_value:type_name -> google.protobuf.NullValue
-	0, // 1: cairn.v1.Entry.value:type_name -> cairn.v1.Value
-	0, // 2: cairn.v1.WriteConditions.if_value:type_name -> cairn.v1.Value
-	3, // 3: cairn.v1.Selection.span:type_name -> cairn.v1.Span
+	6, // 0: cairn.v1.Value.null_value:type_name -> google.protobuf.NullValue
+	1, // 1: cairn.v1.Entry.value:type_name -> cairn.v1.Value
+	1, // 2: cairn.v1.WriteConditions.if_value:type_name -> cairn.v1.Value
+	4, // 3: cairn.v1.Selection.span:type_name -> cairn.v1.Span
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
@@ -636,13 +710,14 @@ func file_cairn_v1_types_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_types_proto_rawDesc), len(file_cairn_v1_types_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_cairn_v1_types_proto_goTypes,
 		DependencyIndexes: file_cairn_v1_types_proto_depIdxs,
+		EnumInfos:         file_cairn_v1_types_proto_enumTypes,
 		MessageInfos:      file_cairn_v1_types_proto_msgTypes,
 	}.Build()
 	File_cairn_v1_types_proto = out.File

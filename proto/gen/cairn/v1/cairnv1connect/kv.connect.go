@@ -45,6 +45,20 @@ const (
 	KVServiceExistsProcedure = "/cairn.v1.KVService/Exists"
 	// KVServiceExtendProcedure is the fully-qualified name of the KVService's Extend RPC.
 	KVServiceExtendProcedure = "/cairn.v1.KVService/Extend"
+	// KVServiceTimeToLiveProcedure is the fully-qualified name of the KVService's TimeToLive RPC.
+	KVServiceTimeToLiveProcedure = "/cairn.v1.KVService/TimeToLive"
+	// KVServiceUpdateProcedure is the fully-qualified name of the KVService's Update RPC.
+	KVServiceUpdateProcedure = "/cairn.v1.KVService/Update"
+	// KVServiceBatchSetProcedure is the fully-qualified name of the KVService's BatchSet RPC.
+	KVServiceBatchSetProcedure = "/cairn.v1.KVService/BatchSet"
+	// KVServiceBatchDeleteProcedure is the fully-qualified name of the KVService's BatchDelete RPC.
+	KVServiceBatchDeleteProcedure = "/cairn.v1.KVService/BatchDelete"
+	// KVServiceDeleteRangeProcedure is the fully-qualified name of the KVService's DeleteRange RPC.
+	KVServiceDeleteRangeProcedure = "/cairn.v1.KVService/DeleteRange"
+	// KVServiceHistoryProcedure is the fully-qualified name of the KVService's History RPC.
+	KVServiceHistoryProcedure = "/cairn.v1.KVService/History"
+	// KVServiceRevertProcedure is the fully-qualified name of the KVService's Revert RPC.
+	KVServiceRevertProcedure = "/cairn.v1.KVService/Revert"
 	// KVServiceRangeProcedure is the fully-qualified name of the KVService's Range RPC.
 	KVServiceRangeProcedure = "/cairn.v1.KVService/Range"
 	// KVServiceRangeStreamProcedure is the fully-qualified name of the KVService's RangeStream RPC.
@@ -65,6 +79,21 @@ type KVServiceClient interface {
 	Exists(context.Context, *connect.Request[v1.ExistsRequest]) (*connect.Response[v1.ExistsResponse], error)
 	// Extend sets or removes the time to live of a key that exists. Its revision stays.
 	Extend(context.Context, *connect.Request[v1.ExtendRequest]) (*connect.Response[v1.ExtendResponse], error)
+	// TimeToLive says when a key expires.
+	TimeToLive(context.Context, *connect.Request[v1.TimeToLiveRequest]) (*connect.Response[v1.TimeToLiveResponse], error)
+	// Update changes a value by what it is: adds, appends, keeps the smaller or the larger. The caller
+	// reads nothing before, so updates of one key do not conflict with each other.
+	Update(context.Context, *connect.Request[v1.UpdateRequest]) (*connect.Response[v1.UpdateResponse], error)
+	// BatchSet writes many keys in one transaction; each has its own conditions and its own result.
+	BatchSet(context.Context, *connect.Request[v1.BatchSetRequest]) (*connect.Response[v1.BatchSetResponse], error)
+	// BatchDelete removes many keys in one transaction; each has its own result.
+	BatchDelete(context.Context, *connect.Request[v1.BatchDeleteRequest]) (*connect.Response[v1.BatchDeleteResponse], error)
+	// DeleteRange removes all selected keys in one transaction, or counts them.
+	DeleteRange(context.Context, *connect.Request[v1.DeleteRangeRequest]) (*connect.Response[v1.DeleteRangeResponse], error)
+	// History answers the versions of a key, newest first.
+	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
+	// Revert brings keys back to what they were, by new revisions, or says what it would do.
+	Revert(context.Context, *connect.Request[v1.RevertRequest]) (*connect.Response[v1.RevertResponse], error)
 	// Range answers one page of keys in order; all pages of a cursor see one snapshot.
 	Range(context.Context, *connect.Request[v1.RangeRequest]) (*connect.Response[v1.RangeResponse], error)
 	// RangeStream answers a whole range, of any size, from one snapshot.
@@ -121,6 +150,50 @@ func NewKVServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...c
 			connect.WithSchema(kVServiceMethods.ByName("Extend")),
 			connect.WithClientOptions(opts...),
 		),
+		timeToLive: connect.NewClient[v1.TimeToLiveRequest, v1.TimeToLiveResponse](
+			httpClient,
+			baseURL+KVServiceTimeToLiveProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("TimeToLive")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		update: connect.NewClient[v1.UpdateRequest, v1.UpdateResponse](
+			httpClient,
+			baseURL+KVServiceUpdateProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("Update")),
+			connect.WithClientOptions(opts...),
+		),
+		batchSet: connect.NewClient[v1.BatchSetRequest, v1.BatchSetResponse](
+			httpClient,
+			baseURL+KVServiceBatchSetProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("BatchSet")),
+			connect.WithClientOptions(opts...),
+		),
+		batchDelete: connect.NewClient[v1.BatchDeleteRequest, v1.BatchDeleteResponse](
+			httpClient,
+			baseURL+KVServiceBatchDeleteProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("BatchDelete")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteRange: connect.NewClient[v1.DeleteRangeRequest, v1.DeleteRangeResponse](
+			httpClient,
+			baseURL+KVServiceDeleteRangeProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("DeleteRange")),
+			connect.WithClientOptions(opts...),
+		),
+		history: connect.NewClient[v1.HistoryRequest, v1.HistoryResponse](
+			httpClient,
+			baseURL+KVServiceHistoryProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("History")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		revert: connect.NewClient[v1.RevertRequest, v1.RevertResponse](
+			httpClient,
+			baseURL+KVServiceRevertProcedure,
+			connect.WithSchema(kVServiceMethods.ByName("Revert")),
+			connect.WithClientOptions(opts...),
+		),
 		_range: connect.NewClient[v1.RangeRequest, v1.RangeResponse](
 			httpClient,
 			baseURL+KVServiceRangeProcedure,
@@ -146,6 +219,13 @@ type kVServiceClient struct {
 	delete      *connect.Client[v1.DeleteRequest, v1.DeleteResponse]
 	exists      *connect.Client[v1.ExistsRequest, v1.ExistsResponse]
 	extend      *connect.Client[v1.ExtendRequest, v1.ExtendResponse]
+	timeToLive  *connect.Client[v1.TimeToLiveRequest, v1.TimeToLiveResponse]
+	update      *connect.Client[v1.UpdateRequest, v1.UpdateResponse]
+	batchSet    *connect.Client[v1.BatchSetRequest, v1.BatchSetResponse]
+	batchDelete *connect.Client[v1.BatchDeleteRequest, v1.BatchDeleteResponse]
+	deleteRange *connect.Client[v1.DeleteRangeRequest, v1.DeleteRangeResponse]
+	history     *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
+	revert      *connect.Client[v1.RevertRequest, v1.RevertResponse]
 	_range      *connect.Client[v1.RangeRequest, v1.RangeResponse]
 	rangeStream *connect.Client[v1.RangeStreamRequest, v1.RangeStreamResponse]
 }
@@ -180,6 +260,41 @@ func (c *kVServiceClient) Extend(ctx context.Context, req *connect.Request[v1.Ex
 	return c.extend.CallUnary(ctx, req)
 }
 
+// TimeToLive calls cairn.v1.KVService.TimeToLive.
+func (c *kVServiceClient) TimeToLive(ctx context.Context, req *connect.Request[v1.TimeToLiveRequest]) (*connect.Response[v1.TimeToLiveResponse], error) {
+	return c.timeToLive.CallUnary(ctx, req)
+}
+
+// Update calls cairn.v1.KVService.Update.
+func (c *kVServiceClient) Update(ctx context.Context, req *connect.Request[v1.UpdateRequest]) (*connect.Response[v1.UpdateResponse], error) {
+	return c.update.CallUnary(ctx, req)
+}
+
+// BatchSet calls cairn.v1.KVService.BatchSet.
+func (c *kVServiceClient) BatchSet(ctx context.Context, req *connect.Request[v1.BatchSetRequest]) (*connect.Response[v1.BatchSetResponse], error) {
+	return c.batchSet.CallUnary(ctx, req)
+}
+
+// BatchDelete calls cairn.v1.KVService.BatchDelete.
+func (c *kVServiceClient) BatchDelete(ctx context.Context, req *connect.Request[v1.BatchDeleteRequest]) (*connect.Response[v1.BatchDeleteResponse], error) {
+	return c.batchDelete.CallUnary(ctx, req)
+}
+
+// DeleteRange calls cairn.v1.KVService.DeleteRange.
+func (c *kVServiceClient) DeleteRange(ctx context.Context, req *connect.Request[v1.DeleteRangeRequest]) (*connect.Response[v1.DeleteRangeResponse], error) {
+	return c.deleteRange.CallUnary(ctx, req)
+}
+
+// History calls cairn.v1.KVService.History.
+func (c *kVServiceClient) History(ctx context.Context, req *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
+	return c.history.CallUnary(ctx, req)
+}
+
+// Revert calls cairn.v1.KVService.Revert.
+func (c *kVServiceClient) Revert(ctx context.Context, req *connect.Request[v1.RevertRequest]) (*connect.Response[v1.RevertResponse], error) {
+	return c.revert.CallUnary(ctx, req)
+}
+
 // Range calls cairn.v1.KVService.Range.
 func (c *kVServiceClient) Range(ctx context.Context, req *connect.Request[v1.RangeRequest]) (*connect.Response[v1.RangeResponse], error) {
 	return c._range.CallUnary(ctx, req)
@@ -204,6 +319,21 @@ type KVServiceHandler interface {
 	Exists(context.Context, *connect.Request[v1.ExistsRequest]) (*connect.Response[v1.ExistsResponse], error)
 	// Extend sets or removes the time to live of a key that exists. Its revision stays.
 	Extend(context.Context, *connect.Request[v1.ExtendRequest]) (*connect.Response[v1.ExtendResponse], error)
+	// TimeToLive says when a key expires.
+	TimeToLive(context.Context, *connect.Request[v1.TimeToLiveRequest]) (*connect.Response[v1.TimeToLiveResponse], error)
+	// Update changes a value by what it is: adds, appends, keeps the smaller or the larger. The caller
+	// reads nothing before, so updates of one key do not conflict with each other.
+	Update(context.Context, *connect.Request[v1.UpdateRequest]) (*connect.Response[v1.UpdateResponse], error)
+	// BatchSet writes many keys in one transaction; each has its own conditions and its own result.
+	BatchSet(context.Context, *connect.Request[v1.BatchSetRequest]) (*connect.Response[v1.BatchSetResponse], error)
+	// BatchDelete removes many keys in one transaction; each has its own result.
+	BatchDelete(context.Context, *connect.Request[v1.BatchDeleteRequest]) (*connect.Response[v1.BatchDeleteResponse], error)
+	// DeleteRange removes all selected keys in one transaction, or counts them.
+	DeleteRange(context.Context, *connect.Request[v1.DeleteRangeRequest]) (*connect.Response[v1.DeleteRangeResponse], error)
+	// History answers the versions of a key, newest first.
+	History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error)
+	// Revert brings keys back to what they were, by new revisions, or says what it would do.
+	Revert(context.Context, *connect.Request[v1.RevertRequest]) (*connect.Response[v1.RevertResponse], error)
 	// Range answers one page of keys in order; all pages of a cursor see one snapshot.
 	Range(context.Context, *connect.Request[v1.RangeRequest]) (*connect.Response[v1.RangeResponse], error)
 	// RangeStream answers a whole range, of any size, from one snapshot.
@@ -256,6 +386,50 @@ func NewKVServiceHandler(svc KVServiceHandler, opts ...connect.HandlerOption) (s
 		connect.WithSchema(kVServiceMethods.ByName("Extend")),
 		connect.WithHandlerOptions(opts...),
 	)
+	kVServiceTimeToLiveHandler := connect.NewUnaryHandler(
+		KVServiceTimeToLiveProcedure,
+		svc.TimeToLive,
+		connect.WithSchema(kVServiceMethods.ByName("TimeToLive")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceUpdateHandler := connect.NewUnaryHandler(
+		KVServiceUpdateProcedure,
+		svc.Update,
+		connect.WithSchema(kVServiceMethods.ByName("Update")),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceBatchSetHandler := connect.NewUnaryHandler(
+		KVServiceBatchSetProcedure,
+		svc.BatchSet,
+		connect.WithSchema(kVServiceMethods.ByName("BatchSet")),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceBatchDeleteHandler := connect.NewUnaryHandler(
+		KVServiceBatchDeleteProcedure,
+		svc.BatchDelete,
+		connect.WithSchema(kVServiceMethods.ByName("BatchDelete")),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceDeleteRangeHandler := connect.NewUnaryHandler(
+		KVServiceDeleteRangeProcedure,
+		svc.DeleteRange,
+		connect.WithSchema(kVServiceMethods.ByName("DeleteRange")),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceHistoryHandler := connect.NewUnaryHandler(
+		KVServiceHistoryProcedure,
+		svc.History,
+		connect.WithSchema(kVServiceMethods.ByName("History")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	kVServiceRevertHandler := connect.NewUnaryHandler(
+		KVServiceRevertProcedure,
+		svc.Revert,
+		connect.WithSchema(kVServiceMethods.ByName("Revert")),
+		connect.WithHandlerOptions(opts...),
+	)
 	kVServiceRangeHandler := connect.NewUnaryHandler(
 		KVServiceRangeProcedure,
 		svc.Range,
@@ -284,6 +458,20 @@ func NewKVServiceHandler(svc KVServiceHandler, opts ...connect.HandlerOption) (s
 			kVServiceExistsHandler.ServeHTTP(w, r)
 		case KVServiceExtendProcedure:
 			kVServiceExtendHandler.ServeHTTP(w, r)
+		case KVServiceTimeToLiveProcedure:
+			kVServiceTimeToLiveHandler.ServeHTTP(w, r)
+		case KVServiceUpdateProcedure:
+			kVServiceUpdateHandler.ServeHTTP(w, r)
+		case KVServiceBatchSetProcedure:
+			kVServiceBatchSetHandler.ServeHTTP(w, r)
+		case KVServiceBatchDeleteProcedure:
+			kVServiceBatchDeleteHandler.ServeHTTP(w, r)
+		case KVServiceDeleteRangeProcedure:
+			kVServiceDeleteRangeHandler.ServeHTTP(w, r)
+		case KVServiceHistoryProcedure:
+			kVServiceHistoryHandler.ServeHTTP(w, r)
+		case KVServiceRevertProcedure:
+			kVServiceRevertHandler.ServeHTTP(w, r)
 		case KVServiceRangeProcedure:
 			kVServiceRangeHandler.ServeHTTP(w, r)
 		case KVServiceRangeStreamProcedure:
@@ -319,6 +507,34 @@ func (UnimplementedKVServiceHandler) Exists(context.Context, *connect.Request[v1
 
 func (UnimplementedKVServiceHandler) Extend(context.Context, *connect.Request[v1.ExtendRequest]) (*connect.Response[v1.ExtendResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.Extend is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) TimeToLive(context.Context, *connect.Request[v1.TimeToLiveRequest]) (*connect.Response[v1.TimeToLiveResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.TimeToLive is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) Update(context.Context, *connect.Request[v1.UpdateRequest]) (*connect.Response[v1.UpdateResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.Update is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) BatchSet(context.Context, *connect.Request[v1.BatchSetRequest]) (*connect.Response[v1.BatchSetResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.BatchSet is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) BatchDelete(context.Context, *connect.Request[v1.BatchDeleteRequest]) (*connect.Response[v1.BatchDeleteResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.BatchDelete is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) DeleteRange(context.Context, *connect.Request[v1.DeleteRangeRequest]) (*connect.Response[v1.DeleteRangeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.DeleteRange is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) History(context.Context, *connect.Request[v1.HistoryRequest]) (*connect.Response[v1.HistoryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.History is not implemented"))
+}
+
+func (UnimplementedKVServiceHandler) Revert(context.Context, *connect.Request[v1.RevertRequest]) (*connect.Response[v1.RevertResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.v1.KVService.Revert is not implemented"))
 }
 
 func (UnimplementedKVServiceHandler) Range(context.Context, *connect.Request[v1.RangeRequest]) (*connect.Response[v1.RangeResponse], error) {
