@@ -96,7 +96,9 @@ func Fill(ops []Op, results []Result, written []Written) {
 		// A set that a later delete of the same transaction undid was done.
 		r.OK = w.Wrote || ops[i].Kind == OpSet || ops[i].Kind == OpUpdate
 		made := Entry{Key: w.Key, Version: w.Version}
-		made.Value = r.Entry.Value // what an update came to
+		if ops[i].Kind == OpUpdate { // which has answered what it came to
+			made.Value = r.Entry.Value
+		}
 		r.Entry, r.PrevRevision = made, w.PrevRevision
 	}
 }

@@ -156,7 +156,7 @@ func (o *Op) writes() bool {
 		return !o.Program.Program.ReadOnly()
 	}
 	return o.Txn != nil && slices.ContainsFunc(o.Txn.Steps, func(s Step) bool {
-		return s.Op.Kind != txn.OpGet && s.Op.Kind != txn.OpRange && s.Result.OK
+		return s.Op.Writes() && s.Result.OK
 	})
 }
 
@@ -241,17 +241,21 @@ func (c *checker) replayProgram(cm *commit, o *overlay) error {
 // fill gives the results of writes what the transaction as a whole came to.
 func fill(ops []txn.Op, results []txn.Result, made []txn.Written) {
 	for i := range ops {
-		if k := ops[i].Kind; k == txn.OpGet || k == txn.OpRange || !results[i].OK {
+		if !ops[i].Writes() || ops[i].Kind.Ranges() || !results[i].OK {
 			continue
 		}
+		value := results[i].Entry.Value // what an update came to
 		results[i].Entry.Version = txn.Version{Revision: txn.NoRevision}
 		results[i].PrevRevision = txn.NoRevision
 		for _, w := range made {
 			if w.Key.Compare(ops[i].Key) == 0 {
 				w.Version.Value.Data = nil
 				// A set that a later delete undid was done all the same.
-				results[i].OK = w.Wrote || ops[i].Kind == txn.OpSet
+				results[i].OK = w.Wrote || ops[i].Kind == txn.OpSet || ops[i].Kind == txn.OpUpdate
 				results[i].Entry.Version = w.Version
+				if ops[i].Kind == txn.OpUpdate {
+					results[i].Entry.Value = value
+				}
 				results[i].PrevRevision = w.PrevRevision
 			}
 		}
@@ -295,7 +299,7 @@ func (c *checker) replaySnapshot(cm *commit, o *overlay) error {
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		at.do(&s.Op)
-		if !s.ForUpdate || s.Op.Kind != txn.OpGet && s.Op.Kind != txn.OpRange {
+		if !s.ForUpdate || s.Op.Writes() {
 			continue
 		}
 		if err := c.replayStep(cm, i, o.do(&s.Op)); err != nil {

@@ -73,6 +73,9 @@ func (c *checker) checkFirstReads(op *Op) error {
 					what, s.At, tellResult(&want)), op)
 			}
 		}
+		if s.Op.Writes() && s.Op.Kind.Ranges() { // any key may be touched from here on
+			return nil
+		}
 		touched[string(s.Op.Key)] = true
 	}
 	return nil

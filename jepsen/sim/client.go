@@ -111,7 +111,7 @@ func (c *client) finish(err error) {
 		op.Outcome = Committed
 		w.saw("done: " + op.Name)
 	case kind == txn.Conflict, kind == txn.Wounded, kind == txn.Unavailable, kind == txn.Deadline,
-		kind == txn.Exhausted && w.plan.exhausts(err):
+		kind == txn.Exhausted && w.plan.exhausts(err), kind == txn.Invalid && w.plan.misfits(err):
 		w.saw("failed: " + kind.String())
 		if kind == txn.Conflict {
 			w.saw("lost a conflict: " + op.Name)
@@ -141,6 +141,25 @@ func (p *plan) exhausts(err error) bool {
 		return p.big
 	}
 	return p.faults.fullEvery > 0
+}
+
+// misfits reports whether err is what an update or a revert may come to: what is
+// there is not known beforehand.
+func (p *plan) misfits(err error) bool {
+	e, ok := errors.AsType[*txn.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Reason {
+	case "type_mismatch":
+		return true
+	case "as_of_future": // of an open transaction whose snapshot is older
+		return true
+	case "value_too_large":
+		return p.big
+	default:
+		return false
+	}
 }
 
 // lost is the end of the connection, mostly because the gateway has died.

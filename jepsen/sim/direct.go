@@ -55,7 +55,7 @@ func (o *Op) reads() []shown {
 			all = append(all, shown{op.Key, res.Entry.Version})
 		case op.Kind == txn.OpRange && !op.KeysOnly && len(wrote) == 0:
 			all = appendEntries(all, res.Entries)
-		case op.Kind != txn.OpGet && op.Kind != txn.OpRange:
+		case op.Writes():
 			wrote[string(op.Key)] = true
 		}
 	})

@@ -215,6 +215,13 @@ func tellOp(o *txn.Op) string {
 		return fmt.Sprintf("delete %v%s", o.Key, tellCond(&o.Cond))
 	case txn.OpExtend:
 		return fmt.Sprintf("extend %v ttl %d", o.Key, o.TTL)
+	case txn.OpUpdate:
+		return fmt.Sprintf("update %d %v by %s%s ttl %d", o.Update, o.Key, tellValue(o.Value),
+			tellCond(&o.Cond), o.TTL)
+	case txn.OpDeleteRange:
+		return fmt.Sprintf("delete %v to %v, %q", o.Span.Start, o.Span.End, o.Filter.Glob)
+	case txn.OpRevert:
+		return fmt.Sprintf("revert %v to %v, %q, to %d", o.Span.Start, o.Span.End, o.Filter.Glob, o.To)
 	case txn.OpRange:
 		return fmt.Sprintf("range %v to %v limit %d reverse %v count %v", o.Span.Start,
 			o.Span.End, o.Limit, o.Reverse, o.CountOnly)

@@ -205,6 +205,13 @@ func (o *overlay) do(op *txn.Op) txn.Result {
 		return o.get(op)
 	case txn.OpRange:
 		return o.scan(op)
+	case txn.OpUpdate:
+		r, _ := o.update(op) // what fails has no answer to compare with
+		return r
+	case txn.OpDeleteRange:
+		return o.deleteRange(op)
+	case txn.OpRevert:
+		return o.revert(op)
 	default:
 		return o.write(op)
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/cairnkv/cairn/txn"
@@ -118,7 +119,52 @@ func (r *runner) anyOp() txn.Op {
 	if r.w.oneIn(3) {
 		return r.readOp()
 	}
+	if r.w.oneIn(10) {
+		return r.rangeWrite()
+	}
 	return r.writeOp(r.key())
+}
+
+// rangeWrite deletes a range or brings it back to what it was.
+func (r *runner) rangeWrite() txn.Op {
+	op := txn.Op{Kind: txn.OpDeleteRange, Span: r.span()}
+	if r.w.oneIn(3) {
+		op.Filter.Glob = txn.Glob(fmt.Sprintf("*%d", r.w.IntN(4)))
+	}
+	if to := r.oldStamp(); to > 0 && r.w.oneIn(2) {
+		op.Kind, op.To = txn.OpRevert, to
+	}
+	return op
+}
+
+// update mostly fits what clients have last seen there.
+func (r *runner) update(key txn.Key) txn.Op {
+	op := txn.Op{Kind: txn.OpUpdate, Key: key, TTL: r.ttl(), Cond: r.cond(key, 4),
+		Update: txn.UpdateKind(r.w.IntN(int(txn.UpdateMax) + 1)), Value: r.value()}
+	if known := r.w.known.newest[string(key)]; known.Value.Type != op.Value.Type && !r.w.oneIn(8) {
+		switch known.Value.Type {
+		case txn.Int:
+			op.Value = txn.IntValue(int64(r.w.number(-50, 50)))
+		case txn.Float:
+			op.Value = txn.FloatValue(float64(r.w.number(-50, 50)) / 2)
+		default:
+			op.Value = txn.StringValue("+")
+		}
+	}
+	if op.CheckUpdate() != nil { // adding texts, appending numbers
+		op.Update = txn.UpdateAppend
+		if op.Value.Type == txn.Int || op.Value.Type == txn.Float {
+			op.Update = txn.UpdateAdd
+		}
+	}
+	if op.Update == txn.UpdateAdd && r.w.oneIn(3) {
+		lower, upper := op.Value, op.Value
+		op.Lower, op.Upper = &lower, &upper
+		if r.w.oneIn(2) {
+			op.Upper = nil
+		}
+	}
+	return op
 }
 
 func (r *runner) readOp() txn.Op {
@@ -140,7 +186,9 @@ func (r *runner) readOp() txn.Op {
 
 func (r *runner) writeOp(key txn.Key) txn.Op {
 	op := txn.Op{Key: key, ReturnPrev: r.w.oneIn(3)}
-	switch r.w.IntN(8) {
+	switch r.w.IntN(9) {
+	case 8:
+		return r.update(key)
 	case 0, 1:
 		op.Kind, op.Cond = txn.OpDelete, r.cond(key, 3)
 	case 2:

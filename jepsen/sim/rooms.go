@@ -151,7 +151,7 @@ func (o *Op) countedIn(room *room) int64 {
 		if op.Kind == txn.OpRange && op.Span.Start.Compare(room.span.Start) == 0 && !wrote {
 			most = max(most, res.Count)
 		}
-		wrote = wrote || op.Kind != txn.OpGet && op.Kind != txn.OpRange
+		wrote = wrote || op.Writes()
 	})
 	return max(most, pages)
 }
