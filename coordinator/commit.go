@@ -22,6 +22,7 @@ type attempt struct {
 	// request, if set, is remembered at anchor, which is the primary then.
 	request *txn.Request
 	anchor  txn.Key
+	note    txn.Annotation
 }
 
 // primary is where the record lies; nil for an attempt that only read.
@@ -36,7 +37,9 @@ func (a *attempt) primary() txn.Key {
 }
 
 // program is one that comes to the attempt's writes.
-func (a *attempt) program() *txn.Program { return &txn.Program{Then: writeOps(a.writes)} }
+func (a *attempt) program() *txn.Program {
+	return &txn.Program{Then: writeOps(a.writes), Annotation: a.note}
+}
 
 // footprint is everything that the attempt touches.
 func (a *attempt) footprint() *footprint {

@@ -174,6 +174,7 @@ func (x *execution) evaluate(ctx context.Context) (*Result, *refusal, error) {
 	a := &attempt{
 		id: x.id, age: x.age, reads: v.readSet(), writes: out.Writes,
 		retry: x.attempts > 1, until: x.until, request: x.request,
+		note: x.program.Annotation,
 	}
 	if x.request != nil { // whatever it has come to, this is where it is remembered
 		a.anchor = x.program.Anchor()

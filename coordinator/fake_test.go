@@ -210,6 +210,9 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 			text = fmt.Sprintf("at=%d %s since=%d", req.At, spanText(req.Scan.Span), req.Scan.Since)
 		}
 	}
+	if h := req.History; h != nil {
+		text += fmt.Sprintf(" history from=%d limit=%d bytes=%d keys-only=%v", h.From, h.Limit, h.Bytes, h.KeysOnly)
+	}
 	r, err := f.receive("read", req.Target, req, text)
 	if err != nil {
 		return nil, err
@@ -234,6 +237,7 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 		for _, k := range req.Keys {
 			resp.Versions = append(resp.Versions, f.data[string(k)])
 		}
+		resp.Next = r.ts("next")
 		if req.Scan != nil && req.Scan.Since != 0 {
 			f.since(req, resp)
 		} else if req.Scan != nil {
@@ -287,7 +291,8 @@ func (f *fake) Commit(_ context.Context, req *shardrpc.CommitRequest) (*shardrpc
 	same := *req
 	same.Target = shardrpc.Target{}
 	text := fmt.Sprintf("%v age=%d/%v base=%d max=%s reads=%s ops=%s", req.Txn, req.Age.At, req.Age.ID, req.BaseTS,
-		tsText(req.MaxTS), readsText(&req.Reads), opsText(req.Program.Then)) + requestText(req.Request, req.Anchor)
+		tsText(req.MaxTS), readsText(&req.Reads), opsText(req.Program.Then)) + requestText(req.Request, req.Anchor) +
+		noteText(req.Program.Annotation)
 	r, err := f.receive("commit", req.Target, same, text)
 	if err != nil {
 		return nil, err
@@ -331,7 +336,7 @@ func (f *fake) Prewrite(_ context.Context, req *shardrpc.PrewriteRequest) (*shar
 	default:
 		text += " record"
 	}
-	text += fmt.Sprintf(" reads=%s writes=%s", readsText(&req.Reads), writesText(req.Writes))
+	text += fmt.Sprintf(" reads=%s writes=%s", readsText(&req.Reads), writesText(req.Writes)) + noteText(req.Annotation)
 	text += requestText(req.Request, req.Primary)
 	r, err := f.receive("prewrite", req.Target, same, text)
 	if err != nil {
@@ -495,6 +500,13 @@ func readsText(r *txn.ReadSet) string {
 		parts = append(parts, fmt.Sprintf("%s@%d", spanText(s.Span), s.At))
 	}
 	return "[" + strings.Join(parts, " ") + "]"
+}
+
+func noteText(a txn.Annotation) string {
+	if a == (txn.Annotation{}) {
+		return ""
+	}
+	return fmt.Sprintf(" by=%s why=%s", a.Principal, a.Message)
 }
 
 func writesText(writes []txn.Write) string {

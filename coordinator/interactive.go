@@ -157,13 +157,11 @@ func errFinished() error {
 // Commit ends the transaction, whatever it answers. Its request is remembered at
 // the first key that was written.
 func (t *Txn) Commit(ctx context.Context, o CommitOptions) (*Committed, error) {
-	done, err := t.commit(ctx, o.Request, t.c.until(o.Deadline))
+	done, err := t.commit(ctx, o)
 	return done, failed("coordinator.Commit", t.id, err)
 }
 
-func (t *Txn) commit(
-	ctx context.Context, request txn.RequestID, until time.Duration,
-) (*Committed, error) {
+func (t *Txn) commit(ctx context.Context, o CommitOptions) (*Committed, error) {
 	if t.finished {
 		return nil, errFinished()
 	}
@@ -173,10 +171,14 @@ func (t *Txn) commit(
 	if t.broken != nil {
 		return nil, t.broken
 	}
-	a := attempt{id: t.id, age: t.age, until: until,
+	if err := t.buffer.Annotate(&o.Annotation); err != nil {
+		return nil, err
+	}
+	until := t.c.until(o.Deadline)
+	a := attempt{id: t.id, age: t.age, until: until, note: o.Annotation,
 		reads: t.readSet(), writes: t.buffer.Writes()}
 	if t.anchor != nil {
-		a.request = requestFor(request, a.program())
+		a.request = requestFor(o.Request, a.program())
 	}
 	if a.request != nil {
 		a.anchor = t.anchor

@@ -18,6 +18,9 @@ type CommitOptions struct {
 	// nothing is remembered, and an unknown outcome stays so. What cannot write
 	// has no use for it.
 	Request txn.RequestID
+	// Annotation goes to every version that an interactive transaction makes.
+	// That of a one-shot transaction is in its Program.
+	Annotation txn.Annotation
 }
 
 // requestFor is what all attempts to run p under id carry; nil for no id.

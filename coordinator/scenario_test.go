@@ -145,6 +145,8 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 		return fmt.Sprintf("at %d: %s", at, strings.Join(got, " "))
 	case "scan":
 		return s.scan(ctx, d)
+	case "history":
+		return s.history(ctx, d)
 	case "execute":
 		res, err := s.c.Execute(ctx, program(d.Input), s.options(d, deadline))
 		if err != nil {
@@ -362,4 +364,19 @@ func program(input string) *txn.Program {
 		*branch = append(*branch, op)
 	}
 	return p
+}
+
+func (s *story) history(ctx context.Context, d *datadriven.TestData) string {
+	number := func(name string) (n int64) {
+		d.MaybeScanArgs(s.t, name, &n)
+		return n
+	}
+	page, err := s.c.History(ctx, coordinator.History{
+		Key: key(strings.TrimSpace(d.Input)), At: txn.Timestamp(number("at")), From: txn.Timestamp(number("from")),
+		Limit: int(number("limit")), Bytes: int(number("bytes")), KeysOnly: d.HasArg("keys-only"),
+	})
+	if err != nil {
+		return s.failure(err)
+	}
+	return fmt.Sprintf("at %d: %d versions, next %d", page.At, len(page.Versions), page.Next)
 }

@@ -136,7 +136,7 @@ func (t *twoPhase) build(rs routes) error {
 		p.reads.MaxTS = t.reads.MaxTS
 		prewrite := &shardrpc.PrewriteRequest{
 			Txn: t.id, Age: t.age, BaseTS: t.base, MaxTS: t.maxTS, Primary: t.primary(),
-			Hash: hash, Reads: p.reads, Writes: p.writes,
+			Hash: hash, Reads: p.reads, Writes: p.writes, Annotation: t.note,
 		}
 		switch {
 		case r == home:

@@ -110,7 +110,7 @@ func (g *Gateway) writeBatch(
 			})
 		return done, err
 	}
-	p := &txn.Program{Then: ops}
+	p := &txn.Program{Then: ops, Annotation: txn.Annotation{Message: m.GetMessage()}}
 	if m.GetRequireAll() {
 		p.If.Kind = txn.TestAll
 		p.Else = looks(ops)

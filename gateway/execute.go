@@ -51,7 +51,10 @@ func (g *Gateway) program(
 		return nil, invalid("too_many_operations", "%d operations are given, the limit is %d",
 			n, OpsMax)
 	}
-	p := &txn.Program{If: txn.Test{Kind: txn.TestAll}}
+	p := &txn.Program{
+		If:         txn.Test{Kind: txn.TestAll},
+		Annotation: txn.Annotation{Message: req.GetMessage()},
+	}
 	tests := testBuilder{g: g, left: OpsMax}
 	var err error
 	if p.If.Of, err = tests.list(ctx, req.GetIf(), 1); err != nil {

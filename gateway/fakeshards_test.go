@@ -100,6 +100,9 @@ func (f *fakeShards) scanAt(span txn.Span, reverse bool, ts txn.Timestamp, emit 
 func (f *fakeShards) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if req.History != nil {
+		return f.history(req), nil
+	}
 	resp := &shardrpc.ReadResponse{}
 	for _, k := range req.Keys {
 		v := f.at(k, req.At)
@@ -132,6 +135,27 @@ func (f *fakeShards) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardr
 		})
 	}
 	return resp, nil
+}
+
+// history hides nothing: what it has to hide the shards' own tests tell.
+func (f *fakeShards) history(req *shardrpc.ReadRequest) *shardrpc.ReadResponse {
+	resp, h := &shardrpc.ReadResponse{}, req.History
+	bytes := 0
+	for _, v := range slices.Backward(f.versions[string(req.Keys[0])]) {
+		if v.TS > min(req.At, h.From) {
+			continue
+		}
+		bytes += len(v.Value.Data)
+		if n := len(resp.Versions); n > 0 && (n == h.Limit || bytes > h.Bytes) {
+			resp.Next = v.TS
+			break
+		}
+		if h.KeysOnly {
+			v.Value.Data = nil
+		}
+		resp.Versions = append(resp.Versions, v)
+	}
+	return resp
 }
 
 // fakeView is the newest state.
@@ -207,7 +231,7 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 		Succeeded: out.Succeeded, Results: out.Results,
 	}
 	for i := range out.Writes {
-		resp.Written = append(resp.Written, f.apply(&out.Writes[i], at, req.Txn))
+		resp.Written = append(resp.Written, f.apply(&out.Writes[i], at, req))
 	}
 	txn.Fill(out.Ops, resp.Results, resp.Written)
 	if f.swell != nil {
@@ -298,10 +322,11 @@ func (f *fakeShards) changed(r *txn.ReadSet) (txn.Key, bool) {
 	return nil, false
 }
 
-func (f *fakeShards) apply(w *txn.Write, at txn.Timestamp, id txn.ID) txn.Written {
+func (f *fakeShards) apply(w *txn.Write, at txn.Timestamp, by *shardrpc.CommitRequest) txn.Written {
 	prev := f.at(w.Key, at)
 	out := txn.Written{Key: w.Key, PrevRevision: prev.RevisionAt(at)}
-	out.Version, out.Wrote = w.Version(&prev, at, id)
+	out.Version, out.Wrote = w.Version(&prev, at, by.Txn)
+	out.Version.Principal, out.Version.Message = by.Program.Annotation.Principal, by.Program.Annotation.Message
 	if out.Wrote {
 		if i, had := slices.BinarySearchFunc(f.keys, w.Key, txn.Key.Compare); !had {
 			f.keys = slices.Insert(f.keys, i, w.Key)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
@@ -37,6 +38,14 @@ func arrived(ctx context.Context, header interface{ Get(string) string }) contex
 	return context.WithValue(ctx, forwardedKey{}, true)
 }
 
+// departs gives the headers of a forwarded call what this gateway knows of the caller.
+func departs(ctx context.Context, header http.Header) {
+	header.Set(forwardedHeader, "1")
+	if name, _ := principalOf(ctx); name != "" {
+		header.Set(principalHeader, name)
+	}
+}
+
 // away reports whether the transaction that req names, if it does, is held by another gateway.
 func (g *Gateway) away(ctx context.Context, req any) (token.Handle, bool) {
 	r, ok := req.(interface{ GetTxn() string })
@@ -55,6 +64,9 @@ func serve[Req, Resp any](
 	ctx context.Context, g *Gateway, m method, req *Req,
 	f func(*Gateway, context.Context, *Req) (*Resp, error),
 ) (*Resp, error) {
+	if _, err := principalOf(ctx); err != nil {
+		return nil, err
+	}
 	h, away := g.away(ctx, req)
 	if !away || m == methodRangeStream { // which has an answer of its own kind
 		return f(g, ctx, req)
@@ -63,7 +75,7 @@ func serve[Req, Resp any](
 	err := g.reach(ctx, distantCall(m, h, req), func(address string) error {
 		c := connect.NewClient[Req, Resp](g.peers.http, peerURL(address, m), peerOptions()...)
 		r := connect.NewRequest(req)
-		r.Header().Set(forwardedHeader, "1")
+		departs(ctx, r.Header())
 		answer, err := c.CallUnary(ctx, r)
 		if err == nil {
 			resp = answer.Msg
@@ -95,7 +107,7 @@ func (g *Gateway) forwardStream(
 		c := connect.NewClient[cairnv1.RangeStreamRequest, cairnv1.RangeStreamResponse](
 			g.peers.http, peerURL(address, methodRangeStream), peerOptions()...)
 		r := connect.NewRequest(req)
-		r.Header().Set(forwardedHeader, "1")
+		departs(ctx, r.Header())
 		stream, err := c.CallServerStream(ctx, r)
 		if err != nil {
 			return err

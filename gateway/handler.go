@@ -31,13 +31,13 @@ func (g *Gateway) Handler() http.Handler {
 		path := r.URL.EscapedPath()
 		switch {
 		case strings.HasPrefix(path, "/v1/"):
-			g.serveKeys(w, r, path)
+			g.serveKeys(w, introduced(r), path)
 		case path == "/metrics":
 			metrics.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/debug/pprof/") && g.AccessPProf:
 			serveProfile(w, r)
 		default:
-			g.servePage(w, r, path)
+			g.servePage(w, introduced(r), path)
 		}
 	})
 }

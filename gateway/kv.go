@@ -150,7 +150,9 @@ func (g *Gateway) write(
 		})
 		return res, next, err
 	}
-	done, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}}, request)
+	done, err := g.execute(ctx, &txn.Program{
+		Then: []txn.Op{*op}, Annotation: txn.Annotation{Message: m.GetMessage()},
+	}, request)
 	if err != nil {
 		return res, "", err
 	}

@@ -16,10 +16,11 @@ import (
 // Idempotency-Key, since net/http repeats by itself what has such a header.)
 const requestHeader = "X-Cairn-Request-Id"
 
-// mutation is what all requests that write one key have in common.
+// mutation is what all requests that write have in common.
 type mutation interface {
 	GetTxn() string
 	GetRequestId() []byte
+	GetMessage() string
 }
 
 // requestID checks a request_id. Without one the request gets a name that nobody else has: then it
@@ -40,8 +41,10 @@ func requestID(user []byte) (txn.RequestID, error) {
 // requestOf is the request_id of a write that is a transaction of its own.
 func requestOf(m mutation) (txn.RequestID, error) {
 	if m.GetTxn() != "" {
-		return txn.RequestID{}, noRequest(m, "request_id_in_transaction",
-			"a write inside a transaction takes no request_id; give it to Commit")
+		return txn.RequestID{}, firstErr(noRequest(m, "request_id_in_transaction",
+			"a write inside a transaction takes no request_id; give it to Commit"),
+			noMessage(m, "message_in_transaction",
+				"a write inside a transaction takes no message; give it to Commit"))
 	}
 	return requestID(m.GetRequestId())
 }
@@ -53,10 +56,19 @@ func noRequest(m mutation, reason, why string) error {
 	return invalid(reason, "%s", why)
 }
 
+func noMessage(m mutation, reason, why string) error {
+	if m.GetMessage() == "" {
+		return nil
+	}
+	return invalid(reason, "%s", why)
+}
+
 // bare is what an operation of a one-shot transaction must be.
 func bare(m mutation) error {
 	return firstErr(noHandle(m.GetTxn()), noRequest(m, "request_id_in_operation",
-		"an operation of a one-shot transaction takes no request_id; give it to the transaction"))
+		"an operation of a one-shot transaction takes no request_id; give it to the transaction"),
+		noMessage(m, "message_in_operation",
+			"an operation of a one-shot transaction takes no message; give it to the transaction"))
 }
 
 // requestIDOf is the request_id of an HTTP request, nil if it has none.

@@ -45,7 +45,9 @@ func (g *Gateway) writeRange(
 			})
 		return done, err
 	}
-	res, err := g.execute(ctx, &txn.Program{Then: []txn.Op{*op}}, request)
+	res, err := g.execute(ctx, &txn.Program{
+		Then: []txn.Op{*op}, Annotation: txn.Annotation{Message: m.GetMessage()},
+	}, request)
 	if err != nil {
 		return done, err
 	}

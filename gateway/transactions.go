@@ -17,10 +17,16 @@ func (g *Gateway) commit(
 	if err != nil {
 		return nil, err
 	}
+	note, err := annotation(ctx, req.GetMessage())
+	if err != nil {
+		return nil, err
+	}
 	handle, _ := token.ParseHandle(req.GetTxn()) // what is none names nothing that is open
 	resp := &cairnv1.CommitResponse{}
 	err = g.held.end(ctx, req.GetTxn(), func(held *heldTxn) error {
-		c, err := g.commitHeld(ctx, held, handle, request)
+		o := g.commitOptions(ctx, request)
+		o.Annotation = note
+		c, err := g.commitHeld(ctx, held, handle, o)
 		g.metrics.countTxn(err)
 		if err != nil {
 			return err
@@ -46,14 +52,14 @@ func (g *Gateway) commit(
 
 // commitHeld commits by a handle of the transaction, if that is good for asking what came of it.
 func (g *Gateway) commitHeld(
-	ctx context.Context, held *heldTxn, handle token.Handle, request txn.RequestID,
+	ctx context.Context, held *heldTxn, handle token.Handle, o coordinator.CommitOptions,
 ) (*coordinator.Committed, error) {
 	if err := held.knows(handle); err != nil {
 		held.txn.Rollback()
 		return nil, err
 	}
-	c, err := held.txn.Commit(ctx, g.commitOptions(ctx, request))
-	return c, named(err, handle.Commit(request))
+	c, err := held.txn.Commit(ctx, o)
+	return c, named(err, handle.Commit(o.Request))
 }
 
 func (g *Gateway) rollback(
@@ -79,10 +85,16 @@ func isOver(err error) bool {
 	return ok && (e.Reason == reasonTxnGone || e.Reason == reasonGatewayLost)
 }
 
-// execute runs a one-shot transaction, once for all calls that carry the request, and counts it.
+// execute runs a one-shot transaction, once for all calls that carry the request, and counts it. It
+// annotates p with who calls, and checks the message that p has.
 func (g *Gateway) execute(
 	ctx context.Context, p *txn.Program, request txn.RequestID,
 ) (*coordinator.Result, error) {
+	note, err := annotation(ctx, p.Annotation.Message)
+	if err != nil {
+		return nil, err
+	}
+	p.Annotation = note
 	since := g.Coordinator.Newest()
 	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
 	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named

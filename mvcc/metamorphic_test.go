@@ -93,6 +93,7 @@ func (w *world) compareReaders() {
 		v, err = r.GetRevision(k, rev, at)
 		w.expect(fmt.Sprintf("%s: get %v revision %d at %d: %v", name, k, rev, at, err),
 			plain(v), plain(w.model.revision(string(k), rev, at)))
+		w.compareHistory(name, r, k, at)
 		changed, err := r.ChangedKey(k, after, upTo)
 		w.expect(fmt.Sprintf("%s: changed %v (%d,%d]: %v", name, k, after, upTo, err),
 			changed, len(w.model.changed(txn.KeySpan(k), after, upTo)) > 0)
@@ -104,6 +105,34 @@ func (w *world) compareReaders() {
 		}
 		w.compareFiltered(name, eng, span, [2]txn.Timestamp{after, upTo})
 	}
+}
+
+// compareHistory reads it in pages of up to three, each from where the one before
+// ended.
+func (w *world) compareHistory(name string, r *Reader, k txn.Key, at txn.Timestamp) {
+	want := w.model.history(string(k), at)
+	for i := range want {
+		want[i] = plain(want[i])
+	}
+	var got []txn.Version
+	for from := at; from != 0; {
+		page := 0
+		next := txn.Timestamp(0)
+		err := r.History(k, from, func(v txn.Version) bool {
+			if page == 3 {
+				next = v.TS
+				return false
+			}
+			page++
+			got = append(got, plain(v))
+			return true
+		})
+		if err != nil {
+			w.t.Fatalf("%s: history of %v from %d: %v", name, k, from, err)
+		}
+		from = next
+	}
+	w.expect(fmt.Sprintf("%s: history of %v from %d", name, k, at), got, want)
 }
 
 func (w *world) compareScan(name string, r *Reader, o ScanOptions, stop int) {

@@ -18,7 +18,8 @@ type Hidden struct {
 
 // Reader answers questions about versions from one iterator over the data
 // space. It belongs to one goroutine. Keys, values and entries that it
-// returns are good until its next call (see CloneVersion and CloneEntry).
+// returns are good until its next call (see CloneVersion and CloneEntry). Who
+// made a version and why, History alone tells.
 type Reader struct {
 	it     Iterator
 	hidden []Hidden
@@ -132,5 +133,5 @@ func (r *Reader) decode(ts txn.Timestamp) (txn.Version, error) {
 	if err != nil {
 		return txn.Version{}, err
 	}
-	return DecodeVersion(ts, b)
+	return decodeVersion(ts, b, false)
 }

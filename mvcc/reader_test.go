@@ -81,6 +81,8 @@ func (s *story) run() string {
 	case "get-revision":
 		v, err := r.GetRevision(s.key(), int64(s.ts("revision")), s.ts("at"))
 		return show(v, s.ts("at"), err)
+	case "history":
+		return s.history(r)
 	case "scan":
 		return s.scan(r)
 	case "changed-key":
@@ -101,7 +103,7 @@ func (s *story) write(r *Reader) string {
 	kind := map[string]txn.Kind{
 		"set": txn.KindSet, "delete": txn.KindDelete, "extend": txn.KindExtend,
 	}[s.d.Cmd]
-	w := txn.Write{Key: s.key(), Kind: kind}
+	w := txn.Write{Key: s.key(), Kind: kind, NoHistory: s.d.HasArg("norev")}
 	if kind == txn.KindSet {
 		w.Value = txn.StringValue(s.str("value"))
 	}
@@ -114,7 +116,7 @@ func (s *story) write(r *Reader) string {
 	if !ok {
 		return "nothing to do"
 	}
-	v.Expiry = s.ts("expiry")
+	v.Expiry, v.Principal, v.Message = s.ts("expiry"), s.str("who"), s.str("why")
 	b := s.eng.NewBatch()
 	defer b.Close()
 	PutVersion(b, w.Key, &v)
@@ -152,6 +154,21 @@ func (s *story) scan(r *Reader) string {
 	return b.String()
 }
 
+func (s *story) history(r *Reader) string {
+	var b strings.Builder
+	err := r.History(s.key(), s.ts("from"), func(v txn.Version) bool {
+		b.WriteString(show(v, v.TS, nil))
+		return !s.d.HasArg("stop") || s.str("stop") != string(v.Value.Data)
+	})
+	if err != nil {
+		return err.Error()
+	}
+	if b.Len() == 0 {
+		return "nothing"
+	}
+	return b.String()
+}
+
 func show(v txn.Version, at txn.Timestamp, err error) string {
 	if err != nil {
 		return err.Error()
@@ -167,6 +184,9 @@ func show(v txn.Version, at txn.Timestamp, err error) string {
 	}
 	if v.Expiry != 0 {
 		out += fmt.Sprintf(" expiry=%d", v.Expiry)
+	}
+	if v.Principal != "" || v.Message != "" {
+		out += fmt.Sprintf(" %s: %s", v.Principal, v.Message)
 	}
 	if !v.Live(at) {
 		out += " (not live)"

@@ -208,38 +208,3 @@ func (r *Reader) walkBack(span txn.Span, at txn.Timestamp, visit visitor) error 
 	}
 	return r.it.Error()
 }
-
-// GetRevision is the newest version of key at or below at that carries
-// revision rev, whatever its kind; the zero Version if there is none.
-// Revisions never fall with time, so it is found by halving.
-func (r *Reader) GetRevision(key txn.Key, rev int64, at txn.Timestamp) (txn.Version, error) {
-	v, err := r.Get(key, at)
-	if err != nil || v.TS == 0 || v.Revision <= rev {
-		if v.Revision != rev {
-			v = txn.Version{}
-		}
-		return v, err
-	}
-	// What is sought is the newest version of a revision at most rev. It lies
-	// at best, or from lo to hi.
-	lo, hi, best := txn.Timestamp(1), v.TS-1, txn.Timestamp(0)
-	if rev >= v.First {
-		lo = max(lo, v.CreateTS)
-	}
-	for lo <= hi {
-		mid := lo + (hi-lo)/2
-		if v, err = r.Get(key, mid); err != nil {
-			return txn.Version{}, err
-		}
-		switch {
-		case v.TS != 0 && v.Revision > rev:
-			hi = v.TS - 1
-		default:
-			best, lo = max(best, v.TS), mid+1
-		}
-	}
-	if v, err = r.Get(key, best); err != nil || v.Revision != rev {
-		return txn.Version{}, err
-	}
-	return v, nil
-}

@@ -16,7 +16,7 @@ const (
 	flagExpiry      = 1 << iota // expiry follows
 	flagCreatedHere             // create_ts and first revision are the version's own
 	flagCreate                  // create_ts and first revision follow
-	flagNoHistory               // the version below is not history
+	flagNoHistory               // what it has replaced is not history
 	flagAnnotated               // principal and message follow
 	flagsKnown      = 1<<iota - 1
 )
@@ -62,6 +62,11 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 // DecodeVersion decodes a version that lies at ts. Its payload shares b.
 // What no release has written is an error with reason ReasonCorruption.
 func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
+	return decodeVersion(ts, b, true)
+}
+
+// decodeVersion leaves principal and message out unless they are wanted.
+func decodeVersion(ts txn.Timestamp, b []byte, annotated bool) (txn.Version, error) {
 	d := fields.Reader{Rest: b}
 	format, kind, typ, flags := d.U8(), txn.Kind(d.U8()), txn.Type(d.U8()), d.U8()
 	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.U64()), Revision: d.Number()}
@@ -87,7 +92,10 @@ func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
 		v.Expiry = d.TS()
 	}
 	if flags&flagAnnotated != 0 {
-		v.Principal, v.Message = string(d.Bytes()), string(d.Bytes())
+		principal, message := d.Bytes(), d.Bytes()
+		if annotated {
+			v.Principal, v.Message = string(principal), string(message)
+		}
 	}
 	if d.Bad {
 		return txn.Version{}, corrupt("a version of %d bytes ends early", len(b))

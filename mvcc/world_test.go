@@ -66,17 +66,38 @@ func (m *model) get(k string, at txn.Timestamp) txn.Version {
 			found = v
 		}
 	}
+	found.Principal, found.Message = "", ""
 	return found
 }
 
+// revision is the newest version of a revision that history shows.
 func (m *model) revision(k string, rev int64, at txn.Timestamp) txn.Version {
-	var found txn.Version
-	for _, v := range m.visible(k) {
-		if v.TS <= at && v.Revision == rev {
-			found = v
+	for _, v := range m.history(k, at) {
+		if v.Revision == rev {
+			v.Principal, v.Message = "", ""
+			return v
 		}
 	}
-	return found
+	return txn.Version{}
+}
+
+// history is what from shows of k, newest first: all but the values that one
+// without history took the place of.
+func (m *model) history(k string, from txn.Timestamp) []txn.Version {
+	gone := map[int64]bool{}
+	var out []txn.Version
+	for _, v := range m.visible(k) {
+		if v.TS > from {
+			continue
+		}
+		if v.Kind != txn.KindExtend && v.NoHistory && v.CreateTS < v.TS { // over something live
+			gone[v.Revision-1] = true
+		}
+		out = append(out, v)
+	}
+	out = slices.DeleteFunc(out, func(v txn.Version) bool { return gone[v.Revision] })
+	slices.Reverse(out)
+	return out
 }
 
 func (m *model) keys(span txn.Span) []string {

@@ -191,7 +191,7 @@ func runProgram(p *txn.Program, rd *mvcc.Reader, id txn.ID, c txn.Timestamp) (
 	if err != nil {
 		return nil, nil, err
 	}
-	ops, written, err := makeOps(rd, out.Writes, c, id)
+	ops, written, err := makeOps(rd, out.Writes, c, author{id, p.Annotation})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,9 +202,15 @@ func runProgram(p *txn.Program, rd *mvcc.Reader, id txn.ID, c txn.Timestamp) (
 	}, ops, nil
 }
 
+// author is what all versions of a transaction have in common.
+type author struct {
+	txn txn.ID
+	txn.Annotation
+}
+
 // makeOps turns writes into versions at c, on top of the newest ones below it.
 // A delete or extend of what is missing makes none.
-func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
+func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
 	[]op, []txn.Written, error,
 ) {
 	ops := make([]op, 0, len(writes))
@@ -222,7 +228,7 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
 			return nil, nil, err
 		}
 		var o op
-		o, written[i] = makeOp(w, &prev, c, id)
+		o, written[i] = makeOp(w, &prev, c, by)
 		if written[i].Wrote {
 			ops = append(ops, o)
 		}
@@ -230,17 +236,18 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, id txn.ID) (
 	return ops, written, nil
 }
 
-func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, id txn.ID) (op, txn.Written) {
-	v, wrote := w.Version(prev, c, id)
+func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, by author) (op, txn.Written) {
+	v, wrote := w.Version(prev, c, by.txn)
 	o := op{key: w.Key}
 	if wrote {
+		v.Principal, v.Message = by.Principal, by.Message
 		o.value = mvcc.AppendVersion(nil, &v)
 		o.keys, o.bytes = mvcc.LiveDelta(prev, &v)
 		o.bytes += o.keys * int64(len(w.Key.User()))
 	} else {
 		v.Revision = txn.NoRevision
 	}
-	v.Value.Data = nil
+	v.Value.Data, v.Principal, v.Message = nil, "", "" // who asked knows that
 	made := txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
 	if prev.Live(c) {
 		made.PrevExpiry = prev.Expiry

@@ -40,7 +40,7 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 			return
 		}
 	}
-	ops, written, err := makeOps(rd, m.Writes, w.c, w.txn)
+	ops, written, err := makeOps(rd, m.Writes, w.c, author{w.txn, m.Annotation})
 	switch e, ours := errors.AsType[*txn.Error](err); {
 	case ours && e.Kind != txn.Internal:
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: e})
@@ -90,7 +90,7 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	_, written, err := makeOps(rd, w.prewrite.Writes, ts, w.txn)
+	_, written, err := makeOps(rd, w.prewrite.Writes, ts, author{txn: w.txn})
 	if err != nil {
 		return err
 	}

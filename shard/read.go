@@ -322,6 +322,9 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 func (v *view) close() { _ = v.it.Close() }
 
 func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
+	if m.History != nil {
+		return v.history(m)
+	}
 	resp := &shardrpc.ReadResponse{Versions: make([]txn.Version, len(m.Keys))}
 	for i, k := range m.Keys {
 		var ver txn.Version

@@ -199,7 +199,7 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		readAt = w.at(arg(d, "read-at"))
 	}
 	age := w.age(d, base)
-	var p txn.Program
+	p := txn.Program{Annotation: txn.Annotation{Principal: arg(d, "who"), Message: arg(d, "why")}}
 	ops := &p.Then
 	for line := range strings.Lines(d.Input) {
 		f := strings.Fields(line)
@@ -234,12 +234,13 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 		return
 	}
 	m := &shardrpc.PrewriteRequest{Target: w.target(d), Txn: id(arg(d, "txn")), Age: age, BaseTS: base,
-		MaxTS: maxTS, Primary: key(arg(d, "primary")), Reads: reads, Request: q}
+		MaxTS: maxTS, Primary: key(arg(d, "primary")), Reads: reads, Request: q, Annotation: p.Annotation}
 	w.record(d, m)
 	for _, o := range p.Then {
 		kind := map[txn.OpKind]txn.Kind{
 			txn.OpSet: txn.KindSet, txn.OpDelete: txn.KindDelete, txn.OpExtend: txn.KindExtend}[o.Kind]
-		m.Writes = append(m.Writes, txn.Write{Key: o.Key, Kind: kind, Value: o.Value, TTL: o.TTL})
+		m.Writes = append(m.Writes, txn.Write{Key: o.Key, Kind: kind, Value: o.Value, TTL: o.TTL,
+			NoHistory: o.NoHistory})
 	}
 	w.request(name, m)
 }
@@ -311,6 +312,9 @@ func operation(w *world, f []string) txn.Op {
 		if n, ok := strings.CutPrefix(f[2], "bytes:"); ok {
 			size, _ := strconv.Atoi(n)
 			o.Value = txn.BytesValue(make([]byte, size))
+		}
+		if o.NoHistory = f[len(f)-1] == "norev"; o.NoHistory {
+			f = f[:len(f)-1]
 		}
 		if len(f) > 3 {
 			o.TTL, _ = strconv.ParseInt(f[3], 10, 64)
@@ -429,7 +433,32 @@ func (w *world) readRequest(d *datadriven.TestData, at txn.Timestamp) *shardrpc.
 		}
 	}
 	m.Keys = keyList(arg(d, "keys"))
+	if d.HasArg("history") {
+		m.History = &shardrpc.History{From: w.atOr(arg(d, "history"), func() txn.Timestamp { return at }),
+			KeysOnly: d.HasArg("keys-only")}
+		m.History.Limit, _ = strconv.Atoi(arg(d, "limit"))
+		m.History.Bytes, _ = strconv.Atoi(arg(d, "bytes"))
+	}
+	if n, err := strconv.ParseInt(arg(d, "revision"), 10, 64); err == nil {
+		m.Revision = &n
+	}
 	return m
+}
+
+// history is in lines, newest first.
+func history(k txn.Key, resp *shardrpc.ReadResponse) string {
+	s := "history"
+	for i := range resp.Versions {
+		v := &resp.Versions[i]
+		s += "\n  " + version(k, v)
+		if v.Principal != "" || v.Message != "" {
+			s += fmt.Sprintf(" %s: %s", v.Principal, v.Message)
+		}
+	}
+	if resp.Next != 0 {
+		s += fmt.Sprintf("\n  more from %d", resp.Next)
+	}
+	return s
 }
 
 func seen(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) string {
@@ -446,6 +475,9 @@ func seen(m *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) string {
 			s += " " + blocked(&resp.Blocked[i])
 		}
 		return s
+	}
+	if m.History != nil {
+		return history(m.Keys[0], resp)
 	}
 	if m.Scan != nil && m.Scan.Since != 0 {
 		return fmt.Sprintf("changed=%v expiry=%d", resp.Changed, resp.Expiry)

@@ -34,6 +34,7 @@ type Buffer struct {
 	writes []Write // by key
 	bytes  int
 	answer *answer // of a Program; nil: results are not counted
+	note   int     // bytes that every write carries besides
 }
 
 // Writes are the folded writes in key order, shared with b.
@@ -57,7 +58,7 @@ func (p *Program) Run(v View, at Timestamp) (*Outcome, error) {
 	if !holds {
 		out.Ops = p.Else
 	}
-	b := Buffer{answer: new(answer)}
+	b := Buffer{answer: new(answer), note: p.Annotation.Size()}
 	out.Results = make([]Result, len(out.Ops))
 	for i := range out.Ops {
 		if out.Results[i], err = b.Do(&out.Ops[i], v, at); err != nil {
@@ -198,6 +199,8 @@ func (b *Buffer) put(op *Op) error {
 			w.TTL, w.KeepTTL = op.TTL, false
 		}
 	case OpSet:
+		// What was written over without history before this set stays so.
+		w.NoHistory = w.NoHistory || had && b.writes[at].NoHistory
 		if had && op.KeepTTL {
 			old := &b.writes[at]
 			w.TTL, w.KeepTTL = old.TTL, old.Kind == KindSet && old.KeepTTL
@@ -218,11 +221,17 @@ func (b *Buffer) checkSize() error {
 		return Errorf(Exhausted, "transaction_too_large",
 			"the transaction writes %d keys, the limit is %d", n, WriteKeysMax)
 	}
-	if b.bytes > WriteBytesMax {
+	if n := b.bytes + len(b.writes)*b.note; n > WriteBytesMax {
 		return Errorf(Exhausted, "transaction_too_large",
-			"the transaction writes %d bytes, the limit is %d", b.bytes, WriteBytesMax)
+			"the transaction writes %d bytes, the limit is %d", n, WriteBytesMax)
 	}
 	return nil
+}
+
+// Annotate counts a with every write, and refuses what gets too large by it.
+func (b *Buffer) Annotate(a *Annotation) error {
+	b.note = a.Size()
+	return b.checkSize()
 }
 
 func (b *Buffer) find(k Key) (int, bool) {

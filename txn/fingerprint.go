@@ -20,8 +20,8 @@ func (p *Program) Anchor() Key {
 	return first
 }
 
-// Fingerprint tells programs apart: equal ones have the same, in every release.
-// It is on disk.
+// Fingerprint tells programs apart: equal ones have the same, in every release,
+// whoever asks for them. It is on disk.
 func (p *Program) Fingerprint() uint64 {
 	d := digest{sum: sha256.New()}
 	d.test(&p.If)
@@ -31,6 +31,7 @@ func (p *Program) Fingerprint() uint64 {
 			d.op(&ops[i])
 		}
 	}
+	d.bytes(fieldMessage, []byte(p.Annotation.Message))
 	d.flush()
 	return binary.BigEndian.Uint64(d.sum.Sum(nil))
 }
@@ -75,6 +76,7 @@ const (
 	fieldGlob
 	fieldTo
 	fieldDryRun
+	fieldMessage
 )
 
 // digest hashes fields, each behind its name and its length.

@@ -122,6 +122,8 @@ type Program struct {
 	If   Test
 	Then []Op
 	Else []Op
+	// Annotation goes to every version that the program makes.
+	Annotation Annotation
 }
 
 // each calls f with every operation of both branches until it says no.

@@ -166,6 +166,8 @@ func TestFingerprintGolden(t *testing.T) {
 		{"set", &set, 0x95ca7b5f5d2c04ca},
 		{"the first release", first, 0xaedf88e57fc309f9},
 		{"everything", fullProgram(), 0x70db5a97b88616ca},
+		{"message", &Program{Annotation: Annotation{Message: "why"}}, 0x77bd42e72d65d750},
+		{"principal", &Program{Annotation: Annotation{Principal: "ann"}}, 0x2ee9af2b352a695a},
 	} {
 		if got := c.p.Fingerprint(); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)

@@ -18,7 +18,7 @@ func (k Kind) Valid() bool { return k < kindEnd }
 type Version struct {
 	TS        Timestamp // commit timestamp; 0: there is no version
 	Kind      Kind
-	NoHistory bool // the version below this one does not count as history
+	NoHistory bool // what this set has replaced is no history (see Hides)
 	Txn       ID
 	Revision  int64     // of the key; from 0
 	First     int64     // revision that began the incarnation
@@ -43,6 +43,18 @@ func (v *Version) RevisionAt(at Timestamp) int64 {
 		return NoRevision
 	}
 	return v.Revision
+}
+
+// Hides is the revision that v has taken out of the key's history; NoRevision if
+// none. A set without history does that to the value that it replaced: the version
+// that made it and all that extended it since. The flag of an extend says nothing,
+// that of the set below it counts. A tombstone is no value: what began an
+// incarnation hides nothing.
+func (v *Version) Hides() int64 {
+	if !v.NoHistory || v.Kind == KindExtend || v.First == v.Revision {
+		return NoRevision
+	}
+	return v.Revision - 1
 }
 
 // Entry is a key with one of its versions.

@@ -97,6 +97,11 @@ func (c *checker) findCommits() error {
 					v.Txn, cm.ts, v.TS), cm.op)
 			}
 			cm.left = append(cm.left, left{txn.Key(key), v})
+			note := txn.Annotation{Principal: v.Principal, Message: v.Message}
+			if op := cm.op; op != nil && note != op.Note {
+				return violation(fmt.Sprintf("%v at %d is signed %q, %q", txn.Key(key), v.TS,
+					v.Principal, v.Message), op)
+			}
 		}
 	}
 	for _, cm := range c.order {

@@ -170,6 +170,9 @@ func TestCheckRefuses(t *testing.T) {
 		{"a wrong value on disk", func(p *past) {
 			p.Final[string(userKey("a"))][1].Value = txn.StringValue("three")
 		}, "the value is wrong"},
+		{"another author on disk", func(p *past) {
+			p.Final[string(userKey("a"))][1].Principal = "somebody"
+		}, "is signed"},
 		{"an aborted read", func(p *past) {
 			ghost := p.newest(userKey("a"))
 			ghost.TS, ghost.Txn, ghost.Revision = 145, txn.NewID(1, 9), 2

@@ -101,7 +101,33 @@ func (c *checker) checkGet(op *Op) error {
 				tellVersion(&want), what), op, c.writer(want.Txn))
 		}
 	}
+	if g.Past != nil {
+		return c.checkPast(op)
+	}
 	return nil
+}
+
+// checkPast: a page of a history is the newest versions that it shows, each as it
+// was written, at least one, and says where the rest begins. Large values end it early.
+func (c *checker) checkPast(op *Op) error {
+	g, key := op.Get, op.Get.Read.Keys[0]
+	want, n := c.model.past(key, g.Past.At), len(g.Past.Versions)
+	next, wrong := txn.Timestamp(0), ""
+	if n < len(want) {
+		want, next = want[:n], want[n].TS
+	}
+	if n != len(want) || n > pastMax || g.Past.Next != next || n == 0 && next != 0 {
+		wrong = fmt.Sprintf("it has %d versions, and more from %d", n, g.Past.Next)
+	}
+	for i := range want {
+		if wrong == "" {
+			wrong = differVersion(&g.Past.Versions[i], &want[i])
+		}
+	}
+	if wrong == "" {
+		return nil
+	}
+	return violation(fmt.Sprintf("the history of %v at %d: %s", key, g.Past.At, wrong), op)
 }
 
 // checkScan: a page holds every live key up to Next, and nothing else.

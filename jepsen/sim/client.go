@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cairnkv/cairn/internal/env"
@@ -59,6 +60,9 @@ func (c *client) begin(g *gateway, what workload) {
 	w := c.w
 	op := &Op{ID: len(w.ops) + 1, Client: c.id, Name: what.name, Gateway: g.p.name,
 		Start: w.moment(), StartAt: w.now}
+	op.Note = txn.Annotation{
+		Principal: fmt.Sprintf("client %d", op.Client), Message: fmt.Sprintf("op %d", op.ID),
+	}
 	w.ops = append(w.ops, op)
 	c.op = op
 	c.start(g, what.run)

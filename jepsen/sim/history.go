@@ -39,7 +39,8 @@ type Op struct {
 	IDs        []txn.ID // of all attempts that reached out to a shard
 	Prepared   []txn.ID // those among them that several shards took part in
 
-	Request *Request // nil: it is not sent again
+	Note    txn.Annotation // of all that it writes
+	Request *Request       // nil: it is not sent again
 	Program *Execution
 	Txn     *Interactive
 	Get     *Get
@@ -75,6 +76,7 @@ type Get struct {
 	Read     coordinator.Read
 	At       txn.Timestamp
 	Versions []txn.Version
+	Past     *coordinator.Versions // of the first key, with a read by revision
 }
 
 // Scan is one page of a scan.

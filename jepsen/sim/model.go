@@ -41,15 +41,32 @@ func (m *model) at(key txn.Key, ts txn.Timestamp) txn.Version {
 	return all[n-1]
 }
 
-// withRevision is the newest version at or below ts that carries a revision.
+// withRevision is the newest version that history shows at ts of a revision.
 func (m *model) withRevision(key txn.Key, rev int64, ts txn.Timestamp) txn.Version {
-	all := m.versions[string(key)]
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].TS <= ts && all[i].Revision == rev {
-			return all[i]
+	for _, v := range m.past(key, ts) {
+		if v.Revision == rev {
+			return v
 		}
 	}
 	return txn.Version{}
+}
+
+// past is the history of key at ts, newest first: a set without history takes what
+// it replaces out of it, with the extensions of that.
+func (m *model) past(key txn.Key, ts txn.Timestamp) []txn.Version {
+	var out []txn.Version
+	for _, v := range m.versions[string(key)] {
+		if v.TS > ts {
+			break
+		}
+		if n := len(out); n > 0 && v.NoHistory && v.Kind == txn.KindSet && lives(&out[n-1], v.TS) {
+			gone := out[n-1].Revision
+			out = slices.DeleteFunc(out, func(v txn.Version) bool { return v.Revision == gone })
+		}
+		out = append(out, v)
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // lives: a version is there until its key is deleted, or until it expires,
@@ -296,7 +313,7 @@ func (o *overlay) pend(op *txn.Op) {
 	k := string(op.Key)
 	old, had := o.own[k]
 	w := pending{kind: txn.KindSet, value: op.Value, ttl: op.TTL, keep: op.KeepTTL,
-		noHistory: op.NoHistory}
+		noHistory: op.NoHistory || old.noHistory}
 	switch {
 	case op.Kind == txn.OpDelete:
 		w = pending{kind: txn.KindDelete}

@@ -24,7 +24,9 @@ type runner struct {
 
 // options are those of what commits.
 func (r *runner) options() coordinator.CommitOptions {
-	return coordinator.CommitOptions{Deadline: r.deadline, Request: r.request}
+	return coordinator.CommitOptions{
+		Deadline: r.deadline, Request: r.request, Annotation: r.op.Note,
+	}
 }
 
 // value makes one that no other operation writes.
@@ -62,6 +64,7 @@ var testNames = [...]string{"key", "all", "any", "not", "compare", "count", "unc
 
 // execute runs a one-shot transaction.
 func (r *runner) execute(p txn.Program) error {
+	p.Annotation = r.op.Note
 	e := &Execution{Program: p}
 	r.op.Program = e
 	res, err := r.co.Execute(r.ctx, &e.Program, r.options())
@@ -100,8 +103,18 @@ func (r *runner) get(read coordinator.Read) error {
 			r.w.known.learn(read.Keys[i], &versions[i])
 		}
 	}
-	return nil
+	if read.Revision == nil {
+		return nil
+	}
+	// What a revision is and what a history shows have one rule.
+	g.Past, err = r.co.History(r.ctx, coordinator.History{
+		At: at, Key: read.Keys[0], Limit: pastMax, Deadline: read.Deadline,
+	})
+	return err
 }
+
+// pastMax is how many versions a page of a history has.
+const pastMax = 4
 
 // scan reads one page.
 func (r *runner) scan(s coordinator.Scan) (*coordinator.Page, error) {

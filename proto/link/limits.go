@@ -4,7 +4,7 @@ import "time"
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 7
+const Version = 8
 
 // Path is where a Server is mounted.
 const Path = "/cairn.internal.v1.LinkService/Exchange"

@@ -15,7 +15,8 @@ func (m *CommitRequest) Append(dst []byte) []byte {
 	dst = appendID(appendTarget(dst, m.Target), m.Txn)
 	dst = appendTS(appendTS(appendAge(dst, m.Age), m.BaseTS), m.MaxTS)
 	dst = appendProgram(appendReadSet(dst, &m.Reads), &m.Program)
-	return appendBytes(appendRequest(dst, m.Request), m.Anchor)
+	dst = appendBytes(appendRequest(dst, m.Request), m.Anchor)
+	return appendAnnotation(dst, &m.Program.Annotation)
 }
 
 func (m *CommitRequest) decode(d *decoder) {
@@ -25,7 +26,14 @@ func (m *CommitRequest) decode(d *decoder) {
 	d.program(&m.Program)
 	m.Request = d.request()
 	d.key(&m.Anchor)
+	d.annotation(&m.Program.Annotation)
 }
+
+func appendAnnotation(dst []byte, a *txn.Annotation) []byte {
+	return appendBytes(appendBytes(dst, a.Principal), a.Message)
+}
+
+func (d *decoder) annotation(a *txn.Annotation) { a.Principal, a.Message = d.string(), d.string() }
 
 const requestThere = 1 << 0
 

@@ -14,7 +14,7 @@ func (m *PrewriteRequest) Append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, m.Hash)
 	dst = appendList(dst, m.Keys, appendKey)
 	dst = appendList(appendReadSet(dst, &m.Reads), m.Writes, appendWrite)
-	return appendRequest(dst, m.Request)
+	return appendAnnotation(appendRequest(dst, m.Request), &m.Annotation)
 }
 
 func (m *PrewriteRequest) decode(d *decoder) {
@@ -27,6 +27,7 @@ func (m *PrewriteRequest) decode(d *decoder) {
 	d.readSet(&m.Reads)
 	m.Writes = list(d, writeBytesMin, (*decoder).write)
 	m.Request = d.request()
+	d.annotation(&m.Annotation)
 }
 
 // Append implements Message.

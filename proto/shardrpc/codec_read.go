@@ -9,19 +9,24 @@ import (
 const (
 	readRevision = 1 << iota
 	readScan
+	readHistory
 	readFlags = 1<<iota - 1
 )
 
 // Append implements Message.
 func (m *ReadRequest) Append(dst []byte) []byte {
 	dst = appendTarget(dst, m.Target)
-	dst = append(dst, flag(m.Revision != nil, readRevision)|flag(m.Scan != nil, readScan))
+	dst = append(dst, flag(m.Revision != nil, readRevision)|flag(m.Scan != nil, readScan)|
+		flag(m.History != nil, readHistory))
 	dst = appendList(appendTS(dst, m.At), m.Keys, appendKey)
 	if m.Revision != nil {
 		dst = binary.AppendVarint(dst, *m.Revision)
 	}
 	if m.Scan != nil {
 		dst = appendScan(dst, m.Scan)
+	}
+	if m.History != nil {
+		dst = appendHistory(dst, m.History)
 	}
 	return dst
 }
@@ -36,6 +41,10 @@ func (m *ReadRequest) decode(d *decoder) {
 	if f&readScan != 0 {
 		m.Scan = new(Scan)
 		d.scan(m.Scan)
+	}
+	if f&readHistory != 0 {
+		m.History = new(History)
+		d.history(m.History)
 	}
 }
 
@@ -67,6 +76,18 @@ func (d *decoder) scan(s *Scan) {
 	}
 }
 
+const historyKeysOnly = 1 << 0
+
+func appendHistory(dst []byte, h *History) []byte {
+	dst = appendTS(append(dst, flag(h.KeysOnly, historyKeysOnly)), h.From)
+	return binary.AppendVarint(binary.AppendVarint(dst, int64(h.Limit)), int64(h.Bytes))
+}
+
+func (d *decoder) history(h *History) {
+	h.KeysOnly = d.flags(historyKeysOnly) != 0
+	h.From, h.Limit, h.Bytes = d.ts(), d.int(), d.int()
+}
+
 const (
 	readMoved = 1 << iota
 	readRetry
@@ -75,6 +96,7 @@ const (
 	readTooOld
 	readChanged
 	readExpiry
+	readNext
 	readAnswerFlags = 1<<iota - 1
 )
 
@@ -82,7 +104,8 @@ const (
 func (m *ReadResponse) Append(dst []byte) []byte {
 	dst = append(dst, flag(m.Moved, readMoved)|flag(m.Retry, readRetry)|flag(m.More, readMore)|
 		flag(m.Err != nil, readError)|flag(m.TooOld != 0, readTooOld)|
-		flag(m.Changed, readChanged)|flag(m.Expiry != 0, readExpiry))
+		flag(m.Changed, readChanged)|flag(m.Expiry != 0, readExpiry)|
+		flag(m.Next != 0, readNext))
 	if m.Err != nil {
 		dst = appendError(dst, m.Err)
 	}
@@ -94,6 +117,9 @@ func (m *ReadResponse) Append(dst []byte) []byte {
 	dst = appendList(dst, m.Entries, appendEntry)
 	if m.Expiry != 0 {
 		dst = appendTS(dst, m.Expiry)
+	}
+	if m.Next != 0 {
+		dst = appendTS(dst, m.Next)
 	}
 	return dst
 }
@@ -114,5 +140,8 @@ func (m *ReadResponse) decode(d *decoder) {
 	m.Entries = list(d, entryBytesMin, (*decoder).entry)
 	if f&readExpiry != 0 {
 		m.Expiry = d.ts()
+	}
+	if f&readNext != 0 {
+		m.Next = d.ts()
 	}
 }

@@ -114,6 +114,14 @@ func TestGolden(t *testing.T) {
 			Target: Target{Shard: 2, Epoch: 1}, At: 9, Keys: []txn.Key{txn.Key("k")}, Revision: &rev,
 			Scan: &Scan{Span: txn.Span{Start: txn.Key("a"), End: txn.Key("b")}, Reverse: true, Limit: 1},
 		}, "02 01 03 0000000000000009 01 01 6b 0a 01 01 61 01 62 02 00"},
+		{"history", &ReadRequest{
+			Target: Target{Shard: 2, Epoch: 1}, At: 9, Keys: []txn.Key{txn.Key("k")},
+			History: &History{From: 8, KeysOnly: true, Limit: 1, Bytes: 2},
+		}, "02 01 04 0000000000000009 01 01 6b 01 0000000000000008 02 04"},
+		{"page of a history", &ReadResponse{Next: 7}, "80 00 00 00 0000000000000007"},
+		{"annotated prewrite", &PrewriteRequest{Annotation: txn.Annotation{Principal: "p", Message: "m"}},
+			"00 00 00" + strings.Repeat("00", 24) + strings.Repeat("00", 16) + "00" + strings.Repeat("00", 8) +
+				"00" + strings.Repeat("00", 8) + "00 00 00 00 01 70 01 6d"},
 		{"reply", &Reply{Answer: Refused, Reason: ReasonConflict, Key: txn.Key("k")},
 			"03 01 08 636f6e666c696374 01 6b"},
 		{"decide", &DecideRequest{

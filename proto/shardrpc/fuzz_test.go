@@ -12,6 +12,8 @@ import (
 func FuzzRead(f *testing.F) {
 	f.Add(Encode(&ReadRequest{Scan: &Scan{Limit: 1}}))
 	f.Add(Encode(&ReadResponse{Moved: true}))
+	f.Add(Encode(&ReadRequest{Keys: []txn.Key{txn.Key("k")}, History: &History{From: 9, Limit: 1}}))
+	f.Add(Encode(&ReadResponse{Next: 7, Versions: []txn.Version{{TS: 9, Principal: "p", Message: "m"}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again[ReadRequest](t, b)
 		again[ReadResponse](t, b)
@@ -31,6 +33,7 @@ func FuzzCommit(f *testing.F) {
 
 func FuzzDecide(f *testing.F) {
 	f.Add(Encode(&PrewriteRequest{Record: txn.Staging}))
+	f.Add(Encode(&PrewriteRequest{Annotation: txn.Annotation{Principal: "p", Message: "m"}}))
 	f.Add(Encode(&DecideRequest{From: masksAll}))
 	f.Add(Encode(&ResolveRequest{Commit: true}))
 	f.Fuzz(func(t *testing.T, b []byte) {

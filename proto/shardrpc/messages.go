@@ -27,6 +27,17 @@ type ReadRequest struct {
 	// Revision, if set, asks for that revision of Keys[0] (not later than At).
 	Revision *int64
 	Scan     *Scan
+	// History, if set, asks for the history of Keys, which is one then.
+	History *History
+}
+
+// History is the part of a read that asks for a key's history, as it is seen at
+// the time of the read.
+type History struct {
+	From     txn.Timestamp // not later than At: from this version downwards
+	KeysOnly bool
+	Limit    int // versions; 0: as many as fit into Bytes
+	Bytes    int // of the versions in the answer; at least one is sent
 }
 
 // Scan is the range part of a read.
@@ -50,7 +61,8 @@ type ReadResponse struct {
 	Blocked []Blocker
 	TooOld  txn.Timestamp // not 0: history before this is collected
 	Retry   bool          // not serving now; ask again
-	// Versions answers Keys in order; newest at At, tombstones too, zero if none.
+	// Versions answers Keys in order; newest at At, tombstones too, zero if none. Or
+	// it is the history that was asked for, newest first.
 	Versions []txn.Version
 	Entries  []txn.Entry // live ones, in scan order
 	More     bool        // Limit or Bytes cut the scan after the last entry
@@ -59,6 +71,9 @@ type ReadResponse struct {
 	// values expires; 0: none does.
 	Changed bool
 	Expiry  txn.Timestamp
+	// Next is where the rest of a history begins that Limit or Bytes have cut; 0:
+	// this is its end.
+	Next txn.Timestamp
 }
 
 // CommitRequest is a whole transaction that lies on one shard (1PC, F3).
@@ -113,6 +128,8 @@ type PrewriteRequest struct {
 	Writes []txn.Write // by key; none if the shard has nothing but the record
 	// Request, if set, is remembered at Primary beside the record.
 	Request *txn.Request
+	// Annotation goes to every version that Writes make.
+	Annotation txn.Annotation
 }
 
 // PrewriteResponse says, with OK, that the intents are durable at TS.

@@ -215,6 +215,22 @@ func checkWrites(writes []txn.Write) error {
 	return nil
 }
 
+// checkAnnotation also holds writes to their limit: each of them gets a copy. (A
+// program is held to it when it runs.)
+func checkAnnotation(a *txn.Annotation, writes []txn.Write) error {
+	if err := a.Check(); err != nil {
+		return invalid("%w", err)
+	}
+	bytes := len(writes) * a.Size()
+	for i := range writes {
+		bytes += writes[i].Size()
+	}
+	if bytes > txn.WriteBytesMax {
+		return invalid("writes of %d bytes, the limit is %d", bytes, txn.WriteBytesMax)
+	}
+	return nil
+}
+
 // checkStaged keeps the list of keys of a record to what its leader can read.
 func checkStaged(keys []txn.Key) error {
 	bytes := 0
@@ -288,13 +304,31 @@ func (newest issued) checkRead(m *shardrpc.ReadRequest) error {
 	if err == nil && m.Scan != nil && m.Scan.Since != 0 {
 		err = newest.times(m.Scan.Since)
 	}
+	if err == nil && m.History != nil {
+		err = checkHistory(m)
+	}
 	return err
+}
+
+// checkHistory wants one key, and a place in what the read sees.
+func checkHistory(m *shardrpc.ReadRequest) error {
+	h := m.History
+	switch {
+	case len(m.Keys) != 1:
+		return invalid("a history of %d keys", len(m.Keys))
+	case h.From <= 0 || h.From > m.At:
+		return invalid("a history from %d, read at %d", h.From, m.At)
+	case h.Limit < 0 || h.Bytes < 0 || h.Bytes > txn.AnswerBytesMax:
+		return invalid("a history of %d versions, %d bytes", h.Limit, h.Bytes)
+	}
+	return nil
 }
 
 func (newest issued) checkCommit(m *shardrpc.CommitRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
 		checkReadSet(&m.Reads), newest.checkTest(&m.Program.If),
-		checkOps(m.Program.Then), checkOps(m.Program.Else), checkAnchor(m))
+		checkOps(m.Program.Then), checkOps(m.Program.Else), checkAnchor(m),
+		checkAnnotation(&m.Program.Annotation, nil))
 }
 
 // checkAnchor wants an anchor for a request and none otherwise.
@@ -314,7 +348,8 @@ func (newest issued) checkValidate(m *shardrpc.ValidateRequest) error {
 
 func (newest issued) checkPrewrite(m *shardrpc.PrewriteRequest) error {
 	return firstOf(checkData(m.Target), checkID(m.Txn), newest.times(m.BaseTS), checkBound(m.MaxTS),
-		checkReadSet(&m.Reads), checkWrites(m.Writes), checkRecord(m))
+		checkReadSet(&m.Reads), checkWrites(m.Writes), checkRecord(m),
+		checkAnnotation(&m.Annotation, m.Writes))
 }
 
 func (newest issued) checkDecide(m *shardrpc.DecideRequest) error {

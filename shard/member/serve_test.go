@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -149,6 +150,34 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"no time", "no timestamp", shardrpc.MethodRead, func(r shardrpc.Message) {
 			r.(*shardrpc.ReadRequest).At = -1
+		}},
+		{"history of two keys", "a history of 2 keys", shardrpc.MethodRead, func(r shardrpc.Message) {
+			m := r.(*shardrpc.ReadRequest)
+			m.Keys, m.History = append(m.Keys, key("b")), &shardrpc.History{From: 1}
+		}},
+		{"history of the future", "a history from", shardrpc.MethodRead, func(r shardrpc.Message) {
+			m := r.(*shardrpc.ReadRequest)
+			m.History = &shardrpc.History{From: m.At + 1}
+		}},
+		{"history from nowhere", "a history from 0", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).History = new(shardrpc.History)
+		}},
+		{"history without end", "a history of", shardrpc.MethodRead, func(r shardrpc.Message) {
+			r.(*shardrpc.ReadRequest).History = &shardrpc.History{From: 1, Bytes: txn.AnswerBytesMax + 1}
+		}},
+		{"long message", "the message has 1025 bytes", shardrpc.MethodCommit, func(r shardrpc.Message) {
+			r.(*shardrpc.CommitRequest).Program.Annotation.Message = strings.Repeat("m", txn.MessageBytesMax+1)
+		}},
+		{"long principal", "the principal has 257 bytes", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			r.(*shardrpc.PrewriteRequest).Annotation.Principal = strings.Repeat("p", txn.PrincipalBytesMax+1)
+		}},
+		{"a message for each of many", "writes of", shardrpc.MethodPrewrite, func(r shardrpc.Message) {
+			m := r.(*shardrpc.PrewriteRequest)
+			m.Annotation.Message = strings.Repeat("m", txn.MessageBytesMax)
+			m.Writes = nil
+			for i := range txn.WriteKeysMax {
+				m.Writes = append(m.Writes, txn.Write{Key: key(fmt.Sprintf("d%05d", i))})
+			}
 		}},
 		{"meta has no keys", "meta group", shardrpc.MethodCommit, func(r shardrpc.Message) {
 			r.(*shardrpc.CommitRequest).Shard = shardrpc.MetaShard
