@@ -50,14 +50,22 @@ func writtenBy(op *cairnv1.Op) []byte {
 	return nil
 }
 
-// nameRequest draws a request_id for a call that has room for one, unless the user gave it.
+// nameRequest draws a request_id for a call that has room for one, unless the user gave it, or it
+// is about ephemeral keys: of them nobody remembers requests.
 func (r *repeater) nameRequest(c *call) {
-	if c.request == nil || c.effect != commits || len(*c.request) > 0 || r.anonymous {
+	if c.request == nil || c.effect != commits || len(*c.request) > 0 || r.anonymous ||
+		c.ephemeral() {
 		return
 	}
 	id := make([]byte, requestIDBytes)
 	_, _ = rand.Read(id) // it never fails
 	*c.request = id
+}
+
+// ephemeral reports whether c is about ephemeral keys.
+func (c *call) ephemeral() bool {
+	d, ok := c.req.(interface{ GetDurability() cairnv1.Durability })
+	return ok && d.GetDurability() == cairnv1.Durability_DURABILITY_EPHEMERAL
 }
 
 // token names c's outcome, of which the first copy was not sent before since;

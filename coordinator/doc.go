@@ -32,6 +32,7 @@
 //	sweep.go        what somebody has left behind
 //	request.go outcome.go      what was asked for twice, and what became of it
 //	read.go scan.go view.go    snapshots, and what a transaction saw in them
+//	ephemeral.go    keys that live in the memory of leaders, without transactions
 //	timestamps.go routes.go    what every request needs first
 //	deliver.go      how a request is sent until it is answered
 //

@@ -147,6 +147,8 @@ func (s *story) call(ctx context.Context, d *datadriven.TestData, deadline time.
 		return s.scan(ctx, d)
 	case "history":
 		return s.history(ctx, d)
+	case "ephemeral":
+		return s.ephemeral(ctx, d, deadline)
 	case "execute":
 		res, err := s.c.Execute(ctx, program(d.Input), s.options(d, deadline))
 		if err != nil {

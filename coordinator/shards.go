@@ -39,4 +39,8 @@ type Shards interface {
 	// to, answered or not. A commit on one shard ends it itself when it is OK.
 	Lock(context.Context, *shardrpc.LockRequest) (*shardrpc.LockResponse, error)
 	Unlock(context.Context, *shardrpc.UnlockRequest) (*shardrpc.UnlockResponse, error)
+	// Ephemeral is not to be sent again by anybody unless it is known that nothing was done.
+	Ephemeral(
+		context.Context, *shardrpc.EphemeralRequest,
+	) (*shardrpc.EphemeralResponse, error)
 }

@@ -15,6 +15,9 @@ const batchStepMax = 128
 func (g *Gateway) batchGet(
 	ctx context.Context, req *cairnv1.BatchGetRequest,
 ) (*cairnv1.BatchGetResponse, error) {
+	if _, ok := ephemeral(req); ok {
+		return g.batchGetEphemeral(ctx, req)
+	}
 	keys, err := g.batchKeys(ctx, req)
 	if err != nil {
 		return nil, err

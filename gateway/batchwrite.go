@@ -93,6 +93,9 @@ type batchWritten struct {
 func (g *Gateway) writeBatch(
 	ctx context.Context, m batchMutation, ops []txn.Op,
 ) (done batchWritten, err error) {
+	if req, ok := ephemeral(m); ok {
+		return g.writeEphemeral(ctx, req, m.GetRequireAll(), ops)
+	}
 	request, err := requestOf(m)
 	if err != nil {
 		return done, err

@@ -149,7 +149,7 @@ func (g *Gateway) readOp(
 	ctx context.Context, r keyRequest, keysOnly bool, revision, asOf *int64,
 ) (txn.Op, error) {
 	op := txn.Op{Kind: txn.OpGet, KeysOnly: keysOnly}
-	if err := noHandle(r.GetTxn()); err != nil {
+	if err := firstErr(noHandle(r.GetTxn()), noEphemeral(r)); err != nil {
 		return op, err
 	}
 	if revision != nil || asOf != nil {

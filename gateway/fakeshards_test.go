@@ -29,6 +29,8 @@ type fakeShards struct {
 	// swell, if set, changes what a commit answers.
 	swell func(*shardrpc.CommitResponse)
 	rows  map[string]txn.RequestRow // of requests, by anchor and name
+	// ephemeral is what Ephemeral keeps; nil: nothing yet.
+	ephemeral *fakeShards
 }
 
 // gate holds up commits that name a key.

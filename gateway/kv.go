@@ -32,6 +32,7 @@ type pointRead struct {
 	asOf     *int64
 	keysOnly bool
 	update   bool // for_update
+	req      durable
 }
 
 // pointFound is what a pointRead found.
@@ -42,6 +43,9 @@ type pointFound struct {
 }
 
 func (g *Gateway) readPoint(ctx context.Context, p pointRead) (pointFound, error) {
+	if req, ok := ephemeral(p.req); ok {
+		return g.readEphemeral(ctx, req, &p)
+	}
 	if err := checkRevision(p.revision, p.asOf); err != nil {
 		return pointFound{}, err
 	}
@@ -139,6 +143,10 @@ func errAsOfInTxn() error {
 func (g *Gateway) write(
 	ctx context.Context, m mutation, op *txn.Op,
 ) (res txn.Result, next string, err error) {
+	if req, ok := ephemeral(m); ok {
+		res, _, err = g.doEphemeral(ctx, req, op)
+		return res, "", err
+	}
 	request, err := requestOf(m)
 	if err != nil {
 		return res, "", err
@@ -168,7 +176,7 @@ func (g *Gateway) get(
 	}
 	found, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
-		update: req.GetForUpdate(),
+		update: req.GetForUpdate(), req: req,
 	})
 	if err != nil {
 		return nil, err
@@ -201,7 +209,7 @@ func (g *Gateway) exists(
 	}
 	found, err := g.readPoint(ctx, pointRead{
 		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf, keysOnly: true,
-		update: req.GetForUpdate(),
+		update: req.GetForUpdate(), req: req,
 	})
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func noMessage(m mutation, reason, why string) error {
 
 // bare is what an operation of a one-shot transaction must be.
 func bare(m mutation) error {
-	return firstErr(noHandle(m.GetTxn()), noRequest(m, "request_id_in_operation",
+	return firstErr(noHandle(m.GetTxn()), noEphemeral(m), noRequest(m, "request_id_in_operation",
 		"an operation of a one-shot transaction takes no request_id; give it to the transaction"),
 		noMessage(m, "message_in_operation",
 			"an operation of a one-shot transaction takes no message; give it to the transaction"))

@@ -14,7 +14,7 @@ func (g *Gateway) timeToLive(
 	if err != nil {
 		return nil, err
 	}
-	found, err := g.readPoint(ctx, pointRead{txn: req.GetTxn(), key: key, keysOnly: true})
+	found, err := g.readPoint(ctx, pointRead{txn: req.GetTxn(), key: key, keysOnly: true, req: req})
 	if err != nil {
 		return nil, err
 	}

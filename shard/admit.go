@@ -66,6 +66,8 @@ func (r *Replica) request(ev Request) {
 		r.showLocks(ev.ID, m)
 	case *shardrpc.InquireRequest:
 		r.admit(newInquiry(ev.ID, m), m.Target)
+	case *shardrpc.EphemeralRequest:
+		r.ephemeral(ev.ID, m)
 	case *shardrpc.SessionRequest:
 		r.openSession(ev.ID, m)
 	case *shardrpc.RenewRequest:

@@ -15,7 +15,8 @@
 //	apply     one engine batch with the applied index            apply.go
 //	answer    OK, or REFUSED, or what proves nothing             answer.go
 //
-// Beside them: locks in lock.go (advisory, in memory), the recovery of other
+// Beside them: locks in lock.go (advisory, in memory), ephemeral keys in
+// volatile.go and ephemeral.go (memory of a leadership), the recovery of other
 // transactions in record.go and intents.go, and the collector of what nobody
 // asks for any more in collect.go.
 //

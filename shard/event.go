@@ -14,9 +14,9 @@ type Event any
 type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
 	// InquireRequest, ResolveRequest, QueryRequest, QueryIntentsRequest, StaleRequest,
-	// LockRequest, UnlockRequest, LocksRequest, SessionRequest, RenewRequest,
-	// FindSessionRequest, TransferRequest or ReplaceRequest. Its answer is a Reply of the
-	// same ID; one that proves nothing if the leadership ends first.
+	// LockRequest, UnlockRequest, LocksRequest, EphemeralRequest, SessionRequest,
+	// RenewRequest, FindSessionRequest, TransferRequest or ReplaceRequest. Its answer is a
+	// Reply of the same ID; one that proves nothing if the leadership ends first.
 	Request struct {
 		ID  uint64
 		Msg any

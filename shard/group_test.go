@@ -13,9 +13,10 @@ import (
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard/meta"
+	"github.com/cairnkv/cairn/txn"
 )
 
-// group is a meta group of several members, driven by one goroutine. Time passes by ticks.
+// group is a meta group of several members, or one of data, driven by one goroutine. Time passes by ticks.
 type group struct {
 	tb      testing.TB
 	now     time.Duration
@@ -29,6 +30,8 @@ type group struct {
 	joint   int            // passes between two sets of voters
 	slow    int            // ticks that a snapshot travels
 	due     []travelling
+	route   shardrpc.Route
+	oracle  txn.Timestamp // of a group of data, the last that was issued
 }
 
 // travelling is what arrives in so many ticks.
@@ -61,7 +64,12 @@ func (e groupEnv) Point(string) error                         { return nil }
 func (e groupEnv) Wait(context.Context, *env.Future, time.Duration) error { return env.ErrTimeout }
 
 func newGroup(tb testing.TB, ids ...uint64) *group {
-	g := &group{tb: tb, rnd: rand.New(rand.NewPCG(1, 2)), members: map[uint64]*groupMember{},
+	return newGroupOf(tb, shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}, ids...)
+}
+
+func newGroupOf(tb testing.TB, route shardrpc.Route, ids ...uint64) *group {
+	g := &group{route: route, oracle: 1_000_000,
+		tb: tb, rnd: rand.New(rand.NewPCG(1, 2)), members: map[uint64]*groupMember{},
 		cut: func(uint64, uint64) bool { return false }, sentTo: map[uint64]int{}}
 	for _, id := range ids {
 		g.add(id, ids)
@@ -74,7 +82,7 @@ func (g *group) add(id uint64, voters []uint64) {
 	m := &groupMember{g: g, id: id,
 		state: mvcc.OpenMem(mvcc.Compare), log: mvcc.OpenMem(mvcc.LogCompare)}
 	b := m.state.NewBatch()
-	if err := Bootstrap(b, shardrpc.Route{Shard: 1, Epoch: 1}, voters); err != nil {
+	if err := Bootstrap(b, g.route, voters); err != nil {
 		g.tb.Fatal(err)
 	}
 	if len(voters) > 0 {
@@ -99,10 +107,13 @@ func (m *groupMember) start() {
 	if m.meta, err = meta.Load(m.state); err != nil {
 		m.g.tb.Fatal(err)
 	}
-	m.r, err = New(Options{Member: m.id, Route: shardrpc.Route{Shard: 1, Epoch: 1}, State: m.state,
+	o := Options{Member: m.id, Route: m.g.route, State: m.state,
 		Log: m.log, Points: locks.NewTSCache(16), Newest: new(Newest), Env: groupEnv{m.g}, Meta: m.meta,
-		Wanted: func() []uint64 { return m.g.wanted }, TruncateBytes: 1 << 10, KeepBytes: m.g.keep})
-	if err != nil {
+		Wanted: func() []uint64 { return m.g.wanted }, TruncateBytes: 1 << 10, KeepBytes: m.g.keep}
+	if m.g.route.Shard != shardrpc.MetaShard {
+		o.Meta = nil
+	}
+	if m.r, err = New(o); err != nil {
 		m.g.tb.Fatal(err)
 	}
 }
@@ -162,6 +173,11 @@ func (m *groupMember) pass() bool {
 	}
 	for _, s := range e.Snapshots {
 		m.sendSnapshot(s)
+	}
+	if n := e.AskOracle; n > 0 {
+		first := m.g.oracle + 1
+		m.g.oracle += txn.Timestamp(n)
+		m.inbox = append(m.inbox, Timestamps{First: first, N: n})
 	}
 	for _, r := range e.Replies {
 		m.replies[r.ID] = r.Msg

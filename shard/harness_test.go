@@ -357,6 +357,8 @@ func answer(msg any) string {
 		return found(m)
 	case *shardrpc.ResolveResponse:
 		return m.Answer.String()
+	case *shardrpc.EphemeralResponse:
+		return ephemeralText(m)
 	case *shardrpc.LockResponse:
 		return reply(&m.Reply)
 	case *shardrpc.UnlockResponse:

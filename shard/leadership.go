@@ -37,9 +37,10 @@ type leadership struct {
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	round     round                 // of heartbeats, on its way
 	claims    []claim               // answers that wait for a round, in order
-	ticks     int                   // since it began
-	extending bool                  // meta: an ExtendOracle is in the log
-	leases    leases                // meta
+	volatile  volatile
+	ticks     int    // since it began
+	extending bool   // meta: an ExtendOracle is in the log
+	leases    leases // meta
 }
 
 // waiter is told what became of a proposal.
@@ -62,7 +63,8 @@ func (r *Replica) watchLeadership() {
 	}
 	if r.lead == nil && leads && !r.failed {
 		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(), locks: locks.NewTable(),
-			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{})}
+			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{}),
+			volatile: volatile{life: r.o.Ephemeral.begin()}}
 		r.lead.records, r.lead.rows = r.collectors()
 		r.lease.begin(st.GetTerm(), r.o.Quorum)
 		r.noteGroup()
@@ -166,6 +168,7 @@ func (r *Replica) dropLeadership() {
 		r.reply(c.id, c.instead)
 	}
 	r.dropLocks(l)
+	r.dropVolatile(&l.volatile)
 	for _, q := range l.queries {
 		r.reply(q.id, &shardrpc.QueryResponse{Answer: shardrpc.Retry})
 	}

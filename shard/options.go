@@ -74,6 +74,8 @@ type Options struct {
 	Meta   *meta.State                // of the meta group's replica only
 	Full   *atomic.Pointer[txn.Error] // set while the disk has no room for growth; nil: never
 
+	// Ephemeral is the memory for ephemeral keys, of the process. One of its own
+	Ephemeral *Ephemeral
 	// Wake, from any goroutine, makes the driver step Confirm soon. Required
 	// where there are several replicas.
 	Wake func()
@@ -94,6 +96,9 @@ type Options struct {
 func (o *Options) setDefaults() {
 	if o.Full == nil {
 		o.Full = new(atomic.Pointer[txn.Error])
+	}
+	if o.Ephemeral == nil {
+		o.Ephemeral = NewEphemeral(EphemeralBytesDefault)
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}

@@ -58,7 +58,8 @@ func withSplits(o member.Options, splits []string) member.Options {
 // embedded opens the member of this process.
 func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
 	m, err := member.Open(withSplits(member.Options{Dir: g.Data, Env: g.env,
-		CacheBytes: g.CacheMiB << 20, Retention: g.Retention, Log: g.log}, g.Splits))
+		CacheBytes: g.CacheMiB << 20, EphemeralBytes: g.Ephemeral, Retention: g.Retention,
+		Log: g.log}, g.Splits))
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type Gateway struct {
 	Splits    []string // keys that cut keyspace default at the first start
 	Hosts     []string
 	CacheMiB  int64
+	Ephemeral int64  // bytes of memory for ephemeral keys; 64 MiB
 	Commit    string // parallel or 2pc
 	// Retention is how long the outcome of a transaction can be asked for. 15min
 	Retention time.Duration
@@ -72,6 +73,8 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&g.Hosts, "host", nil,
 		"names besides loopback under which clients may reach this gateway")
 	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB")
+	f.Int64Var(&g.Ephemeral, "ephemeral-bytes", shard.EphemeralBytesDefault,
+		"memory for ephemeral keys; those that are used least have to go when it is full")
 	f.StringVar(&g.Commit, "commit", "2pc", "how transactions over several shards commit: "+
 		"parallel takes one consensus round before the answer, 2pc takes two")
 	f.DurationVar(&g.Retention, "request-retention", shard.RetentionDefault,

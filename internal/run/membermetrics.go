@@ -14,6 +14,7 @@ type memberMetrics struct {
 	member                                              *member.Member
 	serving, keys, bytes, intents, applied, first, free *prometheus.Desc
 	sent, received, collected, locks, waits             *prometheus.Desc
+	ephemeralBytes, ephemeralKeys, evictions            *prometheus.Desc
 }
 
 func newMemberMetrics(m *member.Member) *memberMetrics {
@@ -37,6 +38,12 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 			"Snapshots that other members took whole.", nil, nil),
 		received: prometheus.NewDesc("cairn_raft_snapshots_received_total",
 			"Snapshots that were installed.", nil, nil),
+		ephemeralBytes: prometheus.NewDesc("cairn_ephemeral_bytes",
+			"Memory that ephemeral keys take; the limit is --ephemeral-bytes.", nil, nil),
+		ephemeralKeys: prometheus.NewDesc("cairn_ephemeral_keys",
+			"Ephemeral keys in memory, and deleted and expired ones that are remembered.", nil, nil),
+		evictions: prometheus.NewDesc("cairn_ephemeral_evictions_total",
+			"Ephemeral keys that had to go for lack of memory.", nil, nil),
 	}
 }
 
@@ -44,7 +51,7 @@ func newMemberMetrics(m *member.Member) *memberMetrics {
 func (m *memberMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.serving, m.keys, m.bytes, m.intents, m.applied, m.first, m.free, m.sent, m.received,
-		m.collected, m.locks, m.waits,
+		m.collected, m.locks, m.waits, m.ephemeralBytes, m.ephemeralKeys, m.evictions,
 	} {
 		to <- d
 	}
@@ -66,6 +73,10 @@ func (m *memberMetrics) Collect(to chan<- prometheus.Metric) {
 	sent, received := m.member.Snapshots()
 	counter(m.sent, sent)
 	counter(m.received, received)
+	use := m.member.EphemeralUse()
+	gauge(m.ephemeralBytes, float64(use.Bytes))
+	gauge(m.ephemeralKeys, float64(use.Keys))
+	counter(m.evictions, uint64(use.Evicted))
 	for i := range members {
 		gauge(m.free, float64(members[i].DiskFree))
 		for _, s := range members[i].Shards {

@@ -36,6 +36,7 @@ type Shard struct {
 	Reads     string   // lease (default) or quorum
 	Tick      time.Duration
 	CacheMiB  int64
+	Ephemeral int64         // bytes of memory for ephemeral keys; 64 MiB
 	Retention time.Duration // of the outcomes of transactions; 15min
 	PProf     bool
 	LogJSON   bool
@@ -77,6 +78,8 @@ func (s *Shard) Flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.Retention, "request-retention", shard.RetentionDefault,
 		"how long the outcome of a transaction can be asked for; the same for all members")
 	f.Int64Var(&s.CacheMiB, "cache", 128, "block cache in MiB")
+	f.Int64Var(&s.Ephemeral, "ephemeral-bytes", shard.EphemeralBytesDefault,
+		"memory for ephemeral keys; those that are used least have to go when it is full")
 	f.BoolVar(&s.PProf, "pprof", false, "serve /debug/pprof/")
 	f.BoolVar(&s.LogJSON, "log-json", false, "log in JSON instead of text")
 }
@@ -98,7 +101,7 @@ func (s *Shard) Run(ctx context.Context) error {
 func (s *Shard) options() (member.Options, error) {
 	o := member.Options{ID: s.ID, Dir: s.Data, Env: s.env, CacheBytes: s.CacheMiB << 20, Log: s.log,
 		TickInterval: s.Tick, Replace: s.Replace, Address: s.Advertise,
-		Retention: s.Retention}
+		Retention: s.Retention, EphemeralBytes: s.Ephemeral}
 	if o.Address == "" {
 		o.Address = s.Listen
 	}

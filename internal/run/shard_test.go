@@ -286,6 +286,7 @@ func TestShardRefusesToStart(t *testing.T) {
 	}{
 		{"address in use", "--listen", []string{"--listen", l.Addr().String()}},
 		{"splits out of order", "does not come after", []string{"--split", "m,c"}},
+		{"memory", "EphemeralBytes -1 is negative", []string{"--ephemeral-bytes", "-1"}},
 		{"unknown flag", "unknown flag", []string{"--shards", "x"}},
 	} {
 		var stderr bytes.Buffer

@@ -250,4 +250,10 @@ func (s *shards) Unlock(ctx context.Context, m *shardrpc.UnlockRequest) (
 	return ask[*shardrpc.UnlockResponse](ctx, s, m.Shard, m)
 }
 
+func (s *shards) Ephemeral(ctx context.Context, m *shardrpc.EphemeralRequest) (
+	*shardrpc.EphemeralResponse, error,
+) {
+	return ask[*shardrpc.EphemeralResponse](ctx, s, m.Shard, m)
+}
+
 var _ coordinator.Shards = (*shards)(nil)

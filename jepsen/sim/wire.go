@@ -46,6 +46,8 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.UnlockRequest:
 		return recoded(m)
+	case *shardrpc.EphemeralRequest:
+		return recoded(m)
 	case *shardrpc.InquireRequest:
 		return recoded(m)
 	case *shardrpc.SessionRequest:
@@ -85,6 +87,8 @@ func carriedBack(v any) any {
 	case *shardrpc.StaleResponse:
 		return recoded(m)
 	case *shardrpc.LockResponse:
+		return recoded(m)
+	case *shardrpc.EphemeralResponse:
 		return recoded(m)
 	case *shardrpc.UnlockResponse:
 		return recoded(m)

@@ -103,6 +103,14 @@ func (c *Client) Unlock(
 	return call[shardrpc.UnlockResponse](ctx, c, request{req, shardrpc.MethodUnlock, req.Shard})
 }
 
+// Ephemeral implements coordinator.Shards.
+func (c *Client) Ephemeral(
+	ctx context.Context, req *shardrpc.EphemeralRequest,
+) (*shardrpc.EphemeralResponse, error) {
+	return call[shardrpc.EphemeralResponse](ctx, c,
+		request{req, shardrpc.MethodEphemeral, req.Shard})
+}
+
 // Locks is the lock table of a shard, for operators.
 func (c *Client) Locks(
 	ctx context.Context, req *shardrpc.LocksRequest,

@@ -38,6 +38,8 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[QueryIntentsResponse](t)
 	roundTrip[InquireRequest](t)
 	roundTrip[InquireResponse](t)
+	roundTrip[EphemeralRequest](t)
+	roundTrip[EphemeralResponse](t)
 	roundTrip[SessionRequest](t)
 	roundTrip[SessionResponse](t)
 	roundTrip[RenewRequest](t)
@@ -129,6 +131,7 @@ func TestGolden(t *testing.T) {
 			From: txn.In(txn.Absent, txn.Pending), To: txn.Committed, CommitTS: 9,
 		}, "02 01 0000000000000007 01 70 03 03 0000000000000008 0000000000000009"},
 		{"session", &SessionRequest{Target: Target{Shard: 1, Epoch: 1}, Address: "a", Leased: true}, "01 01 02 01 61"},
+		{"ephemeral", &EphemeralResponse{Answer: Gone, At: 9}, "04 00 0000000000000009 00"},
 		{"renew", &RenewRequest{Target: Target{Shard: 1, Epoch: 1}, Session: 7}, "01 01 00000007"},
 		{"find session", &FindSessionResponse{Answer: OK, Address: "a"}, "02 01 61"},
 		{"lock", &LockRequest{

@@ -31,6 +31,15 @@ func FuzzCommit(f *testing.F) {
 	})
 }
 
+func FuzzEphemeral(f *testing.F) {
+	f.Add(Encode(&EphemeralRequest{Ops: []txn.Op{{Kind: txn.OpSet, Key: txn.Key("k")}}}))
+	f.Add(Encode(&EphemeralResponse{Answer: OK, Results: []txn.Result{{OK: true}}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[EphemeralRequest](t, b)
+		again[EphemeralResponse](t, b)
+	})
+}
+
 func FuzzDecide(f *testing.F) {
 	f.Add(Encode(&PrewriteRequest{Record: txn.Staging}))
 	f.Add(Encode(&PrewriteRequest{Annotation: txn.Annotation{Principal: "p", Message: "m"}}))

@@ -31,6 +31,7 @@ const (
 	MethodLocks                          // LocksRequest, LocksResponse
 	MethodFindSession                    // FindSessionRequest, FindSessionResponse
 	MethodInquire                        // InquireRequest, InquireResponse
+	MethodEphemeral                      // EphemeralRequest, EphemeralResponse
 	methodEnd
 )
 
@@ -38,6 +39,7 @@ var methodNames = [...]string{
 	"", "timestamp", "routes", "read", "commit", "validate", "prewrite", "decide", "resolve",
 	"query", "session", "status", "renew", "raft", "snapshot", "transfer", "found", "replace",
 	"query-intents", "stale", "lock", "unlock", "locks", "find-session", "inquire",
+	"ephemeral",
 }
 
 // Valid reports whether this release knows m.

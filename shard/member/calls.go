@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -143,6 +144,16 @@ func (m *Member) Inquire(
 ) (*shardrpc.InquireResponse, error) {
 	return call[shardrpc.InquireResponse](ctx, m, req.Shard, req)
 }
+
+// Ephemeral implements coordinator.Shards.
+func (m *Member) Ephemeral(
+	ctx context.Context, req *shardrpc.EphemeralRequest,
+) (*shardrpc.EphemeralResponse, error) {
+	return call[shardrpc.EphemeralResponse](ctx, m, req.Shard, req)
+}
+
+// EphemeralUse is what the ephemeral keys of this process take.
+func (m *Member) EphemeralUse() shard.EphemeralUse { return m.memory.Use() }
 
 // Transfer begins to hand the leadership of a shard to another member.
 func (m *Member) Transfer(

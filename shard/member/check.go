@@ -416,6 +416,23 @@ func (newest issued) checkInquire(m *shardrpc.InquireRequest) error {
 	return firstOf(checkData(m.Target), newest.times(m.BaseTS), checkKey(m.Anchor))
 }
 
+// checkEphemeral wants operations on keys alone. What a batch writes answers no values.
+func checkEphemeral(m *shardrpc.EphemeralRequest) error {
+	n := len(m.Ops)
+	if n == 0 || n > txn.WriteKeysMax {
+		return invalid("%d operations on ephemeral keys, not 1 to %d", n, txn.WriteKeysMax)
+	}
+	for i := range m.Ops {
+		if n > 1 && m.Ops[i].ReturnPrev {
+			return invalid("a batch asks for what it replaces")
+		}
+		if err := checkKey(m.Ops[i].Key); err != nil {
+			return err
+		}
+	}
+	return firstOf(checkData(m.Target), checkOps(m.Ops))
+}
+
 // checkSession: the session of another process ends with it, and ends no
 // other's.
 func checkSession(m *shardrpc.SessionRequest) error {

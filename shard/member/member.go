@@ -33,6 +33,7 @@ type Member struct {
 	peers    *peers
 	moving   *snapshots
 	newest   shard.Newest
+	memory   *shard.Ephemeral
 	full     atomic.Pointer[txn.Error]
 	looking  atomic.Bool // lookReplaced is asking
 	owner    atomic.Pointer[func(txn.ID) bool]
@@ -167,10 +168,11 @@ func (m *Member) openReplicas() error {
 		m.workers = append(m.workers, newWorker(m))
 	}
 	points := locks.NewTSCache(locks.TSCacheSlots)
+	m.memory = shard.NewEphemeral(m.o.EphemeralBytes)
 	all := append([]shardrpc.Route{{Shard: shardrpc.MetaShard, Epoch: 1}}, m.routes...)
 	for i, route := range all {
 		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
-			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full,
+			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full, Ephemeral: m.memory,
 			Lease: m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
 			Retention: m.o.Retention,
 			Wanted:    m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}

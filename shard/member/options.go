@@ -54,6 +54,8 @@ type Options struct {
 	// run at the same rate within 2 %.
 	QuorumReads bool
 	Workers     int // 1 to 64; default as many as there are processors
+	// EphemeralBytes bounds the memory for ephemeral keys. 64 MiB
+	EphemeralBytes int64
 	// Retention is how long the outcome of a transaction can be asked for. 15min
 	Retention time.Duration
 	// TruncateBytes and KeepBytes are those of shard.Options, for tests.
@@ -69,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 128 << 20
+	}
+	if o.EphemeralBytes == 0 {
+		o.EphemeralBytes = shard.EphemeralBytesDefault
 	}
 	if o.TickInterval == 0 {
 		o.TickInterval = 40 * time.Millisecond
@@ -101,6 +106,9 @@ func (o Options) validate() error {
 	}
 	if o.Workers < 1 || o.Workers > 64 {
 		errs = append(errs, fmt.Errorf("Workers %d is not between 1 and 64", o.Workers))
+	}
+	if o.EphemeralBytes < 0 {
+		errs = append(errs, fmt.Errorf("EphemeralBytes %d is negative", o.EphemeralBytes))
 	}
 	if o.Retention < 0 {
 		errs = append(errs, fmt.Errorf("Retention %v is negative", o.Retention))

@@ -57,6 +57,8 @@ func (m *Member) serve(
 		return answer(ctx, b, nil, leads(m, m.Locks))
 	case shardrpc.MethodInquire:
 		return answer(ctx, b, newest.checkInquire, leads(m, m.Inquire))
+	case shardrpc.MethodEphemeral:
+		return answer(ctx, b, checkEphemeral, leads(m, m.Ephemeral))
 	case shardrpc.MethodSession:
 		return answer(ctx, b, checkSession, leads(m, m.session))
 	case shardrpc.MethodFindSession:

@@ -57,6 +57,7 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 		shardrpc.MethodUnlock:      &shardrpc.UnlockRequest{Target: to, Txn: id, Age: age, BaseTS: base},
 		shardrpc.MethodLocks:       &shardrpc.LocksRequest{Target: to},
 		shardrpc.MethodInquire:     &shardrpc.InquireRequest{Target: to, Anchor: key("d"), BaseTS: base, Prevent: true},
+		shardrpc.MethodEphemeral:   &shardrpc.EphemeralRequest{Target: to, Ops: set("a", "x").Then},
 		shardrpc.MethodSession:     &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:       &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodFindSession: &shardrpc.FindSessionRequest{Target: meta, Session: 2},
@@ -314,6 +315,29 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"owner of a lock", "of no session", shardrpc.MethodUnlock, func(r shardrpc.Message) {
 			r.(*shardrpc.UnlockRequest).Txn = 1
+		}},
+		{"nothing ephemeral", "0 operations", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Ops = nil
+		}},
+		{"too much ephemeral", "10001 operations", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Ops = make([]txn.Op, txn.WriteKeysMax+1)
+		}},
+		{"ephemeral key", "a key of 3 bytes", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Ops[0].Key = short
+		}},
+		{"ephemeral range", "a key of 0 bytes", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Ops[0] = txn.Op{Kind: txn.OpRange, Span: txn.KeySpan(key("a"))}
+		}},
+		{"ephemeral time to live", "a time to live", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Ops[0].TTL = -1
+		}},
+		{"what an ephemeral batch replaces", "replaces", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			m := r.(*shardrpc.EphemeralRequest)
+			m.Ops = append(m.Ops, m.Ops[0])
+			m.Ops[1].ReturnPrev = true
+		}},
+		{"ephemeral keys of the meta group", "meta group", shardrpc.MethodEphemeral, func(r shardrpc.Message) {
+			r.(*shardrpc.EphemeralRequest).Shard = shardrpc.MetaShard
 		}},
 		{"sole", "leased", shardrpc.MethodSession, func(r shardrpc.Message) {
 			r.(*shardrpc.SessionRequest).Sole = true
