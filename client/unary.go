@@ -28,6 +28,7 @@ func newUnary(client *http.Client, endpoint string) *unary {
 	tx := cairnv1connect.NewTxnServiceClient(client, endpoint, opts)
 	status := cairnv1connect.NewStatusServiceClient(client, endpoint, opts)
 	cluster := cairnv1connect.NewClusterServiceClient(client, endpoint, opts)
+	spaces := cairnv1connect.NewKeyspaceServiceClient(client, endpoint, opts)
 	return &unary{methods: map[cairnv1.Method]invoker{
 		cairnv1.Method_METHOD_KV_GET:        invoke(kv.Get),
 		cairnv1.Method_METHOD_KV_BATCH_GET:  invoke(kv.BatchGet),
@@ -46,6 +47,12 @@ func newUnary(client *http.Client, endpoint string) *unary {
 		cairnv1.Method_METHOD_STATUS_LOCKS:  invoke(status.Locks),
 
 		cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER: invoke(cluster.TransferLeader),
+
+		cairnv1.Method_METHOD_KEYSPACE_CREATE: invoke(spaces.CreateKeyspace),
+		cairnv1.Method_METHOD_KEYSPACE_UPDATE: invoke(spaces.UpdateKeyspace),
+		cairnv1.Method_METHOD_KEYSPACE_DELETE: invoke(spaces.DeleteKeyspace),
+		cairnv1.Method_METHOD_KEYSPACE_LIST:   invoke(spaces.ListKeyspaces),
+		cairnv1.Method_METHOD_KEYSPACE_GET:    invoke(spaces.GetKeyspace),
 	}}
 }
 

@@ -100,6 +100,7 @@ func sendWithin[T any](
 // delivery is a request that is sent again until it gets an answer.
 type delivery struct {
 	key   txn.Key       // of the request: its shard is the target
+	meta  bool          // the meta group is, instead
 	until time.Duration // by Env.Now
 	over  func() bool   // asked between two copies; nil: never
 	// send sends one copy, each with the same bytes but for the target, and
@@ -112,15 +113,11 @@ type delivery struct {
 func (c *Coordinator) deliver(ctx context.Context, d delivery) error {
 	pause := backoff{c: c}
 	for c.env.Now() < d.until {
-		rs, err := c.routes(ctx, d.until)
+		to, err := c.targetOf(ctx, &d)
 		if err != nil {
 			return err
 		}
-		i, err := rs.find(d.key)
-		if err != nil {
-			return err
-		}
-		got, err := d.send(ctx, rs.target(i))
+		got, err := d.send(ctx, to)
 		switch {
 		case stopped(err):
 			return err
@@ -145,6 +142,22 @@ func (c *Coordinator) deliver(ctx context.Context, d delivery) error {
 		}
 	}
 	return errTimeIsUp
+}
+
+// targetOf is where d goes now.
+func (c *Coordinator) targetOf(ctx context.Context, d *delivery) (shardrpc.Target, error) {
+	if d.meta {
+		return shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}, nil
+	}
+	rs, err := c.routes(ctx, d.until)
+	if err != nil {
+		return shardrpc.Target{}, err
+	}
+	i, err := rs.find(d.key)
+	if err != nil {
+		return shardrpc.Target{}, err
+	}
+	return rs.target(i), nil
 }
 
 // parallel runs f for 0 to n-1, each in a task of its own but the first, and

@@ -99,7 +99,11 @@ func (c *Coordinator) inquire(
 			got = resp
 			return resp.Answer, nil
 		}})
-	if err == nil && got.Answer != shardrpc.OK {
+	switch {
+	case err != nil:
+	case got.Answer == shardrpc.Gone: // its keyspace was deleted
+		got = &shardrpc.InquireResponse{Answer: shardrpc.OK, Status: txn.Absent}
+	case got.Answer != shardrpc.OK:
 		err = txn.Errorf(txn.Internal, "inquiry", "an inquiry was answered %v", got.Answer)
 	}
 	return got, err

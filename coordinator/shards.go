@@ -43,4 +43,11 @@ type Shards interface {
 	Ephemeral(
 		context.Context, *shardrpc.EphemeralRequest,
 	) (*shardrpc.EphemeralResponse, error)
+	// Keyspaces and ChangeKeyspace are for the meta group.
+	Keyspaces(context.Context, *shardrpc.KeyspacesRequest) (*shardrpc.KeyspacesResponse, error)
+	ChangeKeyspace(
+		context.Context, *shardrpc.ChangeKeyspaceRequest,
+	) (*shardrpc.ChangeKeyspaceResponse, error)
+	Drop(context.Context, *shardrpc.DropRequest) (*shardrpc.DropResponse, error)
+	Usage(context.Context, *shardrpc.UsageRequest) (*shardrpc.UsageResponse, error)
 }

@@ -97,6 +97,9 @@ func (g *Gateway) writeBatch(
 		return g.writeEphemeral(ctx, req, m.GetRequireAll(), ops)
 	}
 	request, err := requestOf(m)
+	if err == nil {
+		err = g.applyOptions(ops)
+	}
 	if err != nil {
 		return done, err
 	}

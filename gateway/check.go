@@ -22,7 +22,7 @@ const (
 
 // Reasons that more than one place gives or looks at.
 const (
-	reasonValueTooLarge = "value_too_large"
+	reasonValueTooLarge = txn.ReasonValueTooLarge
 	reasonBodyTooLarge  = "body_too_large"
 	reasonEncoding      = "unsupported_encoding"
 	reasonCursor        = "cursor_invalid"
@@ -36,19 +36,12 @@ func invalid(reason, format string, args ...any) error {
 
 // keyspaceID resolves a keyspace's name; empty is the default.
 func (g *Gateway) keyspaceID(ctx context.Context, name string) (txn.KeyspaceID, error) {
-	if name == "" || name == defaultKeyspace {
-		return txn.DefaultKeyspace, nil
+	ks, err := g.keyspace(ctx, name)
+	if err != nil {
+		return 0, err
 	}
-	if len(name) > 64 {
-		name = name[:64] + "…"
-	}
-	e := txn.Errorf(txn.NotFound, "keyspace_not_found",
-		"there is no keyspace %q; the only one is %q", name, defaultKeyspace)
-	e.Next = "use the default keyspace"
-	return 0, e
+	return ks.ID, nil
 }
-
-const defaultKeyspace = "default"
 
 // storedKey checks a user's key and joins it with its keyspace.
 func (g *Gateway) storedKey(ctx context.Context, keyspace string, user []byte) (txn.Key, error) {

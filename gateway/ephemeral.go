@@ -72,10 +72,11 @@ func noEphemeral(req any) error {
 func (g *Gateway) doEphemeral(
 	ctx context.Context, req durable, op *txn.Op,
 ) (txn.Result, txn.Timestamp, error) {
-	if err := checkEphemeral(req); err != nil {
+	ops := []txn.Op{*op}
+	if err := firstErr(checkEphemeral(req), g.applyOptions(ops)); err != nil {
 		return txn.Result{}, 0, err
 	}
-	results, at, err := g.Coordinator.Ephemeral(ctx, []txn.Op{*op}, g.deadline(ctx))
+	results, at, err := g.Coordinator.Ephemeral(ctx, ops, g.deadline(ctx))
 	if err != nil {
 		return txn.Result{}, 0, err
 	}
@@ -128,7 +129,7 @@ func (g *Gateway) batchGetEphemeral(
 func (g *Gateway) writeEphemeral(
 	ctx context.Context, req durable, requireAll bool, ops []txn.Op,
 ) (done batchWritten, err error) {
-	if err := checkEphemeral(req); err != nil {
+	if err := firstErr(checkEphemeral(req), g.applyOptions(ops)); err != nil {
 		return done, err
 	}
 	if requireAll {

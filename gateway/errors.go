@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -101,9 +103,19 @@ func message(e *txn.Error) string {
 		m = e.Err.Error()
 	}
 	if e.Key != nil {
-		m += " (key " + e.Key.String() + ")"
+		m += " (key " + strconv.Quote(string(userKey(e))) + ")"
 	}
 	return m
+}
+
+// inKeyspace says in the text of e which keyspace its key is in, unless that is the default.
+func (g *Gateway) inKeyspace(e *txn.Error) *txn.Error {
+	if len(e.Key) <= 4 || e.Key.Keyspace() == txn.DefaultKeyspace || e.Err == nil {
+		return e
+	}
+	with := *e
+	with.Err = fmt.Errorf("%w, in keyspace %q", e.Err, g.keyspaceName(e.Key.Keyspace()))
+	return &with
 }
 
 func nextStep(e *txn.Error) string {

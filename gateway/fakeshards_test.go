@@ -31,6 +31,7 @@ type fakeShards struct {
 	rows  map[string]txn.RequestRow // of requests, by anchor and name
 	// ephemeral is what Ephemeral keeps; nil: nothing yet.
 	ephemeral *fakeShards
+	table fakeTable
 }
 
 // gate holds up commits that name a key.

@@ -151,7 +151,12 @@ func (g *Gateway) write(
 	if err != nil {
 		return res, "", err
 	}
+	ops := []txn.Op{*op}
+	if err := g.applyOptions(ops); err != nil {
+		return res, "", err
+	}
 	if m.GetTxn() != "" {
+		op = &ops[0]
 		next, err = g.held.use(ctx, m.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
 			res, err = t.Do(ctx, op, g.deadline(ctx))
 			return err
@@ -159,7 +164,7 @@ func (g *Gateway) write(
 		return res, next, err
 	}
 	done, err := g.execute(ctx, &txn.Program{
-		Then: []txn.Op{*op}, Annotation: txn.Annotation{Message: m.GetMessage()},
+		Then: ops, Annotation: txn.Annotation{Message: m.GetMessage()},
 	}, request)
 	if err != nil {
 		return res, "", err

@@ -55,7 +55,7 @@ func (g *Gateway) lockTable(
 			resp.More = true
 			break
 		}
-		resp.Locks = append(resp.Locks, wireLock(l, now))
+		resp.Locks = append(resp.Locks, g.wireLock(l, now))
 	}
 	return resp, nil
 }
@@ -81,9 +81,10 @@ func lockStart(l *shardrpc.LockInfo) txn.Key {
 	return l.Span.Start
 }
 
-func wireLock(l *shardrpc.LockInfo, now int64) *cairnv1.Lock {
+func (g *Gateway) wireLock(l *shardrpc.LockInfo, now int64) *cairnv1.Lock {
+	ks := lockStart(l).Keyspace()
 	out := &cairnv1.Lock{
-		Keyspace: defaultKeyspace, Mode: wireLockMode(l.Mode),
+		Keyspace: g.keyspaceName(ks), Mode: wireLockMode(l.Mode),
 		Txn: l.Owner.Txn.String(), Age: int64(l.Owner.Age.At),
 		Waits: l.Waits, Committing: l.Committing,
 		SinceMs: max(now-int64(l.Since), 0) / 1000,
@@ -92,7 +93,7 @@ func wireLock(l *shardrpc.LockInfo, now int64) *cairnv1.Lock {
 		out.What = &cairnv1.Lock_Key{Key: l.Key.User()}
 	} else {
 		out.What = &cairnv1.Lock_Span{Span: &cairnv1.Span{
-			Start: userBound(l.Span.Start), End: userBound(l.Span.End),
+			Start: userBound(ks, l.Span.Start), End: userBound(ks, l.Span.End),
 		}}
 	}
 	for i := range l.Behind {
@@ -103,8 +104,8 @@ func wireLock(l *shardrpc.LockInfo, now int64) *cairnv1.Lock {
 
 // userBound is the user's part of a bound; empty where the range goes on to that end of the
 // keyspace.
-func userBound(k txn.Key) []byte {
-	if len(k) < 4 || k.Keyspace() != txn.DefaultKeyspace {
+func userBound(ks txn.KeyspaceID, k txn.Key) []byte {
+	if len(k) < 4 || k.Keyspace() != ks {
 		return nil
 	}
 	return k.User()

@@ -98,10 +98,13 @@ func call[Req, Resp any](
 		g.metrics.observe(m, g.Env.Now()-start, failed)
 	}()
 	resp, err := serve(ctx, g, m, req, f)
+	if err != nil && g.replaced(ctx, m, err) {
+		resp, err = serve(ctx, g, m, req, f)
+	}
 	if err == nil {
 		return resp, nil
 	}
-	failed = classify(err, m.mutates())
+	failed = g.inKeyspace(classify(err, m.mutates()))
 	if failed.Kind == txn.Internal || failed.Kind == txn.Unknown {
 		g.Log.Error("call failed", "method", m.String(), "err", err)
 	}

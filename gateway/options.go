@@ -80,12 +80,13 @@ func (o Options) validate() error {
 // Gateway answers clients. It is safe for concurrent use.
 type Gateway struct {
 	Options
-	held    *heldTxns
-	peers   *peers
-	metrics *metrics
-	hosts   map[string]bool
-	mounts  map[string]http.Handler // by the first element of the path
-	started time.Duration           // by Env.Now
+	held      *heldTxns
+	keyspaces keyspaces
+	peers     *peers
+	metrics   *metrics
+	hosts     map[string]bool
+	mounts    map[string]http.Handler // by the first element of the path
+	started   time.Duration           // by Env.Now
 
 	closing context.Context // done once Close has begun
 	close   context.CancelFunc
@@ -116,6 +117,8 @@ func New(o Options) (*Gateway, error) {
 	g.mount()
 	o.Env.Go("gateway.sweep", g.sweep)
 	o.Env.Go("gateway.clear", g.clear)
+	o.Env.Go("gateway.keyspaces", g.watchKeyspaces)
+	o.Env.Go("gateway.deletions", g.finishDeletions)
 	return g, nil
 }
 
@@ -128,6 +131,8 @@ func (g *Gateway) Close() {
 	// An Env that has stopped has no sweepers.
 	_ = g.Env.Wait(context.Background(), &g.swept, 0)
 	_ = g.Env.Wait(context.Background(), &g.cleared, 0)
+	_ = g.Env.Wait(context.Background(), &g.keyspaces.watched, 0)
+	_ = g.Env.Wait(context.Background(), &g.keyspaces.finished, 0)
 	g.metrics.txns.WithLabelValues(outcomeAbandoned).Add(float64(g.held.closeAll()))
 	g.Coordinator.Drain(g.Env.Now() + closeMax)
 	g.peers.http.CloseIdleConnections()

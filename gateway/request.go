@@ -134,7 +134,14 @@ func (g *Gateway) outcome(
 		return nil, err
 	}
 	if t.Keyspace != "" {
-		if t.Anchor, err = g.storedKey(ctx, t.Keyspace, t.Anchor); err != nil {
+		ks, err := g.keyspace(ctx, t.Keyspace)
+		if err != nil {
+			return nil, err
+		}
+		if t.Since < ks.CreatedAt { // what it was sent to was deleted, and nothing is left to tell
+			return nil, noKeyspace(t.Keyspace)
+		}
+		if t.Anchor, err = keyIn(ks.ID, t.Anchor); err != nil {
 			return nil, err
 		}
 		t.Keyspace = ""

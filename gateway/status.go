@@ -7,6 +7,7 @@ import (
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
 )
 
 func (g *Gateway) statusOf(
@@ -30,7 +31,7 @@ func (g *Gateway) statusOf(
 	shards := shardsOf(members)
 	for i := range shards {
 		s := &shards[i]
-		resp.Shards = append(resp.Shards, s.wire())
+		resp.Shards = append(resp.Shards, s.wire(g))
 		if s.best().Shard == shardrpc.MetaShard {
 			continue
 		}
@@ -138,7 +139,7 @@ func b2i(b bool) int {
 	return 0
 }
 
-func (s *shardView) wire() *cairnv1.ShardStatus {
+func (s *shardView) wire(g *Gateway) *cairnv1.ShardStatus {
 	b := s.best()
 	out := &cairnv1.ShardStatus{
 		Id: uint64(b.Shard), StartKey: b.Span.Start, EndKey: b.Span.End,
@@ -150,9 +151,19 @@ func (s *shardView) wire() *cairnv1.ShardStatus {
 		Replicas: s.wireReplicas(),
 	}
 	if b.Shard != shardrpc.MetaShard {
-		out.Keyspace = defaultKeyspace
+		out.Keyspace = g.keyspaceName(cutKeyspace(b.Span))
 	}
 	return out
+}
+
+// cutKeyspace is the keyspace that the bounds of a shard lie in: shards are cut inside of one.
+func cutKeyspace(s txn.Span) txn.KeyspaceID {
+	for _, k := range []txn.Key{s.Start, s.End} {
+		if len(k) >= 4 {
+			return k.Keyspace()
+		}
+	}
+	return txn.DefaultKeyspace
 }
 
 // lagUnknown stands for the lag of a copy that nobody answered for.

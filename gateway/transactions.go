@@ -35,7 +35,8 @@ func (g *Gateway) commit(
 		for i := range c.Written {
 			if w := &c.Written[i]; w.Wrote {
 				resp.Written = append(resp.Written, &cairnv1.Written{
-					Key: w.Key.User(), Revision: w.Version.Revision, Keyspace: defaultKeyspace,
+					Key: w.Key.User(), Revision: w.Version.Revision,
+					Keyspace: g.keyspaceName(w.Key.Keyspace()),
 				})
 			}
 		}
@@ -95,6 +96,9 @@ func (g *Gateway) execute(
 		return nil, err
 	}
 	p.Annotation = note
+	if err := firstErr(g.applyOptions(p.Then), g.applyOptions(p.Else)); err != nil {
+		return nil, err
+	}
 	since := g.Coordinator.Newest()
 	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
 	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named

@@ -261,6 +261,7 @@ func TestEngineKeys(t *testing.T) {
 			string(ShardDescriptorKey(7)):                 {12, 14, 17, 27},
 			string(GCThresholdKey(7, 5)):                  {12, 14, 17, 27},
 			string(DroppedKey(1<<64-1, 1<<32-1)):          {13, 14, 22},
+			string(UsageKey(7, 1<<32-1)):                  {12, 14, 17, 27},
 			string(MetaKey('d', []byte(user))):            {15, 28},
 			string(LocalKey("ident" + user)):              {16},
 		}

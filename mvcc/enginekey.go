@@ -26,6 +26,7 @@ const (
 	subState       = 'a'
 	subDescriptor  = 'd'
 	subGCThreshold = 'g'
+	subUsage       = 'k'
 	subDropped     = 'x'
 )
 
@@ -195,6 +196,11 @@ func GCThresholdKey(shard uint64, ks txn.KeyspaceID) []byte {
 // DroppedKey is the key that says that a keyspace is dropped on shard.
 func DroppedKey(shard uint64, ks txn.KeyspaceID) []byte {
 	return shardKey(shard, subDropped, binary.BigEndian.AppendUint32(nil, uint32(ks))...)
+}
+
+// UsageKey is the key of what a keyspace holds on shard.
+func UsageKey(shard uint64, ks txn.KeyspaceID) []byte {
+	return shardKey(shard, subUsage, binary.BigEndian.AppendUint32(nil, uint32(ks))...)
 }
 
 // ShardBounds are the bounds of all keys of the shard space that belong to shard.

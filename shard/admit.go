@@ -78,6 +78,22 @@ func (r *Replica) request(ev Request) {
 		r.requestTransfer(ev.ID, m)
 	case *shardrpc.ReplaceRequest:
 		r.replaceMember(ev.ID, m)
+	default:
+		r.requestKeyspace(ev)
+	}
+}
+
+// requestKeyspace is request for those about keyspaces.
+func (r *Replica) requestKeyspace(ev Request) {
+	switch m := ev.Msg.(type) {
+	case *shardrpc.KeyspacesRequest:
+		r.keyspaces(ev.ID, m)
+	case *shardrpc.ChangeKeyspaceRequest:
+		r.changeKeyspace(ev.ID, m)
+	case *shardrpc.DropRequest:
+		r.drop(ev.ID, m)
+	case *shardrpc.UsageRequest:
+		r.usage(ev.ID, m)
 	}
 }
 
@@ -214,6 +230,9 @@ func (r *Replica) evaluate(w *write) {
 	done, err := r.alreadyDone(w)
 	if err != nil || done {
 		r.failIf(err)
+		return
+	}
+	if r.refusesDropped(w) {
 		return
 	}
 	if reason := r.admission(w); reason != "" {

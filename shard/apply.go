@@ -19,6 +19,10 @@ type applying struct {
 	// never cut in two: its applied index goes with all of it (I10).
 	staged  map[string]staged // by key
 	records map[txn.ID]txn.Record
+	dropped dropped // as the batch will leave it
+	// usage is what the batch will leave of base, where it changes that.
+	usage map[txn.KeyspaceID]*txn.Usage
+	base  map[txn.KeyspaceID]txn.Usage
 }
 
 // staged is the newest word of the batch on a key's intent.
@@ -59,13 +63,18 @@ func (r *Replica) apply(entries []*raftpb.Entry) error {
 
 func (r *Replica) startApply() *applying {
 	return &applying{batch: r.o.State.NewBatch(), state: r.mu.state,
-		staged: map[string]staged{}, records: map[txn.ID]txn.Record{}}
+		staged: map[string]staged{}, records: map[txn.ID]txn.Record{}, dropped: r.mu.dropped,
+		usage: map[txn.KeyspaceID]*txn.Usage{}, base: r.mu.usage}
 }
 
 // commitApply makes the batch visible together with its intents (M14), then
 // answers. a is empty afterwards.
 func (r *Replica) commitApply(a *applying) error {
-	mvcc.PutShardState(a.batch, uint64(r.o.Route.Shard), &a.state)
+	shard := uint64(r.o.Route.Shard)
+	mvcc.PutShardState(a.batch, shard, &a.state)
+	for id, u := range a.usage { // order: a row for each
+		mvcc.PutUsage(a.batch, shard, id, *u)
+	}
 	r.mu.Lock()
 	err := a.batch.Commit(false)
 	if err == nil {
@@ -76,7 +85,10 @@ func (r *Replica) commitApply(a *applying) error {
 				r.mu.intents.Delete(c.del)
 			}
 		}
-		r.mu.state = a.state
+		for id, u := range a.usage { // order: an entry for each
+			r.mu.usage[id] = *u
+		}
+		r.mu.state, r.mu.dropped = a.state, a.dropped
 		r.wakeReaders()
 	}
 	r.mu.Unlock()
@@ -120,6 +132,8 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 	switch {
 	case c.term != term && !mutant.On(mutant.R9) || c.epoch != a.state.Epoch:
 		res.ok = false
+	case a.refuses(c):
+		res.ok = false
 	case c.kind == cmdWrite:
 		applyWrite(a, c)
 	case c.kind == cmdForgo:
@@ -134,7 +148,9 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 		r.applyCollect(a, c)
 	case c.kind == cmdMeta:
 		err = r.o.Meta.Apply(a.batch, c.body)
-		res.session = r.o.Meta.LastSession()
+		res.session, res.change = r.o.Meta.LastSession(), r.o.Meta.LastKeyspaceChange()
+	case c.kind == cmdDrop:
+		res.ok = r.applyDrop(a, c)
 	}
 	if r.lead != nil && c.term == r.lead.term {
 		a.told = append(a.told, told{c.proposal, res})
@@ -142,16 +158,35 @@ func (r *Replica) applyCommand(a *applying, c *command, term uint64) error {
 	return err
 }
 
-func (a *applying) count(keys, bytes int64) {
-	a.state.Keys += keys
-	a.state.Bytes += bytes
+// count adds to what the keyspace of key holds.
+func (a *applying) count(key txn.Key, u txn.Usage) {
+	a.state.Keys += u.Keys
+	a.state.Bytes += u.LiveBytes
+	a.used(key.Keyspace()).Add(u)
+}
+
+// used is what a keyspace holds, to be changed.
+func (a *applying) used(id txn.KeyspaceID) *txn.Usage {
+	u := a.usage[id]
+	if u == nil {
+		now := a.base[id]
+		u = &now
+		a.usage[id] = u
+	}
+	return u
+}
+
+// versionBytes is what a version of key takes, by its encoded value.
+func versionBytes(key txn.Key, value []byte) int64 {
+	return int64(len(key.User()) + len(value))
 }
 
 func applyWrite(a *applying, c *command) {
 	for i := range c.ops {
 		o := &c.ops[i]
 		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
-		a.count(o.keys, o.bytes)
+		a.count(o.key, txn.Usage{Keys: o.keys, LiveBytes: o.bytes, Versions: 1,
+			Bytes: versionBytes(o.key, o.value)})
 	}
 	if c.flags&flagRequest != 0 {
 		a.putRequest(c, txn.Committed)
@@ -186,6 +221,7 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 	for i := range c.ops {
 		o := &c.ops[i]
 		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
+		a.count(o.key, txn.Usage{Versions: 1, Bytes: versionBytes(o.key, o.value)})
 		in := (&mvcc.Intent{Key: o.key, Txn: c.txn, BaseTS: c.baseTS, TS: c.ts, Hash: c.hash,
 			Age: c.age, Primary: c.primary, IsPrimary: o.key.Compare(c.primary) == 0,
 			Bound: o.bound, KeysDelta: o.keys, BytesDelta: o.bytes}).Clone()
@@ -201,8 +237,12 @@ func (a *applying) putRecord(rec *txn.Record) {
 	a.records[rec.Txn] = *rec
 }
 
-// record is c's record as the batch will leave it.
+// record is c's record as the batch will leave it. What the batch erases the engine
+// still has.
 func (r *Replica) record(a *applying, c *command) (txn.Record, error) {
+	if len(c.primary) >= 4 && a.dropped[c.primary.Keyspace()] != 0 {
+		return txn.Record{Txn: c.txn, Primary: c.primary}, nil
+	}
 	if rec, ok := a.records[c.txn]; ok {
 		return rec, nil
 	}
@@ -268,10 +308,9 @@ func (r *Replica) applyDone(a *applying, c *command) error {
 // that of a version which is still in this batch.
 func (r *Replica) resolveVersion(a *applying, in *mvcc.Intent, value []byte, c *command) error {
 	if c.flags&flagCommit == 0 {
-		mvcc.DeleteVersion(a.batch, in.Key, in.TS)
-		return nil
+		return r.removeVersion(a, in, value)
 	}
-	a.count(in.KeysDelta, in.BytesDelta)
+	a.count(in.Key, txn.Usage{Keys: in.KeysDelta, LiveBytes: in.BytesDelta})
 	if value == nil {
 		return mvcc.MoveVersion(r.o.State, a.batch, in.Key, in.TS, c.ts)
 	}
@@ -282,6 +321,16 @@ func (r *Replica) resolveVersion(a *applying, in *mvcc.Intent, value []byte, c *
 	return nil
 }
 
+// removeVersion deletes a provisional version.
+func (r *Replica) removeVersion(a *applying, in *mvcc.Intent, value []byte) (err error) {
+	if value == nil {
+		value, _, err = r.o.State.Get(mvcc.DataKey(in.Key, in.TS))
+	}
+	a.count(in.Key, txn.Usage{Versions: -1, Bytes: -versionBytes(in.Key, value)})
+	mvcc.DeleteVersion(a.batch, in.Key, in.TS)
+	return err
+}
+
 // applyDecide moves the record, if it may still be moved.
 func (r *Replica) applyDecide(a *applying, c *command) (applied, error) {
 	rec, err := r.record(a, c)
@@ -289,7 +338,8 @@ func (r *Replica) applyDecide(a *applying, c *command) (applied, error) {
 		return applied{}, err
 	}
 	if rec.Status == txn.Absent && c.from.Has(txn.Absent) {
-		if c.baseTS <= a.state.RecordFloor && !mutant.On(mutant.A6) {
+		below := c.baseTS <= a.state.RecordFloor && !mutant.On(mutant.A6)
+		if below || a.dropped.has(c.primary) {
 			return applied{ok: true, gone: true}, nil // A6
 		}
 		rec.BaseTS = c.baseTS

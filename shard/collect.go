@@ -89,23 +89,12 @@ func (r *Replica) collectNext(c *collector) (ended bool) {
 	if c.busy || c.from == nil && now < c.next {
 		return false
 	}
-	lower, upper := c.bounds(r.o.Route.Span)
 	if c.from == nil {
 		c.next = now + c.every
-	} else {
-		lower = c.from
-	}
-	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
-	if err != nil {
-		r.fail(err)
-		return false
 	}
 	cmd := &command{kind: cmdCollect}
-	c.from, err = r.collectFrom(it, c, cmd)
-	if e := it.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	var err error
+	if c.from, err = r.walk(c, cmd); err != nil {
 		r.fail(err)
 		return false
 	}
@@ -115,6 +104,24 @@ func (r *Replica) collectNext(c *collector) (ended bool) {
 		r.await(cmd, func(applied) { c.busy = false })
 	}
 	return c.from == nil
+}
+
+// walk does a part of c's pass, and returns where the next one begins; nil: that
+// was the end.
+func (r *Replica) walk(c *collector, cmd *command) (next []byte, err error) {
+	lower, upper := c.bounds(r.o.Route.Span)
+	if len(c.from) > 0 {
+		lower = c.from
+	}
+	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+	if err != nil {
+		return nil, err
+	}
+	next, err = r.collectFrom(it, c, cmd)
+	if e := it.Close(); err == nil {
+		err = e
+	}
+	return next, err
 }
 
 // collectFrom puts into cmd what may go, as far as a tick's part reaches, and

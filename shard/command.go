@@ -3,6 +3,7 @@ package shard
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
@@ -23,6 +24,7 @@ const (
 	// 6 is kept for Split.
 	cmdMeta  commandKind = 7 // the rest is for the meta group's state machine
 	cmdForgo commandKind = 8 // a request is not to be carried out any more
+	cmdDrop  commandKind = 9 // a keyspace is deleted; with ts: what it had goes
 )
 
 // commandBytesMin is what the smallest command takes: kind, flags, proposal,
@@ -52,6 +54,10 @@ type op struct {
 	bound txn.Timestamp
 	// keys and bytes are what it adds to the live keys and bytes of the shard.
 	keys, bytes int64
+	// Of the leader that evaluates it only: whether it is no delete, and the bytes
+	// of the value that it sets.
+	grows   bool
+	payload int
 }
 
 // command is one proposal. Which fields count depends on kind.
@@ -62,21 +68,22 @@ type command struct {
 	term     uint64 // of the proposer (R8, R9)
 	epoch    uint64
 
-	txn     txn.ID
-	baseTS  txn.Timestamp
-	ts      txn.Timestamp // c, c_i, or C
-	maxTS   txn.Timestamp
-	age     txn.Age
-	primary txn.Key // or anchor
-	request txn.Request
-	hash    uint64
-	from    txn.Mask
-	to      txn.Status
-	ops     []op
-	keys    []txn.Key
-	records []recordName // collect
-	rows    []rowName    // collect
-	body    []byte       // meta
+	txn      txn.ID
+	baseTS   txn.Timestamp
+	ts       txn.Timestamp // c, c_i, or C
+	maxTS    txn.Timestamp
+	age      txn.Age
+	primary  txn.Key // or anchor
+	request  txn.Request
+	hash     uint64
+	from     txn.Mask
+	to       txn.Status
+	ops      []op
+	keys     []txn.Key
+	records  []recordName   // collect
+	rows     []rowName      // collect
+	body     []byte         // meta
+	keyspace txn.KeyspaceID // drop
 }
 
 // recordName is where a record lies.
@@ -172,6 +179,8 @@ func (c *command) append(dst []byte) []byte {
 		return dst
 	case cmdForgo:
 		return fields.AppendBytes(append(dst, c.request.ID[:]...), c.primary)
+	case cmdDrop:
+		return binary.AppendUvarint(dst, uint64(c.keyspace))
 	default: // cmdDecide
 		dst = binary.AppendUvarint(dst, uint64(c.baseTS))
 		dst = append(dst, byte(c.from), byte(c.to))
@@ -284,6 +293,10 @@ func decodeCommand(d *fields.Reader, c *command) error {
 	case cmdForgo:
 		copy(c.request.ID[:], d.Take(txn.RequestIDBytes))
 		c.primary = d.Bytes()
+	case cmdDrop:
+		ks := d.Uvarint()
+		c.keyspace = txn.KeyspaceID(ks)
+		d.Bad = d.Bad || ks > math.MaxUint32
 	default:
 		return fmt.Errorf("command kind %d is unknown to this release", c.kind)
 	}

@@ -39,6 +39,7 @@ func samples() []*command {
 			request: sampleRequest()},
 		{kind: cmdForgo, proposal: 19, term: 2, epoch: 3, ts: 9, primary: key("p"),
 			request: txn.Request{ID: sampleRequest().ID}},
+		{kind: cmdDrop, proposal: 20, term: 2, epoch: 3, ts: 9, keyspace: 300},
 	}
 }
 
@@ -49,7 +50,7 @@ func sampleRequest() txn.Request {
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
 	const id = "aa0000000000000000000000000000bb"
-	const want = "01000b" +
+	const want = "01000c" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
@@ -65,7 +66,8 @@ func TestEntryGolden(t *testing.T) {
 		"011000000000000000110203" + "000000000000000405" + "00" + id + "000000000000feed" + "09" + "050000000170" +
 		"021100000000000000120203" + "000000000000000708" + "090a0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "00" + id + "000000000000feed" +
-		"080000000000000000130203" + "000000000000000009" + id + "050000000170"
+		"080000000000000000130203" + "000000000000000009" + id + "050000000170" +
+		"090000000000000000140203" + "000000000000000009" + "ac02"
 	if got := hex.EncodeToString(appendEntry(nil, samples())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

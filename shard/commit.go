@@ -132,6 +132,9 @@ var _ txn.View = atView{}
 // found the test true would contradict the answer.
 func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command) {
 	resp, ops, err := runProgram(&w.commit.Program, rd, w.txn, w.c)
+	if e := r.overLimits(ops); err == nil && e != nil {
+		err = e
+	}
 	switch e, ours := errors.AsType[*txn.Error](err); {
 	case err == nil && len(ops) == 0 && w.request == nil:
 		w.done = true
@@ -238,7 +241,10 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
 
 func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, by author) (op, txn.Written) {
 	v, wrote := w.Version(prev, c, by.txn)
-	o := op{key: w.Key}
+	o := op{key: w.Key, grows: w.Kind != txn.KindDelete}
+	if w.Kind == txn.KindSet {
+		o.payload = len(w.Value.Data)
+	}
 	if wrote {
 		v.Principal, v.Message = by.Principal, by.Message
 		o.value = mvcc.AppendVersion(nil, &v)

@@ -236,7 +236,7 @@ func (g *crashGroup) checkState(s *mvcc.ShardState) error {
 
 // model is what the state engine must hold once the entries up to index are applied.
 func (g *crashGroup) model(index uint64) (map[string]string, mvcc.ShardState, error) {
-	held := map[string]string{}
+	held, used := map[string]string{}, map[txn.KeyspaceID]txn.Usage{}
 	s := mvcc.ShardState{Epoch: 1, ConfState: []byte{8, 1}} // one voter: 1
 	for _, e := range g.history[:index] {
 		s.AppliedIndex, s.AppliedTerm = e.GetIndex(), e.GetTerm()
@@ -250,7 +250,28 @@ func (g *crashGroup) model(index uint64) (map[string]string, mvcc.ShardState, er
 		for _, o := range commands[0].ops {
 			held[string(mvcc.DataKey(o.key, commands[0].ts))] = string(o.value)
 			s.Keys, s.Bytes = s.Keys+o.keys, s.Bytes+o.bytes
+			u := used[o.key.Keyspace()]
+			u.Add(txn.Usage{Keys: o.keys, LiveBytes: o.bytes, Versions: 1,
+				Bytes: int64(len(o.key.User()) + len(o.value))})
+			used[o.key.Keyspace()] = u
 		}
+	}
+	rows := mvcc.OpenMem(mvcc.Compare)
+	b := rows.NewBatch()
+	defer b.Close()
+	for ks, u := range used {
+		mvcc.PutUsage(b, uint64(g.route.Shard), ks, u)
+	}
+	if err := b.Commit(false); err != nil {
+		return nil, s, err
+	}
+	for ks := range used {
+		key := mvcc.UsageKey(uint64(g.route.Shard), ks)
+		row, _, err := rows.Get(key)
+		if err != nil {
+			return nil, s, err
+		}
+		held[string(key)] = string(row)
 	}
 	held[string(mvcc.ShardStateKey(uint64(g.route.Shard)))] = string(mvcc.AppendShardState(nil, &s))
 	return held, s, nil

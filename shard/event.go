@@ -15,8 +15,9 @@ type (
 	// Request is a *shardrpc.CommitRequest, PrewriteRequest, DecideRequest,
 	// InquireRequest, ResolveRequest, QueryRequest, QueryIntentsRequest, StaleRequest,
 	// LockRequest, UnlockRequest, LocksRequest, EphemeralRequest, SessionRequest,
-	// RenewRequest, FindSessionRequest, TransferRequest or ReplaceRequest. Its answer is a
-	// Reply of the same ID; one that proves nothing if the leadership ends first.
+	// RenewRequest, FindSessionRequest, TransferRequest, ReplaceRequest, KeyspacesRequest,
+	// ChangeKeyspaceRequest, DropRequest or UsageRequest. Its answer is a Reply of the
+	// same ID; one that proves nothing if the leadership ends first.
 	Request struct {
 		ID  uint64
 		Msg any

@@ -312,6 +312,8 @@ func (w *world) depose(r *Replica) {
 
 func answer(msg any) string {
 	switch m := msg.(type) {
+	case *shardrpc.DropResponse:
+		return fmt.Sprintf("%v, %d blocked", m.Answer, len(m.Blocked))
 	case *shardrpc.CommitResponse:
 		if m.Answer != shardrpc.OK {
 			return reply(&m.Reply)

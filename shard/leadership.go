@@ -10,6 +10,7 @@ import (
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/locks"
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/shard/meta"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -52,6 +53,7 @@ type applied struct {
 	commit  txn.Timestamp
 	gone    bool
 	session uint32
+	change  meta.KeyspaceOutcome
 }
 
 // watchLeadership notices elections won and lost.

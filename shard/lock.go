@@ -34,6 +34,11 @@ func (r *Replica) lock(id uint64, m *shardrpc.LockRequest) {
 		r.replyLock(id, shardrpc.Reply{Answer: a})
 		return
 	}
+	if ks, hit := r.mu.dropped.among(m.Keys, m.Spans); hit {
+		r.refuseLock(id, shardrpc.Reply{Reason: shardrpc.ReasonInvalid,
+			Err: txn.DroppedKeyspace(ks)})
+		return
+	}
 	if err := r.future(m.BaseTS); err != nil {
 		r.refuseLock(id, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: err})
 		return

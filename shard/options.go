@@ -88,6 +88,9 @@ type Options struct {
 	Wanted func() []uint64
 	// Retention is how long decided records are kept. RetentionDefault
 	Retention time.Duration
+	// Keyspace tells the options of a keyspace, as far as this member knows; nil if
+	// it knows none. nil: there are no limits but the largest. Any goroutine may call it.
+	Keyspace func(txn.KeyspaceID) *txn.Keyspace
 	// TruncateBytes and KeepBytes stand in for TruncateBytesMin and
 	// KeepBytesMax, for tests. 0: those.
 	TruncateBytes, KeepBytes int64

@@ -41,6 +41,9 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 		}
 	}
 	ops, written, err := makeOps(rd, m.Writes, w.c, author{w.txn, m.Annotation})
+	if e := r.overLimits(ops); err == nil && e != nil {
+		err = e
+	}
 	switch e, ours := errors.AsType[*txn.Error](err); {
 	case ours && e.Kind != txn.Internal:
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: e})
@@ -78,7 +81,7 @@ func (r *Replica) recordAllows(m *shardrpc.PrewriteRequest) (reason string, err 
 	if err != nil {
 		return "", err
 	}
-	if rec.Status != txn.Absent && !mutant.On(mutant.A2) || m.BaseTS <= r.recordFloor() {
+	if rec.Status != txn.Absent && !mutant.On(mutant.A2) || m.BaseTS <= r.floor(m.Primary) {
 		return shardrpc.ReasonDead, nil
 	}
 	return "", nil

@@ -18,6 +18,7 @@ const (
 	ProposalCollect  ProposalKind = "collect" // of many transactions' records, or requests' rows
 	ProposalForgo    ProposalKind = "forgo"   // of a request that somebody asked about
 	ProposalMeta     ProposalKind = "meta"
+	ProposalDrop     ProposalKind = "drop" // of a keyspace
 )
 
 func (k commandKind) proposal() ProposalKind {
@@ -34,6 +35,8 @@ func (k commandKind) proposal() ProposalKind {
 		return ProposalCollect
 	case cmdForgo:
 		return ProposalForgo
+	case cmdDrop:
+		return ProposalDrop
 	default:
 		return ProposalMeta
 	}

@@ -35,6 +35,9 @@ func (r *Replica) Read(
 	r.o.Newest.Raise(m.At)
 	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans}
 	blocked, err := v.open(ctx, floorOf(m.At))
+	if e, ok := errors.AsType[*txn.Error](err); ok && e.Kind == txn.NotFound {
+		return &shardrpc.ReadResponse{Err: e}, nil
+	}
 	if err != nil {
 		return retryOrStop(err)
 	}
@@ -110,6 +113,10 @@ func (r *Replica) Validate(
 	blocked, err := v.open(ctx, m.At)
 	if errors.Is(err, env.ErrTimeout) {
 		return &shardrpc.Reply{Answer: shardrpc.Retry}, nil
+	}
+	if e, ok := errors.AsType[*txn.Error](err); ok && e.Kind == txn.NotFound {
+		return &shardrpc.Reply{Answer: shardrpc.Refused, Reason: shardrpc.ReasonInvalid,
+			Err: e}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -214,6 +221,10 @@ func (v *view) take() ([]shardrpc.Blocker, *env.Future, error) {
 	r := v.r
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	if ks, hit := r.mu.dropped.among(v.keys, v.spans); hit {
+		v.close()
+		return nil, nil, txn.DroppedKeyspace(ks)
+	}
 	if v.latched() {
 		return nil, r.waitForChange(), nil
 	}
@@ -319,7 +330,11 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 	return inOrder(hidden), blocked
 }
 
-func (v *view) close() { _ = v.it.Close() }
+func (v *view) close() {
+	if v.it != nil {
+		_ = v.it.Close()
+	}
+}
 
 func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 	if m.History != nil {

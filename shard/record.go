@@ -32,7 +32,7 @@ func (r *Replica) evaluateDecide(w *write) {
 		return
 	}
 	if rec.Status == txn.Absent {
-		if m.BaseTS <= r.recordFloor() {
+		if m.BaseTS <= r.floor(m.Primary) {
 			r.answerDecide(w, shardrpc.DecideResponse{Answer: shardrpc.Gone})
 			r.release(w)
 			return
@@ -101,7 +101,7 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 	}
 	resp := shardrpc.QueryResponse{Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS,
 		Hash: rec.Hash, Keys: rec.Keys}
-	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.recordFloor(), owner)
+	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.floor(q.req.Primary), owner)
 	switch v {
 	case txn.VerdictGone:
 		resp = shardrpc.QueryResponse{Answer: shardrpc.Gone}

@@ -67,6 +67,8 @@ type Replica struct {
 		sync.RWMutex
 		state   mvcc.ShardState
 		intents *mvcc.Intents
+		dropped dropped
+		usage   map[txn.KeyspaceID]txn.Usage
 		latches *locks.Latches
 		changed *env.Future // resolved when a reader that waits should look again
 		// For Status.
@@ -115,6 +117,9 @@ func New(o Options) (*Replica, error) {
 	r.status.StatusCache = locks.NewStatusCache()
 	r.reader = mvcc.NewReader(nil, nil)
 	if err := r.mu.intents.Load(o.State, o.Route.Span); err != nil {
+		return nil, err
+	}
+	if r.mu.dropped, r.mu.usage, err = loadKeyspaces(&o, &state); err != nil {
 		return nil, err
 	}
 	if r.log, err = openLog(o.Log, o.Route.Shard, &state); err != nil {

@@ -113,6 +113,8 @@ func (r *Replica) evaluateInquiry(w *write) {
 	resp := &shardrpc.InquireResponse{Answer: shardrpc.OK, Status: txn.Aborted}
 	verdict, at := row.Judge(nil, 0, &rec)
 	switch {
+	case verdict == txn.RequestProceed && r.mu.dropped.has(w.anchor):
+		resp.Answer = shardrpc.Gone // it may have been carried out before
 	case verdict == txn.RequestProceed && w.inquire.Prevent:
 		c := &command{kind: cmdForgo, ts: w.baseTS, primary: w.anchor, request: *w.request}
 		r.proposeFor(w, c, func() { r.reply(w.id, resp) })

@@ -117,6 +117,10 @@ func (r *Replica) reload() error {
 	if err := intents.Load(r.o.State, r.o.Route.Span); err != nil {
 		return err
 	}
+	gone, used, err := loadKeyspaces(&r.o, &state)
+	if err != nil {
+		return err
+	}
 	conf := &raftpb.ConfState{}
 	if err := proto.Unmarshal(state.ConfState, conf); err != nil {
 		return err
@@ -132,6 +136,7 @@ func (r *Replica) reload() error {
 	r.status.Unlock()
 	r.mu.Lock()
 	r.mu.state, r.mu.intents = state, intents
+	r.mu.dropped, r.mu.usage = gone, used
 	r.wakeReaders()
 	r.mu.Unlock()
 	r.noteGroup()

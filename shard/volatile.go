@@ -50,6 +50,12 @@ func (r *Replica) ephemeral(id uint64, m *shardrpc.EphemeralRequest) {
 		r.reply(id, &shardrpc.EphemeralResponse{Answer: a})
 		return
 	}
+	if ks, hit := r.mu.dropped.among(keys, nil); hit {
+		r.reply(id, &shardrpc.EphemeralResponse{
+			Answer: shardrpc.OK, Err: txn.DroppedKeyspace(ks),
+		})
+		return
+	}
 	l := r.lead
 	l.volatile.calls = append(l.volatile.calls, c)
 	l.volatile.stamps += c.wants

@@ -41,6 +41,9 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	case *cairnv1.TransferLeaderRequest:
 		return s.transferLeader(r)
 	}
+	if res, ours, err := s.keyspace(req); ours {
+		return res, err
+	}
 	return s.single(req)
 }
 

@@ -79,6 +79,7 @@ func (s *Server) start() error {
 	mux.Handle(cairnv1connect.NewTxnServiceHandler(txnService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewStatusServiceHandler(statusService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewClusterServiceHandler(clusterService{s: s}, quiet))
+	mux.Handle(cairnv1connect.NewKeyspaceServiceHandler(keyspaceService{s: s}, quiet))
 	mux.Handle(cairnv1connect.NewStreamServiceHandler(streamService{s: s}, quiet))
 	s.http = httptest.NewUnstartedServer(mux)
 	if s.opts.Addr != "" {

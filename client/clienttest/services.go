@@ -183,7 +183,7 @@ func newRequest(m cairnv1.Method) proto.Message {
 	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
 		return &cairnv1.TransferLeaderRequest{}
 	}
-	return nil
+	return newKeyspaceRequest(m)
 }
 
 // Exchange serves one stream: a goroutine for each call, and one that sends

@@ -13,12 +13,13 @@ type store struct {
 	versions map[string][]txn.Version
 	last     txn.Timestamp
 	names    map[string]txn.KeyspaceID
+	spaces   keyspaceTable
 }
 
 func newStore() *store {
 	return &store{
-		versions: make(map[string][]txn.Version),
-		names:    map[string]txn.KeyspaceID{"": txn.DefaultKeyspace, "default": txn.DefaultKeyspace},
+		versions: make(map[string][]txn.Version), spaces: newKeyspaceTable(),
+		names: map[string]txn.KeyspaceID{"": txn.DefaultKeyspace, "default": txn.DefaultKeyspace},
 	}
 }
 

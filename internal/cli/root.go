@@ -75,7 +75,7 @@ retries, 5 unavailable or deadline, 6 outcome unknown, 7 unauthenticated or forb
 	root.AddCommand(
 		newSet(s), newGet(s), newExists(s), newDelete(s), newExtend(s), newScan(s),
 		newImport(s), newExport(s), newStatus(s), newTxns(s), newLocks(s), newMember(s), newLeader(s),
-		newVersion(s),
+		newVersion(s), newKeyspace(s),
 	)
 	root.AddCommand(s.main.Extra...)
 	return root

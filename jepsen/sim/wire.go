@@ -60,6 +60,14 @@ func carried(v any) any {
 		return recoded(m)
 	case *shardrpc.TimestampRequest:
 		return recoded(m)
+	case *shardrpc.KeyspacesRequest:
+		return recoded(m)
+	case *shardrpc.ChangeKeyspaceRequest:
+		return recoded(m)
+	case *shardrpc.DropRequest:
+		return recoded(m)
+	case *shardrpc.UsageRequest:
+		return recoded(m)
 	default:
 		return carriedBack(v)
 	}
@@ -99,6 +107,14 @@ func carriedBack(v any) any {
 	case *shardrpc.ReplaceResponse:
 		return recoded(m)
 	case *shardrpc.TimestampResponse:
+		return recoded(m)
+	case *shardrpc.KeyspacesResponse:
+		return recoded(m)
+	case *shardrpc.ChangeKeyspaceResponse:
+		return recoded(m)
+	case *shardrpc.DropResponse:
+		return recoded(m)
+	case *shardrpc.UsageResponse:
 		return recoded(m)
 	case *shardrpc.RoutesResponse:
 		return recoded(m)

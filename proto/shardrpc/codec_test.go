@@ -62,6 +62,14 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip[LocksResponse](t)
 	roundTrip[SnapshotRequest](t)
 	roundTrip[SnapshotResponse](t)
+	roundTrip[KeyspacesRequest](t)
+	roundTrip[KeyspacesResponse](t)
+	roundTrip[ChangeKeyspaceRequest](t)
+	roundTrip[ChangeKeyspaceResponse](t)
+	roundTrip[DropRequest](t)
+	roundTrip[DropResponse](t)
+	roundTrip[UsageRequest](t)
+	roundTrip[UsageResponse](t)
 	roundTrip[Failure](t)
 }
 

@@ -63,6 +63,22 @@ func FuzzDecide(f *testing.F) {
 	})
 }
 
+func FuzzKeyspaces(f *testing.F) {
+	f.Add(Encode(&KeyspacesResponse{Keyspaces: []txn.Keyspace{{ID: 1, Name: "a"}}}))
+	f.Add(Encode(&ChangeKeyspaceRequest{Change: txn.KeyspaceChange{Verb: txn.CreateKeyspace, Name: "a"}}))
+	f.Add(Encode(&DropRequest{Keyspace: 7, Step: DropErase, At: 1}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[KeyspacesRequest](t, b)
+		again[KeyspacesResponse](t, b)
+		again[ChangeKeyspaceRequest](t, b)
+		again[ChangeKeyspaceResponse](t, b)
+		again[DropRequest](t, b)
+		again[DropResponse](t, b)
+		again[UsageRequest](t, b)
+		again[UsageResponse](t, b)
+	})
+}
+
 func FuzzCluster(f *testing.F) {
 	f.Add(Encode(&StatusResponse{Members: []MemberStatus{{Shards: []ShardStatus{{Leader: true}}}}}))
 	f.Add(Encode(&RoutesResponse{Routes: []Route{{Shard: 1}}}))

@@ -39,6 +39,10 @@ var enums = map[reflect.Type]uint8{
 	reflect.TypeFor[txn.OpKind]():     uint8(txn.OpUpdate),
 	reflect.TypeFor[txn.UpdateKind](): uint8(txn.UpdateMax),
 	reflect.TypeFor[txn.ErrorKind]():  uint8(txn.Unknown),
+
+	reflect.TypeFor[txn.KeyspaceVerb](): uint8(txn.FillKeyspace),
+	reflect.TypeFor[txn.KeyspaceSet]():  uint8(txn.SetAllOptions),
+	reflect.TypeFor[DropStep]():         uint8(DropErase),
 }
 
 // atCoordinator are the fields of operations, and of their results, that never travel.

@@ -174,8 +174,8 @@ func (m *Member) openReplicas() error {
 		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
 			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full, Ephemeral: m.memory,
 			Lease: m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
-			Retention: m.o.Retention,
-			Wanted:    m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
+			Retention: m.o.Retention, Keyspace: m.meta.Keyspace,
+			Wanted: m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
 		h := &hosted{worker: m.workers[i%len(m.workers)]}
 		o.Wake = func() { h.worker.postConfirm(h) }
 		if route.Shard == shardrpc.MetaShard {

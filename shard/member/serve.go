@@ -76,8 +76,7 @@ func (m *Member) serve(
 	case shardrpc.MethodReplace:
 		return answer(ctx, b, checkReplace, leads(m, m.replace))
 	}
-	return nil, txn.Errorf(txn.Invalid, "method_unknown",
-		"%v is unknown to this release", method)
+	return m.serveKeyspaces(ctx, method, b)
 }
 
 // targeted is a request to the leader of a shard.

@@ -61,7 +61,12 @@ func samples(m *Member, base txn.Timestamp) map[shardrpc.Method]shardrpc.Message
 		shardrpc.MethodSession:     &shardrpc.SessionRequest{Target: meta, Address: "gw", Leased: true},
 		shardrpc.MethodRenew:       &shardrpc.RenewRequest{Target: meta, Session: 2},
 		shardrpc.MethodFindSession: &shardrpc.FindSessionRequest{Target: meta, Session: 2},
-		shardrpc.MethodTransfer:    &shardrpc.TransferRequest{Target: to, To: 9},
+		shardrpc.MethodKeyspaces:   &shardrpc.KeyspacesRequest{Target: meta},
+		shardrpc.MethodChangeKeyspace: &shardrpc.ChangeKeyspaceRequest{Target: meta, Change: txn.KeyspaceChange{
+			Verb: txn.CreateKeyspace, Name: "k", Options: txn.KeyspaceOptions{}.WithDefaults()}},
+		shardrpc.MethodDrop:     &shardrpc.DropRequest{Target: to, Keyspace: 7},
+		shardrpc.MethodUsage:    &shardrpc.UsageRequest{Target: to},
+		shardrpc.MethodTransfer: &shardrpc.TransferRequest{Target: to, To: 9},
 		shardrpc.MethodReplace: &shardrpc.ReplaceRequest{Target: meta, Old: 8, New: 9, Nonce: 3,
 			Address: "127.0.0.1:1"},
 	}
@@ -291,6 +296,36 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"primary of a query", "a key of 3 bytes", shardrpc.MethodQuery, func(r shardrpc.Message) {
 			r.(*shardrpc.QueryRequest).Primary = short
+		}},
+		{"keyspace of a drop", "never deleted", shardrpc.MethodDrop, func(r shardrpc.Message) {
+			r.(*shardrpc.DropRequest).Keyspace = txn.DefaultKeyspace
+		}},
+		{"place of a drop", "place of", shardrpc.MethodDrop, func(r shardrpc.Message) {
+			r.(*shardrpc.DropRequest).From = make([]byte, 5000)
+		}},
+		{"time of a mark", "a time", shardrpc.MethodDrop, func(r shardrpc.Message) {
+			r.(*shardrpc.DropRequest).At = base
+		}},
+		{"time of an erasure", "no timestamp", shardrpc.MethodDrop, func(r shardrpc.Message) {
+			r.(*shardrpc.DropRequest).Step = shardrpc.DropErase
+		}},
+		{"usage of the meta group", "meta group", shardrpc.MethodUsage, func(r shardrpc.Message) {
+			r.(*shardrpc.UsageRequest).Shard = shardrpc.MetaShard
+		}},
+		{"keyspaces of a shard", "not the meta group", shardrpc.MethodKeyspaces, func(r shardrpc.Message) {
+			r.(*shardrpc.KeyspacesRequest).Shard = 2
+		}},
+		{"verb about a keyspace", "no verb", shardrpc.MethodChangeKeyspace, func(r shardrpc.Message) {
+			r.(*shardrpc.ChangeKeyspaceRequest).Change.Verb = 0
+		}},
+		{"name of a keyspace", "has a", shardrpc.MethodChangeKeyspace, func(r shardrpc.Message) {
+			r.(*shardrpc.ChangeKeyspaceRequest).Change.Name = "a/b"
+		}},
+		{"options of a keyspace", "history_count", shardrpc.MethodChangeKeyspace, func(r shardrpc.Message) {
+			r.(*shardrpc.ChangeKeyspaceRequest).Change.Options.HistoryCount = -1
+		}},
+		{"size of a keyspace", "bytes", shardrpc.MethodChangeKeyspace, func(r shardrpc.Message) {
+			r.(*shardrpc.ChangeKeyspaceRequest).Change.Bytes = -1
 		}},
 		{"a lock of nothing", "a lock of nothing", shardrpc.MethodLock, func(r shardrpc.Message) {
 			r.(*shardrpc.LockRequest).Keys, r.(*shardrpc.LockRequest).Spans = nil, nil

@@ -14,18 +14,20 @@ const SessionMax = 1<<txn.SessionBits - 1
 
 // Kinds of meta keys (docs/formats.md).
 const (
-	keyMembers  = 'm'
-	keyOracle   = 'o'
-	keySessions = 's'
+	keyKeyspaces = 'k'
+	keyMembers   = 'm'
+	keyOracle    = 'o'
+	keySessions  = 's'
 )
 
 type commandKind uint8
 
 const (
-	cmdExtend  commandKind = 1
-	cmdSession commandKind = 2
-	cmdEnd     commandKind = 3
-	cmdReplace commandKind = 4
+	cmdExtend   commandKind = 1
+	cmdSession  commandKind = 2
+	cmdEnd      commandKind = 3
+	cmdReplace  commandKind = 4
+	cmdKeyspace commandKind = 5
 )
 
 // Flags of cmdSession.
@@ -40,10 +42,11 @@ const (
 type State struct {
 	Oracle Oracle
 
-	mu       sync.Mutex
-	limit    txn.Timestamp // of the oracle
-	sessions sessions
-	members  members
+	mu        sync.Mutex
+	limit     txn.Timestamp // of the oracle
+	sessions  sessions
+	members   members
+	keyspaces keyspaces
 }
 
 // Load reads the state that the engine holds.
@@ -79,9 +82,14 @@ func (s *State) Reload(eng mvcc.Engine) error {
 			return err
 		}
 	}
+	var spaces keyspaces
+	if err := spaces.load(eng); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit, s.sessions, s.members = txn.Timestamp(limit), now, who
+	s.keyspaces = spaces
 	return nil
 }
 
@@ -179,8 +187,12 @@ func (s *State) Apply(b mvcc.Batch, body []byte) error {
 		if n <= 0 {
 			return corrupt("a command")
 		}
+		first := s.limit == 0
 		s.limit = max(s.limit, txn.Timestamp(limit))
 		b.Set(mvcc.MetaKey(keyOracle, nil), binary.AppendUvarint(nil, uint64(s.limit)))
+		if first {
+			return s.keyspaces.founded(b, max(s.limit-Window, 1))
+		}
 		return nil
 	case len(body) > 1 && commandKind(body[0]) == cmdSession && body[1]&^flagsKnown == 0:
 		s.sessions.open(string(body[2:]), body[1]&flagSole != 0, body[1]&flagLeased != 0)
@@ -195,6 +207,8 @@ func (s *State) Apply(b mvcc.Batch, body []byte) error {
 			return err
 		}
 		return s.members.put(b)
+	case len(body) > 1 && commandKind(body[0]) == cmdKeyspace:
+		return s.keyspaces.change(b, body[1:])
 	}
 	return corrupt("a command")
 }

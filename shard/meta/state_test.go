@@ -100,6 +100,12 @@ func FuzzApply(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{byte(cmdExtend), 0x80})
 	f.Add([]byte{9, 9})
+	c := create("a")
+	body, err := KeyspaceCommand(&c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(body)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		eng := mvcc.OpenMem(mvcc.Compare)
 		s, err := Load(eng)
@@ -110,7 +116,8 @@ func FuzzApply(f *testing.F) {
 			return
 		}
 		again, err := Load(eng)
-		if err != nil || again.Limit() != s.Limit() || again.LastSession() != s.LastSession() {
+		if err != nil || again.Limit() != s.Limit() || again.LastSession() != s.LastSession() ||
+			again.KeyspaceChanges() != s.KeyspaceChanges() {
 			t.Fatalf("after %x: limit %d and %d, session %d and %d, %v", body,
 				s.Limit(), again.Limit(), s.LastSession(), again.LastSession(), err)
 		}
