@@ -45,7 +45,8 @@ func (c *call) op() string {
 
 // harmlessTwice reports whether a copy of c does no harm where c has been done.
 func (c *call) harmlessTwice() bool {
-	return c.effect == reads || c.effect == commits && c.request != nil && len(*c.request) > 0
+	named := c.request != nil && len(*c.request) > 0 && !c.ephemeral()
+	return c.effect == reads || c.effect == commits && named
 }
 
 // caller carries a call to the server and its answer back. Its errors are

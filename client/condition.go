@@ -85,11 +85,11 @@ func CreateTSIs(key string, is Is, at Timestamp) Condition {
 
 // CountIs compares how many keys r selects with n, which is at most 10,000. No
 // more of them are looked at than it takes to know the answer. Of r nothing
-// matters but what it selects, and that cannot be a bucket.
+// matters but what it selects, and that cannot be a bucket or have a Glob.
 func CountIs(r Range, is Is, n int64) Condition {
 	return ranged(r, func(keyspace string) *cairnv1.Condition {
 		return &cairnv1.Condition{Test: &cairnv1.Condition_Count{Count: &cairnv1.CompareCount{
-			Keyspace: keyspace, Select: r.selected, Op: cairnv1.CompareOp(is), N: n,
+			Keyspace: keyspace, Select: r.selection(), Op: cairnv1.CompareOp(is), N: n,
 		}}}
 	})
 }
@@ -97,11 +97,11 @@ func CountIs(r Range, is Is, n int64) Condition {
 // UnchangedSince holds if what r selects is as it was at a time of the past,
 // such as CommitTS of an answer: nothing of it was set, deleted or extended
 // later, and nothing has expired. It looks at all that r selects, which cannot
-// be a bucket.
+// be a bucket or have a Glob.
 func UnchangedSince(r Range, at Timestamp) Condition {
 	return ranged(r, func(keyspace string) *cairnv1.Condition {
 		return &cairnv1.Condition{Test: &cairnv1.Condition_Unchanged{Unchanged: &cairnv1.Unchanged{
-			Keyspace: keyspace, Select: r.selected, Since: int64(at),
+			Keyspace: keyspace, Select: r.selection(), Since: int64(at),
 		}}}
 	})
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,12 @@ type Options struct {
 	// HTTPClient carries everything if it is set; it must speak HTTP/2 for the stream. The default
 	// speaks HTTP/2 in clear text to http endpoints, and is closed with the DB.
 	HTTPClient *http.Client
+	// TLS is for https endpoints; nil = the system's roots. It excludes HTTPClient.
+	TLS *tls.Config
+	// Principal is who calls, for the History of what is written. It is a note and proves nothing.
+	Principal string
+	// Token goes with every request as a bearer token. Over http everybody on the way can read it.
+	Token string
 	// CallAttemptsMax is how often one call is tried while that is safe; 0 = 8, about a second.
 	CallAttemptsMax int
 	// NoRequestIDs leaves calls that change something without a request_id, unless they bring one.
@@ -68,6 +75,10 @@ func (o *Options) validate() (*url.URL, error) {
 	case endpoint != "" && (base.Scheme != "http" && base.Scheme != "https" || base.Host == ""):
 		errs = append(errs, fmt.Errorf("endpoint %q is not http://host:port", o.Endpoint))
 	}
+	if o.TLS != nil && o.HTTPClient != nil {
+		errs = append(errs, errors.New("TLS is the business of the HTTPClient that is given"))
+	}
+	errs = append(errs, checkHeader("Principal", o.Principal), checkHeader("Token", o.Token))
 	if o.CallAttemptsMax < 0 {
 		errs = append(errs, fmt.Errorf("CallAttemptsMax %d is negative", o.CallAttemptsMax))
 	}
@@ -125,12 +136,13 @@ func New(o Options) (*DB, error) {
 	}
 	o.setDefaults()
 	endpoint := strings.TrimRight(base.String(), "/")
-	clients := newHTTPClients(base.Scheme, o.HTTPClient)
-	one := newUnary(clients.unary, endpoint)
+	who := identity{principal: o.Principal, token: o.Token}
+	clients := newHTTPClients(base.Scheme, o.HTTPClient, o.TLS)
+	one := newUnary(clients.unary, endpoint, who)
 	db := &DB{attemptsMax: o.AttemptsMax, lockAfter: o.LockAfter, close: clients.close}
 	var carrier caller = one
 	if !o.Unary {
-		s := newStream(clients, endpoint)
+		s := newStream(clients, endpoint, who)
 		carrier = &fallback{stream: s, unary: one, log: o.Log, endpoint: endpoint}
 		db.close = func() {
 			s.close()

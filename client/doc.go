@@ -1,5 +1,6 @@
-// Package client is the Go SDK of Cairn: the key/value verbs, ranges, one-shot
-// transactions, and transactions as closures that run again on a conflict.
+// Package client is the Go SDK of Cairn: the key/value verbs, ranges, histories,
+// one-shot transactions, and transactions as closures that run again on a
+// conflict.
 //
 //	db, err := client.Dial("http://127.0.0.1:7600")
 //	...
@@ -19,5 +20,6 @@
 // while a frame is under way goes into the next one. Where there is no HTTP/2,
 // calls go out one by one instead (unary.go).
 //
-// Start with kv.go (the verbs), then call.go (what is repeated, and when).
+// Start with kv.go (the verbs), then call.go (what is repeated, and when) and
+// request.go (what makes a call happen once).
 package client

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -172,10 +174,14 @@ func cause(err error) error {
 	return ce.Unwrap()
 }
 
-// neverSent reports whether err is that of making the connection.
+// neverSent reports whether err is that of making the connection: to a place where nobody is, to
+// somebody who is not trusted, or over TLS to who does not speak it.
 func neverSent(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // timeUp is the error of a call whose context ended while nothing was at stake.

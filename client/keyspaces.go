@@ -101,8 +101,11 @@ func (db *DB) Keyspaces(ctx context.Context) ([]Keyspace, error) {
 	return all, err
 }
 
-// Keyspace tells what is in a keyspace; no name is "default".
+// Keyspace tells what is in a keyspace; no name is the DB's own.
 func (db *DB) Keyspace(ctx context.Context, name string) (KeyspaceStatus, error) {
+	if name == "" {
+		name = db.keyspace
+	}
 	res := &cairnv1.GetKeyspaceResponse{}
 	err := db.keyspaceCall(ctx, cairnv1.Method_METHOD_KEYSPACE_GET,
 		&cairnv1.GetKeyspaceRequest{Name: name}, res)

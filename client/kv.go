@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
+	"github.com/cairnkv/cairn/txn"
 )
 
 // KV is the verbs on one keyspace: of a DB, where each is a transaction of its
@@ -13,11 +15,27 @@ type KV struct {
 	caller   caller
 	keyspace string
 	tx       *openTxn // nil outside a transaction
+	// durability is unspecified, which is persistent, or ephemeral.
+	durability cairnv1.Durability
 }
 
 // In is the same on another keyspace.
 func (k *KV) In(keyspace string) *KV {
-	return &KV{caller: k.caller, keyspace: keyspace, tx: k.tx}
+	other := *k
+	other.keyspace = keyspace
+	return &other
+}
+
+// Ephemeral is the same verbs on the other namespace of the keyspace: keys in
+// the memory of whoever leads their shard, gone when that changes and when
+// others are used more. They know Set, Get, Exists, Delete, Extend, TTL,
+// Persist, Increment and its like, and the batches, of which each key stands for
+// itself. They have no history, no past and no ranges, and are in no transaction.
+// A write whose answer is lost ends with txn.Unknown at once: nobody remembers it.
+func (k *KV) Ephemeral() *KV {
+	other := *k
+	other.durability = cairnv1.Durability_DURABILITY_EPHEMERAL
+	return &other
 }
 
 func (k *KV) do(ctx context.Context, c *call) error {
@@ -25,6 +43,17 @@ func (k *KV) do(ctx context.Context, c *call) error {
 		return k.caller.call(ctx, c)
 	}
 	return k.tx.do(ctx, k.caller, c)
+}
+
+// persistentOnly refuses what ephemeral keys do not know.
+func (k *KV) persistentOnly(op string) error {
+	if k.durability != cairnv1.Durability_DURABILITY_EPHEMERAL {
+		return nil
+	}
+	return &txn.Error{
+		Kind: txn.Invalid, Op: "client." + op, Reason: "ephemeral_unsupported",
+		Err: errors.New("ephemeral keys have no history and no ranges"),
+	}
 }
 
 // ReadOption says which version to read. Default: the latest.
@@ -65,7 +94,7 @@ func (k *KV) Get(ctx context.Context, key string, opts ...ReadOption) (Entry, er
 	v := versionOf(opts)
 	req := &cairnv1.GetRequest{
 		Keyspace: k.keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
-		ForUpdate: v.forUpdate,
+		ForUpdate: v.forUpdate, Durability: k.durability,
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_GET, req: req,
@@ -93,7 +122,7 @@ func (k *KV) Exists(ctx context.Context, key string, opts ...ReadOption) (Entry,
 	v := versionOf(opts)
 	req := &cairnv1.ExistsRequest{
 		Keyspace: k.keyspace, Key: []byte(key), Revision: v.revision, AsOf: v.asOf,
-		ForUpdate: v.forUpdate,
+		ForUpdate: v.forUpdate, Durability: k.durability,
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_EXISTS, req: req,
@@ -113,45 +142,6 @@ func existsFromWire(key string, res *cairnv1.ExistsResponse) Entry {
 		Key: key, Revision: res.Revision, CommitTS: Timestamp(res.CommitTs),
 		CreateTS: Timestamp(res.CreateTs), ExpiresAt: expiry(res.ExpiresAt),
 	}
-}
-
-// BatchGetOptions of BatchGet.
-type BatchGetOptions struct {
-	// RequireAll makes a missing key an error, txn.NotFound, that lists the missing keys.
-	RequireAll bool
-	// AsOf reads at this time; 0 = now.
-	AsOf Timestamp
-	// ForUpdate is as for Get.
-	ForUpdate bool
-}
-
-// BatchGet reads up to 10,000 keys from one snapshot. The entries are in the
-// order of keys, those of missing ones not Found.
-func (k *KV) BatchGet(ctx context.Context, keys []string, o BatchGetOptions) ([]Entry, error) {
-	req := &cairnv1.BatchGetRequest{
-		Keyspace: k.keyspace, Keys: make([][]byte, len(keys)),
-		RequireAll: o.RequireAll, AsOf: optional(o.AsOf), ForUpdate: o.ForUpdate,
-	}
-	for i, key := range keys {
-		req.Keys[i] = []byte(key)
-	}
-	c := &call{
-		method: cairnv1.Method_METHOD_KV_BATCH_GET, req: req,
-		res: &cairnv1.BatchGetResponse{}, handle: &req.Txn,
-	}
-	if err := k.do(ctx, c); err != nil {
-		return nil, err
-	}
-	results := c.res.(*cairnv1.BatchGetResponse).Results
-	entries := make([]Entry, len(results))
-	for i, r := range results {
-		if r.Found {
-			entries[i] = entryFromWire(r.Entry)
-		} else {
-			entries[i] = missing(string(r.GetEntry().GetKey()))
-		}
-	}
-	return entries, nil
 }
 
 // optional leaves out a timestamp of 0.

@@ -21,6 +21,11 @@ func TestVerbs(t *testing.T) {
 			t.Run("read", func(t *testing.T) { testReads(t, db) })
 			t.Run("values", func(t *testing.T) { testValues(t, db) })
 			t.Run("execute", func(t *testing.T) { testExecute(t, db) })
+			t.Run("update", func(t *testing.T) { testUpdates(t, db) })
+			t.Run("batch", func(t *testing.T) { testBatches(t, db) })
+			t.Run("sweep", func(t *testing.T) { testRanges(t, db) })
+			t.Run("history", func(t *testing.T) { testHistory(t, db) })
+			t.Run("programs", func(t *testing.T) { testProgram(t, db) })
 		})
 	}
 }

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/token"
@@ -24,30 +26,76 @@ type anchor struct {
 	key      []byte
 }
 
-// anchorOf is the smallest key that a one-shot transaction may write. All are in one keyspace.
-func anchorOf(keyspace string, branches ...[]*cairnv1.Op) anchor {
-	a := anchor{keyspace: keyspace}
+// lower makes a the smaller of itself and a key of the same keyspace.
+func (a *anchor) lower(key []byte) {
+	if a.key == nil || string(key) < string(a.key) {
+		a.key = key
+	}
+}
+
+// rangeAnchor is where a selection begins, or where its pattern can first match, if that is later;
+// see txn.Op.Anchor. Of all keys there is it is the least that there could be.
+func rangeAnchor(keyspace string, sel *cairnv1.Selection) anchor {
+	key := []byte{0}
+	later := func(start []byte) {
+		if bytes.Compare(start, key) > 0 {
+			key = start
+		}
+	}
+	switch by := sel.GetBy().(type) {
+	case *cairnv1.Selection_Prefix:
+		later(by.Prefix)
+	case *cairnv1.Selection_Bucket:
+		later(append(slices.Clone(by.Bucket), '/'))
+	case *cairnv1.Selection_Span:
+		later(by.Span.GetStart())
+	}
+	prefix, _ := txn.Glob(sel.GetGlob()).Prefix()
+	later(prefix)
+	return anchor{keyspace, key}
+}
+
+// anchorOf is the smallest key that a one-shot transaction may write. Who does not know how the
+// server orders keyspaces does not know it either where there are several.
+func anchorOf(branches ...[]*cairnv1.Op) anchor {
+	var a anchor
+	found := false
 	for _, ops := range branches {
 		for _, op := range ops {
-			key := writtenBy(op)
-			if key != nil && (a.key == nil || string(key) < string(a.key)) {
-				a.key = key
+			at, writes := writtenBy(op)
+			switch {
+			case !writes:
+			case found && at.keyspace != a.keyspace:
+				return anchor{}
+			case !found:
+				a, found = at, true
+			default:
+				a.lower(at.key)
 			}
 		}
 	}
 	return a
 }
 
-func writtenBy(op *cairnv1.Op) []byte {
+func writtenBy(op *cairnv1.Op) (at anchor, writes bool) {
 	switch r := op.GetRequest().(type) {
 	case *cairnv1.Op_Set:
-		return r.Set.Key
+		return anchor{r.Set.Keyspace, r.Set.Key}, true
 	case *cairnv1.Op_Delete:
-		return r.Delete.Key
+		return anchor{r.Delete.Keyspace, r.Delete.Key}, true
 	case *cairnv1.Op_Extend:
-		return r.Extend.Key
+		return anchor{r.Extend.Keyspace, r.Extend.Key}, true
+	case *cairnv1.Op_Update:
+		return anchor{r.Update.Keyspace, r.Update.Key}, true
+	case *cairnv1.Op_DeleteRange:
+		return rangeAnchor(r.DeleteRange.Keyspace, r.DeleteRange.Select), !r.DeleteRange.DryRun
+	case *cairnv1.Op_Revert:
+		if key := r.Revert.GetKey(); key != nil {
+			return anchor{r.Revert.Keyspace, key}, !r.Revert.DryRun
+		}
+		return rangeAnchor(r.Revert.Keyspace, r.Revert.GetSelect()), !r.Revert.DryRun
 	}
-	return nil
+	return anchor{}, false
 }
 
 // nameRequest draws a request_id for a call that has room for one, unless the user gave it, or it
@@ -71,7 +119,7 @@ func (c *call) ephemeral() bool {
 // token names c's outcome, of which the first copy was not sent before since;
 // empty where the server remembers nothing.
 func (c *call) token(since txn.Timestamp) string {
-	if c.request == nil || len(*c.request) == 0 {
+	if c.request == nil || len(*c.request) == 0 || c.ephemeral() {
 		return ""
 	}
 	id := txn.HashRequestID(*c.request)

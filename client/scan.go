@@ -18,12 +18,16 @@ type Range struct {
 	Page     int64     // most entries that one call fetches; 0 = as the server likes
 	// ForUpdate is as for Get: for all that is in the range, and for what is not.
 	ForUpdate bool
+	// Glob keeps only the keys that match this pattern as a whole; empty = all. * stands for any
+	// characters, / among them, ? for one, [abc], [a-z] and [!x] for one of a set or none of it, and
+	// \ makes the next one stand for itself.
+	Glob string
 
 	selected *cairnv1.Selection
 }
 
 // All is the whole keyspace.
-func All() Range { return Range{} }
+func All() Range { return Prefix("") }
 
 // Prefix is all keys that begin with p.
 func Prefix(p string) Range {
@@ -46,9 +50,17 @@ func Span(start, end string) Range {
 	}}}
 }
 
+// selection is what r selects; nil for a Range that no function made.
+func (r *Range) selection() *cairnv1.Selection {
+	if r.Glob == "" {
+		return r.selected
+	}
+	return &cairnv1.Selection{By: r.selected.GetBy(), Glob: []byte(r.Glob)}
+}
+
 func (r *Range) toWire(keyspace string) *cairnv1.RangeRequest {
 	return &cairnv1.RangeRequest{
-		Keyspace: keyspace, Select: r.selected, Limit: r.Limit,
+		Keyspace: keyspace, Select: r.selection(), Limit: r.Limit,
 		Reverse: r.Reverse, KeysOnly: r.KeysOnly, AsOf: optional(r.AsOf), ForUpdate: r.ForUpdate,
 	}
 }
@@ -103,6 +115,9 @@ func (k *KV) Count(ctx context.Context, r Range) (int64, error) {
 func (k *KV) page(
 	ctx context.Context, req *cairnv1.RangeRequest,
 ) (*cairnv1.RangeResponse, error) {
+	if err := k.persistentOnly("range"); err != nil {
+		return nil, err
+	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_RANGE, req: req,
 		res: &cairnv1.RangeResponse{}, handle: &req.Txn,

@@ -40,10 +40,10 @@ type stream struct {
 	running sync.WaitGroup // links
 }
 
-func newStream(clients *httpClients, endpoint string) *stream {
+func newStream(clients *httpClients, endpoint string, who identity) *stream {
 	return &stream{
 		client: cairnv1connect.NewStreamServiceClient(
-			clients.stream, endpoint, connectOptions(),
+			clients.stream, endpoint, connectOptions(who),
 		),
 		http:     clients,
 		endpoint: endpoint,

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"net/http"
 
 	"github.com/cairnkv/cairn/proto/transport"
@@ -17,7 +18,7 @@ type httpClients struct {
 }
 
 // newHTTPClients makes both, unless the user brought one for everything.
-func newHTTPClients(scheme string, given *http.Client) *httpClients {
+func newHTTPClients(scheme string, given *http.Client, config *tls.Config) *httpClients {
 	if given != nil {
 		return &httpClients{stream: given, unary: given}
 	}
@@ -28,16 +29,17 @@ func newHTTPClients(scheme string, given *http.Client) *httpClients {
 		one.SetHTTP2(true)
 		var two http.Protocols
 		two.SetHTTP2(true)
-		clients.stream = newHTTPClient(&two)
+		clients.stream = newHTTPClient(&two, config.Clone())
 	}
-	clients.unary = newHTTPClient(&one)
+	clients.unary = newHTTPClient(&one, config.Clone())
 	return clients
 }
 
-func newHTTPClient(p *http.Protocols) *http.Client {
+func newHTTPClient(p *http.Protocols, config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		Protocols:           p,
+		TLSClientConfig:     config,
 		MaxIdleConnsPerHost: idleConnectionsMax,
 		IdleConnTimeout:     transport.IdleTimeout,
 		DisableCompression:  true,

@@ -62,6 +62,8 @@ type TxnOptions struct {
 	// Retry is an earlier attempt at the same work: the new one is as old, so it need not give
 	// way for ever. Update and Do see to that by themselves.
 	Retry *Txn
+	// Message is why, for the History of what the transaction writes: at most 1,024 bytes of UTF-8.
+	Message string
 }
 
 func (o *TxnOptions) toWire() *cairnv1.BeginRequest {
@@ -103,6 +105,7 @@ type openTxn struct {
 	request []byte // of Commit; nil: it was not called yet
 	unsure  bool   // a write failed, and may have been done all the same
 	ended   bool
+	message string // of Commit
 }
 
 // do makes one call of the transaction, with the handle of the answer before.
@@ -167,7 +170,7 @@ func (db *DB) Begin(ctx context.Context, o TxnOptions) (*Txn, error) {
 	res := c.res.(*cairnv1.BeginResponse)
 	return &Txn{
 		KV: KV{
-			caller: db.caller, keyspace: db.keyspace, tx: &openTxn{handle: res.Txn},
+			caller: db.caller, keyspace: db.keyspace, tx: &openTxn{handle: res.Txn, message: o.Message},
 		},
 		readTS: Timestamp(res.ReadTs),
 		age:    res.Age,
@@ -203,7 +206,7 @@ type CommitResult struct {
 func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 	t.tx.mu.Lock()
 	defer t.tx.mu.Unlock()
-	req := &cairnv1.CommitRequest{RequestId: t.tx.request}
+	req := &cairnv1.CommitRequest{RequestId: t.tx.request, Message: t.tx.message}
 	c := &call{
 		method: cairnv1.Method_METHOD_TXN_COMMIT,
 		effect: commits,

@@ -22,21 +22,30 @@ type unary struct {
 
 type invoker func(ctx context.Context, req proto.Message) (proto.Message, error)
 
-func newUnary(client *http.Client, endpoint string) *unary {
-	opts := connectOptions()
+func newUnary(client *http.Client, endpoint string, who identity) *unary {
+	opts := connectOptions(who)
 	kv := cairnv1connect.NewKVServiceClient(client, endpoint, opts)
 	tx := cairnv1connect.NewTxnServiceClient(client, endpoint, opts)
 	status := cairnv1connect.NewStatusServiceClient(client, endpoint, opts)
 	cluster := cairnv1connect.NewClusterServiceClient(client, endpoint, opts)
 	spaces := cairnv1connect.NewKeyspaceServiceClient(client, endpoint, opts)
 	return &unary{methods: map[cairnv1.Method]invoker{
-		cairnv1.Method_METHOD_KV_GET:        invoke(kv.Get),
-		cairnv1.Method_METHOD_KV_BATCH_GET:  invoke(kv.BatchGet),
-		cairnv1.Method_METHOD_KV_SET:        invoke(kv.Set),
-		cairnv1.Method_METHOD_KV_DELETE:     invoke(kv.Delete),
-		cairnv1.Method_METHOD_KV_EXISTS:     invoke(kv.Exists),
-		cairnv1.Method_METHOD_KV_EXTEND:     invoke(kv.Extend),
-		cairnv1.Method_METHOD_KV_RANGE:      invoke(kv.Range),
+		cairnv1.Method_METHOD_KV_GET:       invoke(kv.Get),
+		cairnv1.Method_METHOD_KV_BATCH_GET: invoke(kv.BatchGet),
+		cairnv1.Method_METHOD_KV_SET:       invoke(kv.Set),
+		cairnv1.Method_METHOD_KV_DELETE:    invoke(kv.Delete),
+		cairnv1.Method_METHOD_KV_EXISTS:    invoke(kv.Exists),
+		cairnv1.Method_METHOD_KV_EXTEND:    invoke(kv.Extend),
+		cairnv1.Method_METHOD_KV_RANGE:     invoke(kv.Range),
+
+		cairnv1.Method_METHOD_KV_UPDATE:       invoke(kv.Update),
+		cairnv1.Method_METHOD_KV_TIME_TO_LIVE: invoke(kv.TimeToLive),
+		cairnv1.Method_METHOD_KV_BATCH_SET:    invoke(kv.BatchSet),
+		cairnv1.Method_METHOD_KV_BATCH_DELETE: invoke(kv.BatchDelete),
+		cairnv1.Method_METHOD_KV_DELETE_RANGE: invoke(kv.DeleteRange),
+		cairnv1.Method_METHOD_KV_HISTORY:      invoke(kv.History),
+		cairnv1.Method_METHOD_KV_REVERT:       invoke(kv.Revert),
+
 		cairnv1.Method_METHOD_TXN_EXECUTE:   invoke(tx.Execute),
 		cairnv1.Method_METHOD_TXN_BEGIN:     invoke(tx.Begin),
 		cairnv1.Method_METHOD_TXN_COMMIT:    invoke(tx.Commit),
@@ -57,8 +66,9 @@ func newUnary(client *http.Client, endpoint string) *unary {
 }
 
 // connectOptions switch compression off: it costs more than a local network saves.
-func connectOptions() connect.ClientOption {
+func connectOptions(who identity) connect.ClientOption {
 	return connect.WithClientOptions(
+		connect.WithInterceptors(who),
 		connect.WithAcceptCompression("gzip", nil, nil),
 		connect.WithReadMaxBytes(answerBytesMax),
 	)

@@ -47,6 +47,9 @@ type SetOptions struct {
 	// RequestID makes the set happen once: for 15 minutes a repeat with the same one answers what
 	// came of the first. Empty: the SDK draws one. 1 to 64 bytes; not inside a transaction.
 	RequestID string
+	// Message is why, for the key's History: at most 1,024 bytes of UTF-8. In a transaction it is
+	// TxnOptions that say it.
+	Message string
 }
 
 // SetResult says what became of a set.
@@ -67,6 +70,7 @@ func (k *KV) Set(ctx context.Context, key string, v Value, o SetOptions) (SetRes
 	if err != nil {
 		return SetResult{}, err
 	}
+	req.Durability = k.durability
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_SET, effect: commits, req: req,
 		res: &cairnv1.SetResponse{}, handle: &req.Txn,
@@ -107,7 +111,7 @@ func setToWire(
 	return &cairnv1.SetRequest{
 		Keyspace: keyspace, Key: []byte(key), Value: value, Conditions: conditions,
 		TtlMs: milliseconds(o.TTL), KeepTtl: o.KeepTTL, NoHistory: o.NoHistory, ReturnPrev: o.ReturnPrev,
-		RequestId: []byte(o.RequestID),
+		RequestId: []byte(o.RequestID), Message: o.Message,
 	}, nil
 }
 
@@ -124,6 +128,7 @@ type DeleteOptions struct {
 	If         Conditions
 	ReturnPrev bool   // answer the deleted version
 	RequestID  string // see SetOptions
+	Message    string // see SetOptions
 }
 
 // DeleteResult says what became of a delete.
@@ -142,6 +147,7 @@ func (k *KV) Delete(ctx context.Context, key string, o DeleteOptions) (DeleteRes
 	if err != nil {
 		return DeleteResult{}, err
 	}
+	req.Durability = k.durability
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_DELETE, effect: commits, req: req,
 		res: &cairnv1.DeleteResponse{}, handle: &req.Txn,
@@ -160,7 +166,7 @@ func deleteToWire(keyspace, key string, o *DeleteOptions) (*cairnv1.DeleteReques
 	}
 	return &cairnv1.DeleteRequest{
 		Keyspace: keyspace, Key: []byte(key), Conditions: conditions, ReturnPrev: o.ReturnPrev,
-		RequestId: []byte(o.RequestID),
+		RequestId: []byte(o.RequestID), Message: o.Message,
 	}, nil
 }
 
@@ -168,37 +174,5 @@ func deleteFromWire(res *cairnv1.DeleteResponse) DeleteResult {
 	return DeleteResult{
 		Deleted: res.Deleted, Revision: res.Revision, CommitTS: Timestamp(res.CommitTs),
 		PrevRevision: res.PrevRevision, Prev: prevFromWire(res.Prev),
-	}
-}
-
-// ExtendResult says what became of an extend.
-type ExtendResult struct {
-	Extended  bool      // false: the key was missing
-	Revision  int64     // as it was; -1 = missing
-	CommitTS  Timestamp // when the change committed
-	ExpiresAt time.Time // zero = never
-}
-
-// Extend lets a key expire ttl from now, in whole milliseconds; 0 = never.
-// The key's revision stays.
-func (k *KV) Extend(ctx context.Context, key string, ttl time.Duration) (ExtendResult, error) {
-	req := &cairnv1.ExtendRequest{
-		Keyspace: k.keyspace, Key: []byte(key), TtlMs: milliseconds(ttl),
-	}
-	c := &call{
-		method: cairnv1.Method_METHOD_KV_EXTEND, effect: commits, req: req,
-		res: &cairnv1.ExtendResponse{}, handle: &req.Txn,
-		request: &req.RequestId, anchor: anchor{req.Keyspace, req.Key},
-	}
-	if err := k.do(ctx, c); err != nil {
-		return ExtendResult{}, err
-	}
-	return extendFromWire(c.res.(*cairnv1.ExtendResponse)), nil
-}
-
-func extendFromWire(res *cairnv1.ExtendResponse) ExtendResult {
-	return ExtendResult{
-		Extended: res.Extended, Revision: res.Revision, CommitTS: Timestamp(res.CommitTs),
-		ExpiresAt: expiry(res.ExpiresAt),
 	}
 }

@@ -136,6 +136,18 @@ func writeResponse(op *txn.Op, r *txn.Result, handle string) proto.Message {
 
 // fill completes the answer to a write with what its commit made of it.
 func fill(req, res proto.Message, written []txn.Written) {
+	switch r := req.(type) {
+	case *cairnv1.BatchSetRequest:
+		for i, item := range r.Items {
+			fill(item, res.(*cairnv1.BatchSetResponse).Results[i], written)
+		}
+		return
+	case *cairnv1.BatchDeleteRequest:
+		for i, key := range r.Keys {
+			fill(&cairnv1.DeleteRequest{Key: key}, res.(*cairnv1.BatchDeleteResponse).Results[i], written)
+		}
+		return
+	}
 	r, ok := req.(interface{ GetKey() []byte })
 	if !ok {
 		return
@@ -149,6 +161,11 @@ func fill(req, res proto.Message, written []txn.Written) {
 		switch a := res.(type) {
 		case *cairnv1.SetResponse:
 			if a.Set {
+				a.Revision, a.CommitTs, a.CreateTs = v.Revision, int64(v.TS), int64(v.CreateTS)
+				a.ExpiresAt, a.PrevRevision = v.Expiry.Millis(), w.PrevRevision
+			}
+		case *cairnv1.UpdateResponse:
+			if a.Updated {
 				a.Revision, a.CommitTs, a.CreateTs = v.Revision, int64(v.TS), int64(v.CreateTS)
 				a.ExpiresAt, a.PrevRevision = v.Expiry.Millis(), w.PrevRevision
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,6 +19,8 @@ func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	switch r := req.(type) {
 	case *cairnv1.BatchGetRequest:
 		return s.batchGet(r)
+	case *cairnv1.HistoryRequest:
+		return s.history(r)
 	case *cairnv1.ExecuteRequest:
 		return s.execute(r)
 	case *cairnv1.BeginRequest:
@@ -98,6 +101,18 @@ func (t *heldTxn) do(s *Server, req proto.Message) (proto.Message, error) {
 		}, err
 	case *cairnv1.RangeRequest:
 		return t.rangePage(s, r)
+	case *cairnv1.TimeToLiveRequest:
+		return t.timeToLive(s, r)
+	case *cairnv1.UpdateRequest:
+		return t.update(s, r)
+	case *cairnv1.BatchSetRequest:
+		return t.batchSet(s, r)
+	case *cairnv1.BatchDeleteRequest:
+		return t.batchDelete(s, r)
+	case *cairnv1.DeleteRangeRequest:
+		return t.deleteRange(s, r)
+	case *cairnv1.RevertRequest:
+		return t.revert(s, r)
 	}
 	op, err := writeOp(s.store, req)
 	if err != nil {
@@ -197,7 +212,7 @@ func (s *Server) batchGet(r *cairnv1.BatchGetRequest) (proto.Message, error) {
 func (t *heldTxn) rangePage(s *Server, r *cairnv1.RangeRequest) (proto.Message, error) {
 	base := s.store.key(r.Keyspace, nil)
 	op := &txn.Op{Kind: txn.OpRange, Span: spanOf(base, r.Select), Reverse: r.Reverse,
-		KeysOnly: r.KeysOnly, CountOnly: r.CountOnly}
+		KeysOnly: r.KeysOnly}
 	view := t.view
 	if r.AsOf != nil {
 		at, err := s.past(*r.AsOf)
@@ -226,24 +241,25 @@ func (t *heldTxn) rangePage(s *Server, r *cairnv1.RangeRequest) (proto.Message, 
 	if err != nil {
 		return nil, err
 	}
-	out := &cairnv1.RangeResponse{Count: res.Count, CommitTs: int64(view.at), Txn: t.next()}
-	_, bucket := r.GetSelect().GetBy().(*cairnv1.Selection_Bucket)
-	for i := range res.Entries {
-		e := &res.Entries[i]
-		if bucket && bytes.IndexByte(e.Key.User()[len(r.Select.GetBucket())+1:], '/') >= 0 {
-			continue
-		}
+	entries := slices.DeleteFunc(res.Entries, func(e txn.Entry) bool {
+		return !selects(r.GetSelect(), e.Key.User())
+	})
+	out := &cairnv1.RangeResponse{CommitTs: int64(view.at), Txn: t.next()}
+	if r.CountOnly {
+		out.Count = int64(len(entries))
+		return out, nil
+	}
+	for i := range entries {
+		e := &entries[i]
 		if len(out.Entries) == limit {
-			last := res.Entries[i-1].Key
+			last := entries[i-1].Key
 			out.Cursor = binary.BigEndian.AppendUint64(nil, uint64(view.at))
 			out.Cursor = append(out.Cursor, last...)
 			break
 		}
 		out.Entries = append(out.Entries, entry(e.Key, &e.Version, !r.KeysOnly))
 	}
-	if !r.CountOnly {
-		out.Count = int64(len(out.Entries))
-	}
+	out.Count = int64(len(out.Entries))
 	return out, nil
 }
 

@@ -1,6 +1,8 @@
 package clienttest
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
@@ -61,6 +63,33 @@ func (s *Server) anchor(req proto.Message) txn.Key {
 		return s.store.key(r.Keyspace, r.Key)
 	case *cairnv1.ExtendRequest:
 		return s.store.key(r.Keyspace, r.Key)
+	case *cairnv1.UpdateRequest:
+		return s.store.key(r.Keyspace, r.Key)
+	case *cairnv1.BatchSetRequest:
+		var keys []txn.Key
+		for _, item := range r.Items {
+			keys = append(keys, s.store.key(r.Keyspace, item.Key))
+		}
+		return smallest(keys)
+	case *cairnv1.BatchDeleteRequest:
+		var keys []txn.Key
+		for _, key := range r.Keys {
+			keys = append(keys, s.store.key(r.Keyspace, key))
+		}
+		return smallest(keys)
+	case *cairnv1.DeleteRangeRequest:
+		if r.DryRun {
+			return nil
+		}
+		return s.spanAnchor(r.Keyspace, r.Select)
+	case *cairnv1.RevertRequest:
+		switch {
+		case r.DryRun:
+			return nil
+		case r.GetSelect() != nil:
+			return s.spanAnchor(r.Keyspace, r.GetSelect())
+		}
+		return s.store.key(r.Keyspace, r.GetKey())
 	case *cairnv1.CommitRequest:
 		h, _ := token.ParseHandle(r.Txn)
 		return h.Anchor
@@ -80,6 +109,21 @@ func (s *Server) anchor(req proto.Message) txn.Key {
 		return first
 	}
 	return nil
+}
+
+// spanAnchor is where a write to a range is remembered.
+func (s *Server) spanAnchor(keyspace string, sel *cairnv1.Selection) txn.Key {
+	span := spanOf(s.store.key(keyspace, nil), sel)
+	prefix, _ := txn.Glob(sel.GetGlob()).Prefix()
+	span = span.Intersect(txn.PrefixSpan(s.store.key(keyspace, prefix)))
+	return (&txn.Op{Kind: txn.OpDeleteRange, Span: span}).Anchor()
+}
+
+func smallest(keys []txn.Key) txn.Key {
+	if len(keys) == 0 {
+		return nil
+	}
+	return slices.MinFunc(keys, txn.Key.Compare)
 }
 
 func (s *Server) outcome(r *cairnv1.OutcomeRequest) (proto.Message, error) {

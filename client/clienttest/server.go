@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/http"
@@ -31,6 +32,7 @@ type Hook func(ctx context.Context, method cairnv1.Method, req proto.Message) er
 type Options struct {
 	Addr    string // to listen on; empty = a free port of 127.0.0.1
 	HTTP1   bool   // speak HTTP/1.1 only
+	TLS     bool   // speak https, with a certificate of the test's own
 	Page    int    // most entries of a page; 0 = 100
 	Members int    // of the cluster that it claims to be; 0 = 1
 	Hook    Hook
@@ -54,6 +56,8 @@ type Server struct {
 	frames []int // calls in each frame that came
 	shards [shardsMax]fakeShard
 	down   map[uint64]string // why a member does not answer
+	notes  map[txn.Timestamp]note
+	header http.Header // of the last request
 }
 
 // NewServer starts a server. Close it.
@@ -68,6 +72,7 @@ func NewServer(o Options) (*Server, error) {
 		opts: o, store: newStore(), txns: make(map[string]*heldTxn),
 		rows:   make(map[rowName]*row),
 		shards: newShards(), down: make(map[uint64]string),
+		notes: make(map[txn.Timestamp]note),
 	}
 	return s, s.start()
 }
@@ -93,7 +98,13 @@ func (s *Server) start() error {
 	s.http.Config.Protocols = new(http.Protocols)
 	s.http.Config.Protocols.SetHTTP1(true)
 	s.http.Config.Protocols.SetUnencryptedHTTP2(!s.opts.HTTP1)
-	s.http.Start()
+	if s.opts.TLS {
+		s.http.EnableHTTP2 = !s.opts.HTTP1
+		s.http.Config.Protocols.SetHTTP2(!s.opts.HTTP1)
+		s.http.StartTLS()
+	} else {
+		s.http.Start()
+	}
 	s.URL = s.http.URL
 	s.opts.Addr = s.http.Listener.Addr().String()
 	return nil
@@ -123,6 +134,18 @@ func (s *Server) Frames() []int {
 	return append([]int(nil), s.frames...)
 }
 
+// Certificate is what the server shows over TLS, in PEM: whoever trusts it trusts the server.
+func (s *Server) Certificate() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
+}
+
+// Header is what the last request said.
+func (s *Server) Header(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header.Get(name)
+}
+
 // do is one call, however it came.
 func (s *Server) do(
 	ctx context.Context, m cairnv1.Method, req proto.Message,
@@ -133,12 +156,26 @@ func (s *Server) do(
 		}
 	}
 	s.mu.Lock()
-	res, err := s.once(req)
+	res, err := s.once(separated(req))
+	s.take(ctx, req)
 	s.mu.Unlock()
 	if err == nil && s.opts.After != nil {
 		err = s.opts.After(ctx, m, req)
 	}
 	return res, err
+}
+
+// take notes who did what was done last, and why.
+func (s *Server) take(ctx context.Context, req proto.Message) {
+	var n note
+	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		s.header = info.RequestHeader()
+		n.principal = s.header.Get("X-Cairn-Principal")
+	}
+	if r, ok := req.(interface{ GetMessage() string }); ok {
+		n.message = r.GetMessage()
+		s.notes[s.store.last] = n
+	}
 }
 
 // Lose is the error of a hook that makes the connection end without an answer.

@@ -92,6 +92,48 @@ func (k kvService) Range(
 	return unary[cairnv1.RangeResponse](ctx, k.s, cairnv1.Method_METHOD_KV_RANGE, r.Msg)
 }
 
+func (k kvService) Update(
+	ctx context.Context, r *connect.Request[cairnv1.UpdateRequest],
+) (*connect.Response[cairnv1.UpdateResponse], error) {
+	return unary[cairnv1.UpdateResponse](ctx, k.s, cairnv1.Method_METHOD_KV_UPDATE, r.Msg)
+}
+
+func (k kvService) TimeToLive(
+	ctx context.Context, r *connect.Request[cairnv1.TimeToLiveRequest],
+) (*connect.Response[cairnv1.TimeToLiveResponse], error) {
+	return unary[cairnv1.TimeToLiveResponse](ctx, k.s, cairnv1.Method_METHOD_KV_TIME_TO_LIVE, r.Msg)
+}
+
+func (k kvService) BatchSet(
+	ctx context.Context, r *connect.Request[cairnv1.BatchSetRequest],
+) (*connect.Response[cairnv1.BatchSetResponse], error) {
+	return unary[cairnv1.BatchSetResponse](ctx, k.s, cairnv1.Method_METHOD_KV_BATCH_SET, r.Msg)
+}
+
+func (k kvService) BatchDelete(
+	ctx context.Context, r *connect.Request[cairnv1.BatchDeleteRequest],
+) (*connect.Response[cairnv1.BatchDeleteResponse], error) {
+	return unary[cairnv1.BatchDeleteResponse](ctx, k.s, cairnv1.Method_METHOD_KV_BATCH_DELETE, r.Msg)
+}
+
+func (k kvService) DeleteRange(
+	ctx context.Context, r *connect.Request[cairnv1.DeleteRangeRequest],
+) (*connect.Response[cairnv1.DeleteRangeResponse], error) {
+	return unary[cairnv1.DeleteRangeResponse](ctx, k.s, cairnv1.Method_METHOD_KV_DELETE_RANGE, r.Msg)
+}
+
+func (k kvService) History(
+	ctx context.Context, r *connect.Request[cairnv1.HistoryRequest],
+) (*connect.Response[cairnv1.HistoryResponse], error) {
+	return unary[cairnv1.HistoryResponse](ctx, k.s, cairnv1.Method_METHOD_KV_HISTORY, r.Msg)
+}
+
+func (k kvService) Revert(
+	ctx context.Context, r *connect.Request[cairnv1.RevertRequest],
+) (*connect.Response[cairnv1.RevertResponse], error) {
+	return unary[cairnv1.RevertResponse](ctx, k.s, cairnv1.Method_METHOD_KV_REVERT, r.Msg)
+}
+
 func (t txnService) Execute(
 	ctx context.Context, r *connect.Request[cairnv1.ExecuteRequest],
 ) (*connect.Response[cairnv1.ExecuteResponse], error) {
@@ -164,6 +206,20 @@ func newRequest(m cairnv1.Method) proto.Message {
 		return &cairnv1.ExtendRequest{}
 	case cairnv1.Method_METHOD_KV_RANGE:
 		return &cairnv1.RangeRequest{}
+	case cairnv1.Method_METHOD_KV_UPDATE:
+		return &cairnv1.UpdateRequest{}
+	case cairnv1.Method_METHOD_KV_TIME_TO_LIVE:
+		return &cairnv1.TimeToLiveRequest{}
+	case cairnv1.Method_METHOD_KV_BATCH_SET:
+		return &cairnv1.BatchSetRequest{}
+	case cairnv1.Method_METHOD_KV_BATCH_DELETE:
+		return &cairnv1.BatchDeleteRequest{}
+	case cairnv1.Method_METHOD_KV_DELETE_RANGE:
+		return &cairnv1.DeleteRangeRequest{}
+	case cairnv1.Method_METHOD_KV_HISTORY:
+		return &cairnv1.HistoryRequest{}
+	case cairnv1.Method_METHOD_KV_REVERT:
+		return &cairnv1.RevertRequest{}
 	case cairnv1.Method_METHOD_TXN_EXECUTE:
 		return &cairnv1.ExecuteRequest{}
 	case cairnv1.Method_METHOD_TXN_BEGIN:

@@ -48,12 +48,24 @@ func (s *store) newest(key txn.Key, at txn.Timestamp) (v txn.Version) {
 
 // revision is the newest version of key that is revision n; zero if there is none.
 func (s *store) revision(key txn.Key, n int64) (v txn.Version) {
-	for _, v := range slices.Backward(s.versions[string(key)]) {
+	for _, v := range s.remembered(key) {
 		if v.Revision == n && v.Kind != txn.KindDelete {
 			return v
 		}
 	}
 	return v
+}
+
+// remembered are the versions of key, newest first, but for those that were replaced for good.
+func (s *store) remembered(key txn.Key) (all []txn.Version) {
+	forget := false
+	for _, v := range slices.Backward(s.versions[string(key)]) {
+		if !forget {
+			all = append(all, v)
+		}
+		forget = v.NoHistory
+	}
+	return all
 }
 
 // apply commits writes at time at.

@@ -195,6 +195,14 @@ func requestOf(op *cairnv1.Op) (proto.Message, error) {
 		return r.Extend, nil
 	case *cairnv1.Op_Range:
 		return r.Range, nil
+	case *cairnv1.Op_Update:
+		return r.Update, nil
+	case *cairnv1.Op_TimeToLive:
+		return r.TimeToLive, nil
+	case *cairnv1.Op_DeleteRange:
+		return r.DeleteRange, nil
+	case *cairnv1.Op_Revert:
+		return r.Revert, nil
 	}
 	return nil, errNoOp
 }
@@ -213,6 +221,14 @@ func resultOf(res proto.Message) *cairnv1.OpResult {
 		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Extend{Extend: r}}
 	case *cairnv1.RangeResponse:
 		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Range{Range: r}}
+	case *cairnv1.UpdateResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Update{Update: r}}
+	case *cairnv1.TimeToLiveResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_TimeToLive{TimeToLive: r}}
+	case *cairnv1.DeleteRangeResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_DeleteRange{DeleteRange: r}}
+	case *cairnv1.RevertResponse:
+		return &cairnv1.OpResult{Response: &cairnv1.OpResult_Revert{Revert: r}}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -137,6 +138,9 @@ func (s *session) unreachable(err error) error {
 	e, ok := errors.AsType[*txn.Error](err)
 	if !ok || e.Reason != "unreachable" {
 		return err
+	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return &advised{err: err, next: "name a file of who signs it with --cacert or CAIRN_CACERT"}
 	}
 	host := s.endpoint
 	if u, err := url.Parse(s.endpoint); err == nil && u.Host != "" {

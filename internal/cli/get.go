@@ -64,7 +64,7 @@ func (r *readWords) options() []client.ReadOption {
 }
 
 func newGet(s *session) *cobra.Command {
-	l := &listing{}
+	l, t := &listing{}, &target{}
 	cmd := &cobra.Command{
 		Use:   "get KEY [at N | as of TIME], or get by bucket|prefix NAME [as of TIME]",
 		Short: "Read a key, or all keys of a bucket",
@@ -75,17 +75,20 @@ get by bucket NAME reads all keys of a bucket: those whose text before the last 
 It takes all three words: a key named by is read by cairn get by.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) >= 3 && args[0] == "by" {
+				l.target = t
 				return l.run(cmd, s, args[1:])
 			}
-			return s.readOne(cmd, args, (*client.DB).Get, printEntry)
+			return s.readOne(cmd, args, reading{t, (*client.KV).Get, printEntry})
 		},
 	}
 	l.flags(cmd)
-	return cmd
+	t.readFlags(cmd)
+	return s.completesKeys(cmd)
 }
 
 func newExists(s *session) *cobra.Command {
-	return &cobra.Command{
+	t := &target{}
+	cmd := &cobra.Command{
 		Use:   "exists KEY [at N | as of TIME]",
 		Short: "Ask whether a key exists",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,17 +98,24 @@ func newExists(s *session) *cobra.Command {
 					ExpiresAt: e.ExpiresAt, Word: "exists", took: took,
 				})
 			}
-			return s.readOne(cmd, args, (*client.DB).Exists, print)
+			return s.readOne(cmd, args, reading{t, (*client.KV).Exists, print})
 		},
 	}
+	t.readFlags(cmd)
+	return s.completesKeys(cmd)
+}
+
+// reading is how a command reads one key, and what it says of it.
+type reading struct {
+	target *target
+	read   func(
+		*client.KV, context.Context, string, ...client.ReadOption,
+	) (client.Entry, error)
+	print func(*session, client.Entry, time.Duration) error
 }
 
 // readOne is a command that reads one key.
-func (s *session) readOne(
-	cmd *cobra.Command, args []string,
-	read func(*client.DB, context.Context, string, ...client.ReadOption) (client.Entry, error),
-	print func(*session, client.Entry, time.Duration) error,
-) error {
+func (s *session) readOne(cmd *cobra.Command, args []string, how reading) error {
 	rest := &words{args}
 	key, err := rest.key()
 	if err != nil {
@@ -117,10 +127,10 @@ func (s *session) readOne(
 	}
 	return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
 		start := time.Now()
-		e, err := read(db, ctx, key, version.options()...)
+		e, err := how.read(how.target.of(db), ctx, key, version.options()...)
 		if err != nil {
 			return err
 		}
-		return print(s, e, time.Since(start))
+		return how.print(s, e, time.Since(start))
 	})
 }

@@ -63,7 +63,12 @@ func entryObject(e client.Entry, value bool) *object {
 	if !value {
 		return o
 	}
-	v := e.Value
+	o.value(e.Value)
+	return o
+}
+
+// value adds the fields of a value.
+func (o *object) value(v client.Value) {
 	o.put("type", v.Type.String())
 	switch v.Type {
 	case client.TypeJSON:
@@ -73,21 +78,12 @@ func entryObject(e client.Entry, value bool) *object {
 	case client.TypeNull:
 		o.put("value", nil)
 	case client.TypeFloat:
-		o.put("value", floatJSON(v.Float()))
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			o.put("value", floatText(f))
+		} else {
+			o.raw("value", valueBytes(v))
+		}
 	default:
 		o.text("value", "encoding", v.Data)
 	}
-	return o
-}
-
-func floatJSON(f float64) any {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	}
-	return f
 }

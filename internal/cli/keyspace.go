@@ -188,7 +188,7 @@ func newKeyspaceStatus(s *session) *cobra.Command {
 		Use: "status [NAME]", Short: "Say what is in a keyspace, the one of --keyspace by default",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := s.keyspace
+			name := "" // the one of the connection
 			if len(args) > 0 {
 				name = plain(args[0])
 			}

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/olekukonko/tablewriter"
@@ -13,7 +16,7 @@ import (
 	"github.com/cairnkv/cairn/client"
 )
 
-// written is the answer to a command that changes or asks without a value.
+// written is the answer to a command that changes a key, or asks about it.
 type written struct {
 	Key       string
 	Done      bool
@@ -21,18 +24,44 @@ type written struct {
 	CommitTS  client.Timestamp
 	ExpiresAt time.Time
 	Word      string // what was done
+	Otherwise string // what to say where it was not; empty: not, and Word
+	Value     *client.Value
 	took      time.Duration
 }
 
 // word says what was done, or what was not.
 func (w *written) word() string {
+	creates := w.Word == "set" || w.Word == "appended" || strings.HasSuffix(w.Word, "cremented")
 	switch {
 	case w.Done:
 		return w.Word
-	case w.Word == "set" || w.Revision >= 0 && w.Word != "":
-		return "not " + w.Word
+	case !creates && (w.Revision < 0 || w.Word == ""):
+		return "not found"
+	case w.Otherwise != "":
+		return w.Otherwise
 	}
-	return "not found"
+	return "not " + w.Word
+}
+
+// shown is the value that a command made, where that is what it answers, or the word.
+func (w *written) shown() string {
+	if w.Done && w.Value != nil {
+		return valueText(*w.Value)
+	}
+	return w.word()
+}
+
+func (w *written) object() *object {
+	o := newObject()
+	o.text("key", "key_encoding", []byte(w.Key))
+	o.put("result", w.word())
+	o.put("revision", w.Revision)
+	o.put("commit_ts", int64(w.CommitTS))
+	o.put("expires_at", unixMS(w.ExpiresAt))
+	if w.Value != nil {
+		o.value(*w.Value)
+	}
+	return o
 }
 
 // printWrite prints the answer; one that was not done ends with exit code 3.
@@ -41,26 +70,90 @@ func (s *session) printWrite(w written) error {
 	out := s.main.Stdout
 	switch s.format {
 	case "json", "ndjson":
-		o := newObject()
-		o.text("key", "key_encoding", []byte(w.Key))
-		o.put("result", w.word())
-		o.put("revision", w.Revision)
-		o.put("commit_ts", int64(w.CommitTS))
-		o.put("expires_at", unixMS(w.ExpiresAt))
-		err = s.printJSON(o)
+		err = s.printJSON(w.object())
 	case "table":
 		err = printTable(out, []string{"REVISION", "KEY", "RESULT"}, [][]string{
-			{revision(w.Revision), quoteKey(w.Key), w.word()},
+			{revision(w.Revision), quoteKey(w.Key), w.shown()},
 		})
 	case "raw":
-		_, err = fmt.Fprintln(out, w.Revision)
+		if w.Done && w.Value != nil {
+			_, err = out.Write(valueBytes(*w.Value))
+		} else {
+			_, err = fmt.Fprintln(out, w.Revision)
+		}
 	default:
-		_, err = fmt.Fprintf(out, "%s %s %s\n", revision(w.Revision), w.word(), took(w.took))
+		_, err = fmt.Fprintf(out, "%s %s %s\n", revision(w.Revision), w.shown(), took(w.took))
 	}
 	if err == nil && !w.Done {
 		err = errNotMet
 	}
 	return err
+}
+
+// printWrites prints one line a key; exit code 3 says that one of them was not done.
+func (s *session) printWrites(all []written) error {
+	p := s.newPrinter("REVISION", "KEY", "RESULT")
+	var missed error
+	for i := range all {
+		w := &all[i]
+		if !w.Done {
+			missed = errNotMet
+		}
+		n, key := revision(w.Revision), quoteKey(w.Key)
+		err := p.add(line{
+			text: n + " " + key + " " + w.shown(), raw: []byte(w.Key),
+			row: []string{n, key, w.shown()}, object: w.object(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	return missed
+}
+
+// counted is the answer to a command on many keys that only counts them.
+type counted struct {
+	Count    int64
+	CommitTS client.Timestamp // 0: not to be told
+	Word     string           // what was done to them
+	took     time.Duration
+}
+
+func (s *session) printCount(c counted) error {
+	out := s.main.Stdout
+	switch s.format {
+	case "json", "ndjson":
+		o := newObject()
+		o.put("count", c.Count)
+		if c.Word != "" {
+			o.put("result", c.Word)
+		}
+		if c.CommitTS != 0 {
+			o.put("commit_ts", int64(c.CommitTS))
+		}
+		return s.printJSON(o)
+	case "table":
+		return printTable(out, []string{"COUNT"}, [][]string{{strconv.FormatInt(c.Count, 10)}})
+	case "raw":
+		_, err := fmt.Fprintln(out, c.Count)
+		return err
+	}
+	text := keys(c.Count)
+	if c.Word != "" {
+		text += " " + c.Word
+	}
+	_, err := fmt.Fprintf(out, "%s %s\n", text, took(c.took))
+	return err
+}
+
+func keys(n int64) string {
+	if n == 1 {
+		return "1 key"
+	}
+	return strconv.FormatInt(n, 10) + " keys"
 }
 
 // printOne prints the one entry of a get.
@@ -70,7 +163,7 @@ func (s *session) printOne(e client.Entry, d time.Duration) error {
 	case "json", "ndjson":
 		return s.printJSON(entryObject(e, true))
 	case "table":
-		p := s.newPrinter(false)
+		p := s.newEntryPrinter(false)
 		if err := p.entry(e); err != nil {
 			return err
 		}
@@ -102,11 +195,26 @@ func valueBytes(v client.Value) []byte {
 	case client.TypeInt:
 		return strconv.AppendInt(nil, v.Int(), 10)
 	case client.TypeFloat:
-		return strconv.AppendFloat(nil, v.Float(), 'g', -1, 64)
+		return []byte(floatText(v.Float()))
 	case client.TypeBool:
 		return strconv.AppendBool(nil, v.Bool())
 	}
 	return v.Data
+}
+
+// floatText is a float that stays one when it is typed again: 3.0, not 3.
+func floatText(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	text := strconv.FormatFloat(f, 'g', -1, 64)
+	if strings.ContainsAny(text, ".eN") {
+		return text
+	}
+	return text + ".0"
 }
 
 // valueText is a value on a line, quoted only where it must be.
@@ -129,49 +237,71 @@ func (s *session) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// printer prints entries as they come, except for tables.
+// line is one of a listing, in every format.
+type line struct {
+	text   string
+	raw    []byte
+	row    []string
+	object *object
+}
+
+// printer prints lines as they come, except for tables.
 type printer struct {
 	format   string
-	keysOnly bool
+	head     []string
+	keysOnly bool // of entries
 	out      *bufio.Writer
 	count    int
 	rows     [][]string
 }
 
-func (s *session) newPrinter(keysOnly bool) *printer {
-	return &printer{format: s.format, keysOnly: keysOnly, out: bufio.NewWriter(s.main.Stdout)}
+func (s *session) newPrinter(head ...string) *printer {
+	return &printer{format: s.format, head: head, out: bufio.NewWriter(s.main.Stdout)}
 }
 
-func (p *printer) entry(e client.Entry) error {
+func (s *session) newEntryPrinter(keysOnly bool) *printer {
+	head := []string{"REVISION", "KEY", "TYPE", "VALUE"}
+	if keysOnly {
+		head = head[:2]
+	}
+	p := s.newPrinter(head...)
+	p.keysOnly = keysOnly
+	return p
+}
+
+func (p *printer) add(l line) error {
 	p.count++
+	var err error
 	switch p.format {
 	case "json", "ndjson":
-		return p.object(e)
+		err = p.object(l.object)
 	case "table":
-		row := []string{revision(e.Revision), quoteKey(e.Key)}
-		if !p.keysOnly {
-			row = append(row, e.Value.Type.String(), valueText(e.Value))
-		}
-		p.rows = append(p.rows, row)
-		return nil
+		p.rows = append(p.rows, l.row)
 	case "raw":
-		line := append([]byte(e.Key), '\n')
-		if !p.keysOnly {
-			line = append(valueBytes(e.Value), '\n')
-		}
-		_, err := p.out.Write(line)
-		return err
+		_, err = p.out.Write(append(l.raw, '\n'))
+	default:
+		_, err = p.out.WriteString(l.text + "\n")
 	}
-	line := revision(e.Revision) + " " + quoteKey(e.Key)
-	if !p.keysOnly {
-		line += " " + valueText(e.Value)
-	}
-	_, err := p.out.WriteString(line + "\n")
 	return err
 }
 
-func (p *printer) object(e client.Entry) error {
-	text, err := json.Marshal(entryObject(e, !p.keysOnly))
+func (p *printer) entry(e client.Entry) error {
+	l := line{
+		text: revision(e.Revision) + " " + quoteKey(e.Key), raw: []byte(e.Key),
+		row:    []string{revision(e.Revision), quoteKey(e.Key)},
+		object: entryObject(e, !p.keysOnly),
+	}
+	if !p.keysOnly {
+		value := valueText(e.Value)
+		l.text += " " + value
+		l.raw = slices.Clone(valueBytes(e.Value))
+		l.row = append(l.row, e.Value.Type.String(), value)
+	}
+	return p.add(l)
+}
+
+func (p *printer) object(o *object) error {
+	text, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
@@ -197,11 +327,7 @@ func (p *printer) end() error {
 			return err
 		}
 	case "table":
-		head := []string{"REVISION", "KEY"}
-		if !p.keysOnly {
-			head = append(head, "TYPE", "VALUE")
-		}
-		if err := printTable(p.out, head, p.rows); err != nil {
+		if err := printTable(p.out, p.head, p.rows); err != nil {
 			return err
 		}
 	}

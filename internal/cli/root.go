@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cairnkv/cairn/client"
 )
@@ -26,8 +27,8 @@ var formats = []string{"text", "json", "ndjson", "table", "raw"}
 // session is what the flags said, shared by all commands of a run.
 type session struct {
 	main     *Main
-	endpoint string
-	keyspace string
+	flags    *pflag.FlagSet // that all commands have
+	endpoint string         // for messages, once it is known
 	format   string
 	timeout  time.Duration
 }
@@ -65,34 +66,33 @@ retries, 5 unavailable or deadline, 6 outcome unknown, 7 unauthenticated or forb
 	root.SetErr(s.main.Stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	f := root.PersistentFlags()
-	f.StringVar(&s.endpoint, "endpoint", s.setting("CAIRN_ENDPOINT", defaultEndpoint),
-		"gateway to talk to (env CAIRN_ENDPOINT)")
-	f.StringVar(&s.keyspace, "keyspace", s.setting("CAIRN_KEYSPACE", client.DefaultKeyspace),
-		"keyspace of the keys (env CAIRN_KEYSPACE)")
+	s.settingFlags(f)
 	f.StringVarP(&s.format, "output", "o", "text", strings.Join(formats, "|"))
 	f.DurationVar(&s.timeout, "timeout", defaultTimeout,
 		"for commands on single keys, 0 = none")
 	root.AddCommand(
 		newSet(s), newGet(s), newExists(s), newDelete(s), newExtend(s), newScan(s),
-		newImport(s), newExport(s), newStatus(s), newTxns(s), newLocks(s), newMember(s), newLeader(s),
-		newVersion(s), newKeyspace(s),
+		newTTL(s), newPersist(s), newIncr(s), newDecr(s), newAppend(s), newMax(s), newMin(s),
+		newMGet(s), newMSet(s), newMDelete(s), newKeys(s), newCount(s), newHistory(s), newRevert(s),
+		newTxn(s), newKeyspace(s), newImport(s), newExport(s), newCtx(s),
+		newStatus(s), newTxns(s), newLocks(s), newMember(s), newLeader(s), newMan(s), newVersion(s),
+		inMemory(newSet(s), "eset KEY VALUE [nx | xx] [cmp V] [cmprev N] [ex MS|30s | keepttl]"),
+		inMemory(newGet(s), "eget KEY"), inMemory(newExists(s), "eexists KEY"),
+		inMemory(newDelete(s), "edelete KEY [xx] [cmp V] [cmprev N]", "edel"),
+		inMemory(newExtend(s), "eextend KEY MS|30s"),
 	)
 	root.AddCommand(s.main.Extra...)
+	s.completeFlags(root)
 	return root
-}
-
-func (s *session) setting(env, otherwise string) string {
-	if v := s.main.Getenv(env); v != "" {
-		return v
-	}
-	return otherwise
 }
 
 // withDB runs fn with a connection, as long as fn takes.
 func (s *session) withDB(ctx context.Context, fn func(context.Context, *client.DB) error) error {
-	db, err := client.New(client.Options{
-		Endpoint: s.endpoint, Keyspace: s.keyspace, CallAttemptsMax: callAttemptsMax,
-	})
+	o, err := s.options()
+	if err != nil {
+		return err
+	}
+	db, err := client.New(o)
 	if err != nil {
 		return err
 	}

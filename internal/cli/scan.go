@@ -14,10 +14,12 @@ type listing struct {
 	limit    int64
 	reverse  bool
 	keysOnly bool
+	glob     string
+	target   *target
 }
 
 func newScan(s *session) *cobra.Command {
-	l := &listing{}
+	l := &listing{target: &target{}}
 	cmd := &cobra.Command{
 		Use:   "scan by prefix|bucket NAME [as of TIME]",
 		Short: "Read all keys that begin with a prefix, in order, from one snapshot",
@@ -37,6 +39,7 @@ func (l *listing) flags(cmd *cobra.Command) {
 	f.Int64Var(&l.limit, "limit", 0, "most keys of a listing, 0 = all")
 	f.BoolVar(&l.reverse, "reverse", false, "list from the last key to the first")
 	f.BoolVar(&l.keysOnly, "keys-only", false, "list keys without values")
+	f.StringVar(&l.glob, "glob", "", "list only keys that match: * ? [a-z] [!x]")
 }
 
 // run takes the words after by: prefix or bucket, its name, options.
@@ -63,13 +66,22 @@ func (l *listing) run(cmd *cobra.Command, s *session, args []string) error {
 	if version.revision != nil {
 		return usagef("at N is for one key; a listing takes as of TIME")
 	}
+	if r.Glob, err = unquote(l.glob); err != nil {
+		return err
+	}
+	r.AsOf = version.asOf
+	return l.list(cmd, s, r)
+}
+
+// list prints what r selects.
+func (l *listing) list(cmd *cobra.Command, s *session, r client.Range) error {
 	if l.limit < 0 {
 		return usagef("--limit %d is negative", l.limit)
 	}
-	r.Limit, r.Reverse, r.KeysOnly, r.AsOf = l.limit, l.reverse, l.keysOnly, version.asOf
+	r.Limit, r.Reverse, r.KeysOnly = l.limit, l.reverse, l.keysOnly
 	return s.withDB(cmd.Context(), func(ctx context.Context, db *client.DB) error {
-		p := s.newPrinter(l.keysOnly)
-		for e, err := range db.Scan(ctx, r) {
+		p := s.newEntryPrinter(l.keysOnly)
+		for e, err := range l.target.of(db).Scan(ctx, r) {
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -50,9 +53,14 @@ func (f *failures) fail(_ context.Context, m cairnv1.Method, _ proto.Message) er
 //	fail METHOD KIND      answer an error of this kind
 //	stop, restart         end and start the gateway
 //	down MEMBER WHY       make a member not answer
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+// What these scripts say holds for a real gateway too: cmd/cairn runs them against one.
+func TestReference(t *testing.T) { runScripts(t, "testdata/reference") }
+
+func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir:      "testdata/script",
+		Dir:      dir,
 		TestWork: false,
 		Setup: func(env *testscript.Env) error {
 			f := &failures{}
@@ -65,11 +73,13 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(s.Close)
 			env.Setenv("CAIRN_ENDPOINT", s.URL)
+			env.Setenv("XDG_CONFIG_HOME", env.WorkDir)
 			env.Values["gateway"], env.Values["failures"] = s, f
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cairn": runCairn,
+			"stamp": stamp,
 			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
 				f := ts.Value("failures").(*failures)
 				if len(args) > 1 {
@@ -171,5 +181,44 @@ func TestMainExtra(t *testing.T) {
 	}
 	if code := m.RunContext(ctx, []string{"extra"}); code != 0 || out.String() != "ran\n" || errs.Len() > 0 {
 		t.Errorf("exit code %d, output %q, errors %q", code, out.String(), errs.String())
+	}
+}
+
+// stamp sets an environment variable to the commit_ts of an entry that was printed as JSON.
+func stamp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: stamp FILE VARIABLE")
+	}
+	var e struct {
+		CommitTS json.Number `json:"commit_ts"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &e))
+	ts.Setenv(args[1], e.CommitTS.String())
+}
+
+// A gateway that speaks https is trusted if --cacert vouches for it.
+func TestCACert(t *testing.T) {
+	s, err := clienttest.NewServer(clienttest.Options{TLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, s.Certificate(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		cacert string
+		code   int
+		said   string
+	}{{"", 5, "--cacert or CAIRN_CACERT"}, {file, 0, ""}} {
+		var out, errs strings.Builder
+		m := &cli.Main{Stdout: &out, Stderr: &errs, Getenv: func(name string) string {
+			return map[string]string{"CAIRN_ENDPOINT": s.URL, "CAIRN_CACERT": c.cacert}[name]
+		}}
+		code := m.RunContext(t.Context(), []string{"set", "k", "v"})
+		if code != c.code || !strings.Contains(errs.String(), c.said) {
+			t.Errorf("%q: exit code %d, %s", c.cacert, code, errs.String())
+		}
 	}
 }

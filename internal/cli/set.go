@@ -22,6 +22,7 @@ type writeWords struct {
 	hasRev   bool
 	hasEx    bool
 	settable bool // the words that only a set knows
+	target
 }
 
 func newSet(s *session) *cobra.Command {
@@ -49,7 +50,7 @@ never expires. norev does not keep the replaced value in the history.`,
 			}
 			return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
 				start := time.Now()
-				r, err := db.Set(ctx, key, value, o)
+				r, err := w.of(db).Set(ctx, key, value, o)
 				if err != nil {
 					return err
 				}
@@ -61,10 +62,11 @@ never expires. norev does not keep the replaced value in the history.`,
 		},
 	}
 	w.flags(cmd)
-	return cmd
+	return s.completesKeys(cmd)
 }
 
 func (w *writeWords) flags(cmd *cobra.Command) {
+	w.writeFlags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&w.xx, "xx", false, "only if the key exists")
 	f.StringVar(&w.cmp, "cmp", "", "only if the key has this value")
@@ -187,81 +189,6 @@ func (w *writeWords) parse(
 			return o, v, usagef("ex %s is not positive", plain(w.ex))
 		}
 	}
-	o.KeepTTL, o.NoHistory = w.keepTTL, w.norev
+	o.KeepTTL, o.NoHistory, o.Message = w.keepTTL, w.norev, w.message
 	return o, v, nil
-}
-
-func newDelete(s *session) *cobra.Command {
-	w := &writeWords{}
-	cmd := &cobra.Command{
-		Use:   "delete KEY [xx] [cmp V] [cmprev N]",
-		Short: "Remove a key; its history stays readable",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			rest := &words{args}
-			key, err := rest.key()
-			if err != nil {
-				return err
-			}
-			if err := w.read(cmd, rest); err != nil {
-				return err
-			}
-			t, err := client.ParseType(w.typ)
-			if err != nil {
-				return err
-			}
-			cond, err := w.conditions(t)
-			if err != nil {
-				return err
-			}
-			return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
-				start := time.Now()
-				r, err := db.Delete(ctx, key, client.DeleteOptions{If: cond})
-				if err != nil {
-					return err
-				}
-				return s.printWrite(written{
-					Key: key, Done: r.Deleted, Revision: r.Revision, CommitTS: r.CommitTS,
-					Word: "deleted", took: time.Since(start),
-				})
-			})
-		},
-	}
-	w.flags(cmd)
-	return cmd
-}
-
-func newExtend(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use:   "extend KEY MS|30s",
-		Short: "Let a key expire so long from now; 0 = never",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			rest := &words{args}
-			key, err := rest.key()
-			if err != nil {
-				return err
-			}
-			word, err := rest.next("the duration")
-			if err != nil {
-				return err
-			}
-			ttl, err := parseDuration(word)
-			if err != nil {
-				return err
-			}
-			if err := rest.done(); err != nil {
-				return err
-			}
-			return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
-				start := time.Now()
-				r, err := db.Extend(ctx, key, ttl)
-				if err != nil {
-					return err
-				}
-				return s.printWrite(written{
-					Key: key, Done: r.Extended, Revision: r.Revision, CommitTS: r.CommitTS,
-					ExpiresAt: r.ExpiresAt, Word: "extended", took: time.Since(start),
-				})
-			})
-		},
-	}
 }
