@@ -12,27 +12,33 @@ import (
 	"github.com/cairnkv/cairn/internal/loopback"
 )
 
-// example is a command of README's tour with the output that it promises.
+// example is a command of a tour with the output that it promises.
 type example struct{ command, want string }
 
-// TestReadme types README's five minutes, as they stand there, at a gateway of
-// its own.
+// TestReadme types README's five minutes and the page about HTTP, as they stand
+// there, each at a gateway of its own.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tour := examples(string(readme))
-	if len(tour) < 10 {
-		t.Fatalf("README has %d examples", len(tour))
-	}
 	bin := t.TempDir()
 	out, err := exec.Command("go", "build", "-o", bin, "./cmd/cairn", "./cmd/gateway").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	for _, page := range []string{"README.md", "docs/http.md"} {
+		t.Run(page, func(t *testing.T) { takeTour(t, bin, page) })
+	}
+}
+
+func takeTour(t *testing.T, bin, page string) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tour := examples(string(text))
+	if len(tour) < 10 {
+		t.Fatalf("it has %d examples", len(tour))
+	}
 	address := startGateway(t, filepath.Join(bin, "gateway"))
-	took := regexp.MustCompile(`\d+ms`)
+	times := regexp.MustCompile(`\d+ms|\b\d{13}(\d{3})?\b`) // how long it took, and when it was
 	for _, e := range tour {
 		if strings.HasPrefix(e.command, "go build ") {
 			continue // done, into another directory
@@ -41,18 +47,18 @@ func TestReadme(t *testing.T) {
 		cmd.Env = append(os.Environ(),
 			"PATH="+bin+":"+os.Getenv("PATH"), "CAIRN_ENDPOINT=http://"+address)
 		out, _ := cmd.Output() // an exit code of 3 is part of the tour
-		got := took.ReplaceAllString(strings.TrimSpace(string(out)), "1ms")
-		if want := took.ReplaceAllString(e.want, "1ms"); got != want && want != "" {
+		got := times.ReplaceAllString(strings.TrimSpace(string(out)), "1ms")
+		if want := times.ReplaceAllString(e.want, "1ms"); got != want && want != "" {
 			t.Errorf("%s\n got %s\nwant %s", e.command, got, want)
 		}
 	}
 }
 
-// examples are the commands in README's console blocks.
-func examples(readme string) []example {
+// examples are the commands in the console blocks of a page.
+func examples(page string) []example {
 	var all []example
 	inside := false
-	for line := range strings.Lines(readme) {
+	for line := range strings.Lines(page) {
 		line = strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "```"):

@@ -197,8 +197,10 @@ func httpStatus(e *txn.Error) int {
 	switch e.Reason {
 	case reasonValueTooLarge, reasonBodyTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case reasonEncoding:
+	case reasonEncoding, reasonContentType:
 		return http.StatusUnsupportedMediaType
+	case "keyspace_exists", "keyspace_deleting":
+		return http.StatusConflict
 	}
 	return classOf(e.Kind).status
 }

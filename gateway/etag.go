@@ -3,27 +3,39 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
-	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
 )
 
+// jsonTagSuffix tells the tag of a version as JSON from that of its bare value: a strong tag
+// belongs to one representation (RFC 9110, 8.8.3).
+const jsonTagSuffix = "-json"
+
 // etag names one version for ever: a revision alone may come back in another life of the key.
-func etag(revision, commitTS int64) string {
-	return fmt.Sprintf(`"r%d-%d"`, revision, commitTS)
+func etag(revision, commitTS int64, asJSON bool) string {
+	suffix := ""
+	if asJSON {
+		suffix = jsonTagSuffix
+	}
+	return fmt.Sprintf(`"r%d-%d%s"`, revision, commitTS, suffix)
 }
 
 // parsedTag is what a tag of a condition asks for. Without a commit timestamp, any life of the key
-// will do.
+// will do, and any representation.
 type parsedTag struct {
 	revision int64
 	commitTS int64 // 0: any
+	json     bool  // of the version as JSON
+	weak     bool
 }
 
-// parseTag reads "r7-<commit_ts>" or "r7". ok is false for a tag that was never given out here.
+// parseTag reads "r7-<commit_ts>", "r7-<commit_ts>-json" or "r7". ok is false for a tag that was
+// never given out here.
 func parseTag(s string) (t parsedTag, ok bool) {
+	s, t.weak = strings.CutPrefix(s, "W/")
 	s, open := strings.CutPrefix(s, `"r`)
 	s, closed := strings.CutSuffix(s, `"`)
 	if !open || !closed || strings.HasPrefix(s, "+") {
@@ -40,88 +52,69 @@ func parseTag(s string) (t parsedTag, ok bool) {
 		return t, !dated && t.revision == txn.NoRevision
 	}
 	if dated {
+		ts, t.json = strings.CutSuffix(ts, jsonTagSuffix)
 		t.commitTS, err = strconv.ParseInt(ts, 10, 64)
 		return t, err == nil && t.commitTS > 0
 	}
 	return t, true
 }
 
-// tagList is the content of an If-None-Match header.
+// tagList is the content of an If-Match or If-None-Match header.
 type tagList struct {
-	any  bool
+	any  bool // *
 	tags []parsedTag
 }
 
-// matches reports whether the version is in the list.
-func (l *tagList) matches(revision, commitTS int64) bool {
-	for _, t := range l.tags {
-		if t.revision == revision && (t.commitTS == 0 || t.commitTS == commitTS) {
-			return true
-		}
-	}
-	return l.any
+// has reports whether the representation of a version is in the list. Weak tags are equal to
+// strong ones where weak comparison is asked for, and to nothing otherwise.
+func (l *tagList) has(of parsedTag, weakly bool) bool {
+	return l.any || slices.ContainsFunc(l.tags, func(t parsedTag) bool {
+		return (weakly || !t.weak) && t.revision == of.revision &&
+			(t.commitTS == 0 || t.commitTS == of.commitTS && t.json == of.json)
+	})
 }
 
-// ifNoneMatch reads the condition of a GET. Tags of others match nothing, weak ones match like
-// strong ones.
-func ifNoneMatch(h http.Header) (l tagList, failed *txn.Error) {
-	for _, value := range h.Values("If-None-Match") {
-		for s := range strings.SplitSeq(value, ",") {
-			s = strings.TrimSpace(s)
-			if s == "*" {
-				l.any = true
-				continue
-			}
-			s = strings.TrimPrefix(s, "W/")
-			if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-				return l, badRequest("condition_invalid", "If-None-Match: %s is no entity tag", s)
-			}
-			if t, ok := parseTag(s); ok {
-				l.tags = append(l.tags, t)
-			}
+// parseTags reads a condition header, nil if there is none. Tags that were never given out here
+// match nothing; what is no tag at all is refused.
+func parseTags(h http.Header, name string) (*tagList, *txn.Error) {
+	values := h.Values(name)
+	if len(values) == 0 {
+		return nil, nil
+	}
+	l := &tagList{}
+	rest := strings.Trim(strings.Join(values, ","), " \t")
+	if rest == "*" {
+		l.any = true
+		return l, nil
+	}
+	found := false
+	for rest = strings.TrimLeft(rest, ", \t"); rest != ""; rest = strings.TrimLeft(rest, ", \t") {
+		n := tagLength(rest)
+		if n == 0 || n < len(rest) && !strings.ContainsRune(", \t", rune(rest[n])) {
+			return nil, badRequest("condition_invalid",
+				`%s: %s does not begin with an entity tag such as "r7"`, name, rest)
 		}
+		if t, ok := parseTag(rest[:n]); ok {
+			l.tags = append(l.tags, t)
+		}
+		found, rest = true, rest[n:]
+	}
+	if !found {
+		return nil, badRequest("condition_invalid", "%s is empty", name)
 	}
 	return l, nil
 }
 
-// writeConditions turns the condition headers of a PUT or DELETE into conditions. What is not
-// understood is refused: a condition that is passed over would be a write that nobody wanted.
-func writeConditions(h http.Header) (*cairnv1.WriteConditions, *txn.Error) {
-	for _, name := range []string{"If-Unmodified-Since", "If-Modified-Since", "If-Range"} {
-		if h.Get(name) != "" {
-			return nil, badRequest("condition_unsupported", "%s is not taken here; use If-Match", name)
-		}
+// tagLength is how many bytes the entity tag takes that s begins with, 0 if it is none. What is
+// between the quotes may be anything, commas included.
+func tagLength(s string) int {
+	opaque, _ := strings.CutPrefix(s, "W/")
+	if !strings.HasPrefix(opaque, `"`) {
+		return 0
 	}
-	match, none := h.Values("If-Match"), h.Values("If-None-Match")
-	if len(match)+len(none) == 0 {
-		return nil, nil
+	end := strings.IndexByte(opaque[1:], '"')
+	if end < 0 {
+		return 0
 	}
-	if len(match)+len(none) > 1 {
-		return nil, badRequest("conditions_contradict",
-			"one If-Match or If-None-Match is taken, and %d are given", len(match)+len(none))
-	}
-	c := &cairnv1.WriteConditions{}
-	if len(none) == 1 {
-		if strings.TrimSpace(none[0]) != "*" {
-			return nil, badRequest("condition_unsupported",
-				"If-None-Match: %s is not taken for a write; If-None-Match: * is", none[0])
-		}
-		c.IfAbsent = true
-		return c, nil
-	}
-	s := strings.TrimSpace(match[0])
-	if s == "*" {
-		c.IfPresent = true
-		return c, nil
-	}
-	t, ok := parseTag(s)
-	if !ok {
-		return nil, badRequest("condition_invalid",
-			`If-Match: %s is none of *, "r<revision>" and "r<revision>-<commit_ts>"`, s)
-	}
-	c.IfRevision = &t.revision
-	if t.commitTS != 0 {
-		c.IfCommitTs = &t.commitTS
-	}
-	return c, nil
+	return len(s) - len(opaque) + 1 + end + 1
 }

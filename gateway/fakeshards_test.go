@@ -29,6 +29,8 @@ type fakeShards struct {
 	// swell, if set, changes what a commit answers.
 	swell func(*shardrpc.CommitResponse)
 	rows  map[string]txn.RequestRow // of requests, by anchor and name
+	// collected, if set, says up to when the history is gone; 0: all of it is there.
+	collected func() txn.Timestamp
 	// ephemeral is what Ephemeral keeps; nil: nothing yet.
 	ephemeral *fakeShards
 	table fakeTable
@@ -107,6 +109,9 @@ func (f *fakeShards) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardr
 		return f.history(req), nil
 	}
 	resp := &shardrpc.ReadResponse{}
+	if f.collected != nil {
+		resp.TooOld = f.collected()
+	}
 	for _, k := range req.Keys {
 		v := f.at(k, req.At)
 		if req.Revision != nil {

@@ -31,7 +31,7 @@ func (g *Gateway) Handler() http.Handler {
 		path := r.URL.EscapedPath()
 		switch {
 		case strings.HasPrefix(path, "/v1/"):
-			g.serveKeys(w, introduced(r), path)
+			g.serveV1(w, introduced(r), path)
 		case path == "/metrics":
 			metrics.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/debug/pprof/") && g.AccessPProf:
@@ -122,8 +122,8 @@ const landing = `This is Cairn, a transactional, multi-version key/value store.
   curl -X DELETE http://HOST/v1/keys/greeting
 
 HOST is where you found this page. The same port speaks Connect, gRPC and gRPC-Web, with
-reflection; the services are cairn.v1.KVService, TxnService, StatusService, ClusterService and
-StreamService.
+reflection; the services are cairn.v1.KVService, TxnService, KeyspaceService, StatusService,
+ClusterService and StreamService. /v1/openapi.json describes all of plain HTTP.
 /livez, /readyz and /metrics say how it is.
 `
 

@@ -144,7 +144,6 @@ func TestHTTPRefusals(t *testing.T) {
 		{"PUT", "/v1/keys/" + strings.Repeat("k", txn.KeyBytesMax+1), "", nil, 400, "key_too_long"},
 		{"GET", "/v1/keyspaces/other/keys/k", "", nil, 404, "keyspace_not_found"},
 		{"GET", "/v1/keyspaces//keys/k", "", nil, 400, "keyspace_empty"},
-		{"GET", "/v1/keyspaces/default", "", nil, 404, "path_unknown"},
 		{"GET", "/v1/nothing", "", nil, 404, "path_unknown"},
 		{"GET", "/nothing", "", nil, 404, "path_unknown"},
 		{"GET", "/debug/pprof/", "", nil, 404, "path_unknown"},
@@ -157,7 +156,6 @@ func TestHTTPRefusals(t *testing.T) {
 		{"GET", "/v1/keys/k?as_of=yesterday", "", nil, 400, "parameter_invalid"},
 		{"GET", "/v1/keys/k?revision=1&as_of=1", "", nil, 400, "revision_and_as_of"},
 		{"GET", "/v1/keys/k?a;b", "", nil, 400, "query_invalid"},
-		{"GET", "/v1/keys/k", "", []string{"If-Match", "*"}, 400, "condition_unsupported"},
 		{"GET", "/v1/keys/k", "", []string{"If-None-Match", "r1"}, 400, "condition_invalid"},
 		{"PUT", "/v1/keys/k", big, nil, 413, reasonBodyTooLarge},
 		{"PUT", "/v1/keys/k?ttl=soon", "", nil, 400, "parameter_invalid"},
@@ -175,18 +173,30 @@ func TestHTTPRefusals(t *testing.T) {
 		{"PUT", "/v1/keys/k", "x", []string{"Content-Type", contentNull}, 400, "value_invalid"},
 		{"PUT", "/v1/keys/k", "x", []string{"Content-Encoding", "gzip"}, 415, reasonEncoding},
 		{"PUT", "/v1/keys/k", "x", []string{"Content-Range", "bytes 0-0/9"}, 400, "condition_unsupported"},
-		{"PUT", "/v1/keys/k", "x", []string{"If-Match", "*", "If-None-Match", "*"}, 400, "conditions_contradict"},
-		{"PUT", "/v1/keys/k", "x", []string{"If-None-Match", `"r1"`}, 400, "condition_unsupported"},
-		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `W/"r1-5"`}, 400, "condition_invalid"},
-		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `"r1", "r2"`}, 400, "condition_invalid"},
-		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `"abc"`}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-Match", "r1"}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `"r1`}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `"r1"x`}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-Match", `*, "r1"`}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-Match", ","}, 400, "condition_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"If-None-Match", `w/"r1"`}, 400, "condition_invalid"},
 		{"PUT", "/v1/keys/k", "x", []string{"If-Unmodified-Since", "x"}, 400, "condition_unsupported"},
+		{"DELETE", "/v1/keys/k", "", []string{"If-Unmodified-Since", "x"}, 400, "condition_unsupported"},
+		{"PUT", "/v1/keys/k?durability=forever", "", nil, 400, "durability_invalid"},
+		{"PUT", "/v1/keys/k?durability=ephemeral", "", []string{"If-Match", `"r1", "r2"`}, 400, "condition_unsupported"},
+		{"DELETE", "/v1/keys/k?durability=ephemeral", "", []string{"If-Match", `"x"`}, 400, "condition_unsupported"},
+		{"PUT", "/v1/keys/k?ttl=1s&keep_ttl", "", nil, 400, "ttl_and_keep_ttl"},
+		{"PUT", "/v1/keys/k?keep_ttl=maybe", "", nil, 400, "parameter_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{"X-Cairn-Request-Id", ""}, 400, "request_id_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{messageHeader, "100%"}, 400, "message_escape_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{messageHeader, "%ff"}, 400, "message_escape_invalid"},
+		{"PUT", "/v1/keys/k", "x", []string{messageHeader, "a", messageHeader, "b"}, 400, "message_invalid"},
 		{"DELETE", "/v1/keys/k?ttl=1", "", nil, 400, "parameter_unknown"},
-		{"DELETE", "/v1/keys/k", "", []string{"If-None-Match", "*"}, 400, "condition_unsupported"},
 		{"GET", "/v1/keys?limit=-1", "", nil, 400, "limit_negative"},
 		{"GET", "/v1/keys?limit=x", "", nil, 400, "parameter_invalid"},
 		{"GET", "/v1/keys?reverse=maybe", "", nil, 400, "parameter_invalid"},
-		{"GET", "/v1/keys?prefix=a&start=b", "", nil, 400, "prefix_and_span"},
+		{"GET", "/v1/keys?prefix=a&start=b", "", nil, 400, "selection_ambiguous"},
+		{"GET", "/v1/keys?bucket=a&prefix=a", "", nil, 400, "selection_ambiguous"},
+		{"GET", "/v1/keys?count_only&limit=3", "", nil, 400, "count_with_limit"},
 		{"GET", "/v1/keys?start=b&end=a", "", nil, 400, "start_after_end"},
 		{"GET", "/v1/keys?cursor=AAAA", "", nil, 400, reasonCursor},
 		{"GET", "/v1/keys?cursor=!", "", nil, 400, reasonCursor},
@@ -217,13 +227,30 @@ func TestConditionHeaders(t *testing.T) {
 		{"GET", "If-None-Match", "*", 304},
 		{"GET", "If-None-Match", `"r1"`, 200},
 		{"GET", "If-None-Match", `"r0-1"`, 200},
+		{"GET", "If-None-Match", `"a,b",` + tag, 304},
+		{"GET", "If-Match", tag, 200},
+		{"GET", "If-Match", "*", 200},
+		{"GET", "If-Match", `"r1", "r0"`, 200},
+		{"GET", "If-Match", "W/" + tag, 412},
+		{"GET", "If-Match", `"x"`, 412},
+		{"HEAD", "If-Match", `"x"`, 412},
+		{"GET", "If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT", 200},
 		{"HEAD", "If-None-Match", tag, 304},
 		{"PUT", "If-None-Match", "*", 412},
 		{"PUT", "If-Match", `"r7"`, 412},
 		{"PUT", "If-Match", `"r0-1"`, 412},
 		{"PUT", "If-Match", `"r-1"`, 412},
 		{"DELETE", "If-Match", `"r7"`, 412},
+		{"PUT", "If-Match", "W/" + tag, 412},
+		{"PUT", "If-Match", `"x"`, 412},
+		{"PUT", "If-Match", `"r1", "x", "r0-1"`, 412},
+		{"PUT", "If-None-Match", tag, 412},
+		{"PUT", "If-None-Match", "W/" + tag, 412},
+		{"PUT", "If-None-Match", `"r1", "r0"`, 412},
 		{"DELETE", "If-Match", `"r0-1"`, 412},
+		{"DELETE", "If-Match", `"r1", "r2"`, 412},
+		{"DELETE", "If-None-Match", tag, 412},
+		{"DELETE", "If-None-Match", "*", 412},
 	} {
 		a := f.do(tc.method, "/v1/keys/k", "", tc.header, tc.value)
 		if a.status != tc.status || a.header.Get("ETag") != tag {
@@ -347,10 +374,14 @@ func TestAcceptJSON(t *testing.T) {
 	f.set("k", "v")
 	for accept, want := range map[string]bool{
 		"application/json": true, "text/html, application/json;q=0.5": true,
-		"application/json;q=0": false, "*/*": false, "": false,
+		"application/json;q=0": false, "*/*": false, "": false, "application/*": false,
+		"application/json;q=0.5, */*": false, "application/json;q=0.5, */*;q=0.5": true,
+		"application/json, text/plain, */*": true, "text/plain, application/json;q=0.9": false,
+		"text/plain;q=0, application/json;q=0.001": true, "APPLICATION/JSON; charset=utf-8": true,
+		"text/*;q=0.3, application/json;q=0.4": true, "text/html, nonsense, application/json": true,
 	} {
 		a := f.do("GET", "/v1/keys/k", "", "Accept", accept)
-		if got := strings.HasPrefix(a.body, `{"key":"k","type":"string","value":"v","revision":0`); got != want {
+		if got := strings.HasPrefix(a.body, `{"found":true,"key":"k","type":"string","value":"v","revision":0`); got != want {
 			t.Errorf("Accept %q: %s", accept, a.body)
 		}
 	}
@@ -421,7 +452,9 @@ func TestBodyWithoutLength(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	for s, want := range map[string]parsedTag{
-		`"r7"`: {7, 0}, `"r7-5"`: {7, 5}, `"r-1"`: {-1, 0}, `"r0-9007199254740991"`: {0, 1<<53 - 1},
+		`"r7"`: {revision: 7}, `"r7-5"`: {revision: 7, commitTS: 5}, `"r-1"`: {revision: -1},
+		`"r0-9007199254740991"`: {commitTS: 1<<53 - 1}, `W/"r7"`: {revision: 7, weak: true},
+		`"r7-5-json"`: {revision: 7, commitTS: 5, json: true},
 	} {
 		if got, ok := parseTag(s); !ok || got != want {
 			t.Errorf("%s: %v %v", s, got, ok)
@@ -429,7 +462,7 @@ func TestTags(t *testing.T) {
 	}
 	for _, s := range []string{
 		"", `"`, `"r"`, "r7", `"r7`, `"7"`, `"r7-"`, `"r7-0"`, `"r7--1"`, `"r-2"`, `"r-1-5"`, `"r--1"`, `"r+1"`,
-		`"r7-5-6"`, `"r99999999999999999999"`, `W/"r7"`,
+		`"r7-5-6"`, `"r99999999999999999999"`, `w/"r7"`, `"r7-json"`, `"r7-5-jsonx"`, `"r7-5-json-json"`,
 	} {
 		if got, ok := parseTag(s); ok {
 			t.Errorf("%s is taken for %v", s, got)

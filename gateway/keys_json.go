@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -76,10 +75,16 @@ func valueOfBody(contentType string, body []byte) (*cairnv1.Value, *txn.Error) {
 }
 
 func badBody(format, text string) *txn.Error {
-	if len(text) > 64 {
-		text = text[:64] + "…"
+	return badRequest("value_invalid", "the body "+format, clip(text))
+}
+
+// clip is the beginning of a text, for people.
+func clip(text string) string {
+	const most = 64
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return badRequest("value_invalid", "the body "+format, text)
+	return text
 }
 
 // httpBody is v as the body of an answer: what a PUT of that content type would store again.
@@ -197,7 +202,11 @@ type jsonEntry struct {
 	ExpiresAt   int64           `json:"expires_at"`
 }
 
+// jsonEntryOf is nil for no entry.
 func jsonEntryOf(e *cairnv1.Entry) *jsonEntry {
+	if e == nil {
+		return nil
+	}
 	out := &jsonEntry{
 		Revision: e.GetRevision(), CommitTS: e.GetCommitTs(), CreateTS: e.GetCreateTs(),
 		ExpiresAt: e.GetExpiresAt(),
@@ -210,28 +219,91 @@ func jsonEntryOf(e *cairnv1.Entry) *jsonEntry {
 	return out
 }
 
-// writeOutcome is the body of an answer to PUT and DELETE.
-type writeOutcome struct {
-	Set          *bool  `json:"set,omitempty"`
-	Deleted      *bool  `json:"deleted,omitempty"`
-	Revision     int64  `json:"revision"`
-	PrevRevision *int64 `json:"prev_revision,omitempty"`
-	CommitTS     int64  `json:"commit_ts,omitempty"`
-	CreateTS     int64  `json:"create_ts,omitempty"`
-	ExpiresAt    int64  `json:"expires_at,omitempty"`
+// getOut is an entry that was asked for, or that there is none: then only key and revision mean
+// anything.
+type getOut struct {
+	Found bool `json:"found"`
+	*jsonEntry
 }
 
-// write answers o. The tag is that of the version that is there now, so a delete has none.
-func (o *writeOutcome) write(w http.ResponseWriter, status int) {
-	h := w.Header()
-	h.Set("X-Cairn-Revision", strconv.FormatInt(o.Revision, 10))
-	if o.Revision != txn.NoRevision {
-		h.Set("X-Cairn-Commit-Ts", strconv.FormatInt(o.CommitTS, 10))
-		if o.Deleted == nil || !*o.Deleted {
-			h.Set("ETag", etag(o.Revision, o.CommitTS))
-		}
+func getAnswer(key []byte, resp *cairnv1.GetResponse) any {
+	if !resp.GetFound() {
+		return notFoundBody(key)
 	}
-	writeJSON(w, status, o)
+	return &getOut{Found: true, jsonEntry: jsonEntryOf(&cairnv1.Entry{
+		Key: key, Value: resp.GetValue(), Revision: resp.GetRevision(),
+		CommitTs: resp.GetCommitTs(), CreateTs: resp.GetCreateTs(), ExpiresAt: resp.GetExpiresAt(),
+	})}
+}
+
+type existsOut struct {
+	Exists    bool  `json:"exists"`
+	Revision  int64 `json:"revision"`
+	CommitTS  int64 `json:"commit_ts,omitempty"`
+	CreateTS  int64 `json:"create_ts,omitempty"`
+	ExpiresAt int64 `json:"expires_at,omitempty"`
+}
+
+func existsAnswer(resp *cairnv1.ExistsResponse) any {
+	return &existsOut{
+		Exists: resp.GetExists(), Revision: resp.GetRevision(), CommitTS: resp.GetCommitTs(),
+		CreateTS: resp.GetCreateTs(), ExpiresAt: resp.GetExpiresAt(),
+	}
+}
+
+// setOut is what came of a set.
+type setOut struct {
+	Set          bool       `json:"set"`
+	Revision     int64      `json:"revision"`
+	PrevRevision *int64     `json:"prev_revision,omitempty"`
+	CommitTS     int64      `json:"commit_ts,omitempty"`
+	CreateTS     int64      `json:"create_ts,omitempty"`
+	ExpiresAt    int64      `json:"expires_at,omitempty"`
+	Prev         *jsonEntry `json:"prev,omitempty"`
+}
+
+func setAnswer(resp *cairnv1.SetResponse) *setOut {
+	out := &setOut{
+		Set: resp.GetSet(), Revision: resp.GetRevision(), CommitTS: resp.GetCommitTs(),
+		ExpiresAt: resp.GetExpiresAt(), Prev: jsonEntryOf(resp.GetPrev()),
+	}
+	if resp.GetSet() {
+		out.PrevRevision, out.CreateTS = &resp.PrevRevision, resp.GetCreateTs()
+	}
+	return out
+}
+
+// deleteOut is what came of a delete.
+type deleteOut struct {
+	Deleted      bool       `json:"deleted"`
+	Revision     int64      `json:"revision"`
+	PrevRevision *int64     `json:"prev_revision,omitempty"`
+	CommitTS     int64      `json:"commit_ts,omitempty"`
+	Prev         *jsonEntry `json:"prev,omitempty"`
+}
+
+func deleteAnswer(resp *cairnv1.DeleteResponse) *deleteOut {
+	out := &deleteOut{
+		Deleted: resp.GetDeleted(), Revision: resp.GetRevision(), CommitTS: resp.GetCommitTs(),
+		Prev: jsonEntryOf(resp.GetPrev()),
+	}
+	if resp.GetDeleted() {
+		out.PrevRevision = &resp.PrevRevision
+	}
+	return out
+}
+
+// writtenHeaders describe the version that is there after a write. tagged says that it is one, and
+// as it was sent.
+func writtenHeaders(h http.Header, revision, commitTS int64, tagged bool) {
+	h.Set("X-Cairn-Revision", strconv.FormatInt(revision, 10))
+	if revision == txn.NoRevision {
+		return
+	}
+	h.Set("X-Cairn-Commit-Ts", strconv.FormatInt(commitTS, 10))
+	if tagged {
+		h.Set("ETag", etag(revision, commitTS, false))
+	}
 }
 
 type notFound struct {
@@ -274,40 +346,23 @@ func errorBody(e *txn.Error) *jsonError {
 	return &jsonError{Error: b}
 }
 
-func writeError(w http.ResponseWriter, e *txn.Error) { writeJSON(w, httpStatus(e), errorBody(e)) }
+func writeError(w http.ResponseWriter, e *txn.Error) {
+	status := httpStatus(e)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, status, errorBody(e))
+}
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
+	text := append(encodeJSON(body), '\n')
 	h := w.Header()
 	h.Set("Content-Type", contentJSON)
+	h.Set("Content-Length", strconv.Itoa(len(text))) // for HEAD, too
 	h.Set("X-Content-Type-Options", "nosniff")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store") // not even a 404, which caches may keep by default
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(append(encodeJSON(body), '\n'))
-}
-
-// wantsJSON reports whether the client names JSON among what it accepts; * / * does not.
-func wantsJSON(h http.Header) bool { return accepts(h, contentJSON) }
-
-func accepts(h http.Header, want string) bool {
-	for _, value := range h.Values("Accept") {
-		for part := range strings.SplitSeq(value, ",") {
-			kind, params, err := mime.ParseMediaType(part)
-			if err != nil || kind != want {
-				continue
-			}
-			if q, err := strconv.ParseFloat(params["q"], 64); err != nil || q > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// readAll reads a body whose length may be known.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	var b bytes.Buffer
-	if length > 0 {
-		b.Grow(int(min(length, txn.ValueBytesMax)) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
+	_, _ = w.Write(text)
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"encoding/base64"
 	"net/http"
 	"strconv"
 
@@ -18,53 +17,45 @@ type listing struct {
 	Cursor   string       `json:"cursor,omitempty"`
 }
 
-// serveList answers a page as JSON, or the whole range line by line.
-func (g *Gateway) serveList(w http.ResponseWriter, r *http.Request, t httpTarget) {
-	req, failed := t.rangeRequest()
-	if failed != nil {
-		writeError(w, failed)
-		return
-	}
-	if accepts(r.Header, contentLines) {
-		g.streamList(w, r, req)
-		return
-	}
-	resp, failed := call(r.Context(), g, methodRange, req, (*Gateway).rangePage)
-	if failed != nil {
-		writeError(w, failed)
-		return
-	}
+func listingOf(resp *cairnv1.RangeResponse) *listing {
 	out := &listing{
 		Entries: make([]*jsonEntry, len(resp.GetEntries())), Count: resp.GetCount(),
-		CommitTS: resp.GetCommitTs(),
-		Cursor:   base64.RawURLEncoding.EncodeToString(resp.GetCursor()),
+		CommitTS: resp.GetCommitTs(), Cursor: cursorText(resp.GetCursor()),
 	}
 	for i, e := range resp.GetEntries() {
 		out.Entries[i] = jsonEntryOf(e)
 	}
-	w.Header().Add("Vary", "Accept")
-	w.Header().Set("X-Cairn-Commit-Ts", strconv.FormatInt(resp.GetCommitTs(), 10))
-	writeJSON(w, http.StatusOK, out)
+	return out
 }
 
-func (t *httpTarget) rangeRequest() (*cairnv1.RangeRequest, *txn.Error) {
-	failed := t.allow("prefix", "start", "end", "limit", "cursor", "reverse", "keys_only", "as_of")
+// serveList answers a page as JSON, or the whole range line by line. A count is always JSON.
+func (g *Gateway) serveList(
+	w http.ResponseWriter, r *http.Request, t *httpTarget,
+) *txn.Error {
+	req, failed := t.rangeRequest()
 	if failed != nil {
-		return nil, failed
+		return failed
 	}
-	req := &cairnv1.RangeRequest{Keyspace: t.keyspace}
-	start, end := t.query.Get("start"), t.query.Get("end")
-	switch {
-	case t.query.Has("prefix") && (t.query.Has("start") || t.query.Has("end")):
-		return nil, badRequest("prefix_and_span", "prefix excludes start and end")
-	case t.query.Has("prefix"):
-		req.Select = &cairnv1.Selection{
-			By: &cairnv1.Selection_Prefix{Prefix: []byte(t.query.Get("prefix"))},
+	w.Header().Add("Vary", "Accept")
+	if !req.GetCountOnly() && prefers(r.Header, contentLines, contentJSON) {
+		if r.Method == http.MethodHead {
+			req.Limit, req.KeysOnly = 1, true // the headers are the same
 		}
-	default:
-		req.Select = &cairnv1.Selection{By: &cairnv1.Selection_Span{
-			Span: &cairnv1.Span{Start: []byte(start), End: []byte(end)},
-		}}
+		return g.streamList(w, r, req)
+	}
+	resp, failed := call(r.Context(), g, methodRange, req, (*Gateway).rangePage)
+	if failed != nil {
+		return failed
+	}
+	w.Header().Set("X-Cairn-Commit-Ts", strconv.FormatInt(resp.GetCommitTs(), 10))
+	writeJSON(w, http.StatusOK, listingOf(resp))
+	return nil
+}
+
+func (t *httpTarget) rangeRequest() (req *cairnv1.RangeRequest, failed *txn.Error) {
+	req = &cairnv1.RangeRequest{Keyspace: t.keyspace}
+	if req.Select, failed = t.selection(); failed != nil {
+		return nil, failed
 	}
 	limit, failed := t.integer("limit")
 	if failed != nil {
@@ -73,15 +64,16 @@ func (t *httpTarget) rangeRequest() (*cairnv1.RangeRequest, *txn.Error) {
 	if limit != nil {
 		req.Limit = *limit
 	}
-	cursor, err := base64.RawURLEncoding.DecodeString(t.query.Get("cursor"))
-	if err != nil {
-		return nil, badRequest(reasonCursor, "the cursor is none that was given out here")
+	if req.Cursor, failed = t.cursor(); failed != nil {
+		return nil, failed
 	}
-	req.Cursor = cursor
 	if req.Reverse, failed = t.boolean("reverse"); failed != nil {
 		return nil, failed
 	}
 	if req.KeysOnly, failed = t.boolean("keys_only"); failed != nil {
+		return nil, failed
+	}
+	if req.CountOnly, failed = t.boolean("count_only"); failed != nil {
 		return nil, failed
 	}
 	req.AsOf, failed = t.asOf()
@@ -90,7 +82,9 @@ func (t *httpTarget) rangeRequest() (*cairnv1.RangeRequest, *txn.Error) {
 
 // streamList sends one entry a line, all from one snapshot. If it must stop in between, it sends
 // the error as the last line and then cuts the connection, so that nobody takes a part for all.
-func (g *Gateway) streamList(w http.ResponseWriter, r *http.Request, req *cairnv1.RangeRequest) {
+func (g *Gateway) streamList(
+	w http.ResponseWriter, r *http.Request, req *cairnv1.RangeRequest,
+) *txn.Error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	control := http.NewResponseController(w)
 	begun := false
@@ -98,6 +92,7 @@ func (g *Gateway) streamList(w http.ResponseWriter, r *http.Request, req *cairnv
 		if !begun {
 			w.Header().Set("Content-Type", contentLines)
 			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("X-Cairn-Commit-Ts", strconv.FormatInt(int64(wk.at), 10))
 			w.WriteHeader(http.StatusOK)
 			begun = true
@@ -112,14 +107,11 @@ func (g *Gateway) streamList(w http.ResponseWriter, r *http.Request, req *cairnv
 		_ = control.Flush()
 		return nil
 	})
-	switch {
-	case failed == nil:
-	case !begun:
-		writeError(w, failed)
-	default:
+	if failed != nil && begun {
 		_, _ = out.Write(append(encodeJSON(errorBody(failed)), '\n'))
 		_ = out.Flush()
 		_ = control.Flush()
 		panic(http.ErrAbortHandler)
 	}
+	return failed
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/http"
 
 	"github.com/cairnkv/cairn/coordinator"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
@@ -69,19 +68,6 @@ func bare(m mutation) error {
 		"an operation of a one-shot transaction takes no request_id; give it to the transaction"),
 		noMessage(m, "message_in_operation",
 			"an operation of a one-shot transaction takes no message; give it to the transaction"))
-}
-
-// requestIDOf is the request_id of an HTTP request, nil if it has none.
-func requestIDOf(h http.Header) ([]byte, *txn.Error) {
-	values := h.Values(requestHeader)
-	switch {
-	case len(values) == 0:
-		return nil, nil
-	case len(values) > 1 || values[0] == "":
-		return nil, badRequest("request_id_invalid",
-			"%s has to be given once, with 1 to %d bytes", requestHeader, txn.RequestIDBytesMax)
-	}
-	return []byte(values[0]), nil
 }
 
 // commitRequest is the request of a commit. One without a request_id is remembered by the name of
