@@ -11,6 +11,8 @@ PLANS ?= 3
 KILLS ?= 10
 CRASHES ?= 5000
 ROUNDS ?= 10
+MODEL_STEPS ?= 10000
+RANGE_KEYS ?= 1000000
 
 .PHONY: help
 help: ## Say what can be made
@@ -33,8 +35,13 @@ lint: $(BUF) ## golangci-lint and buf; not part of CI
 	cd proto && $(BUF) breaking --against '../.git#branch=main,subdir=proto'
 
 .PHONY: generate
-generate: $(BUF) ## Generate Go from proto/cairn/v1 into proto/gen
+generate: $(BUF) ## Generate Go from proto/cairn/v1 into proto/gen, and docs/reference
 	cd proto && $(BUF) lint && $(BUF) generate
+	$(MAKE) reference
+
+.PHONY: reference
+reference: ## Make docs/reference of proto/cairn/v1 and of the cases
+	go run ./conformance/reference
 
 .PHONY: check-generated
 check-generated: $(BUF) ## Fail if generated code is not what the .proto files say
@@ -86,3 +93,11 @@ long-cluster: ## ROUNDS=10 rounds of faults of three members under load, and ten
 .PHONY: long-hotkey
 long-hotkey: ## 16 clients on one key against one client, five times in turn
 	CAIRN_HOTKEY=1 go test ./jepsen/ -run TestHotKey -count=1 -timeout=30m -v
+
+.PHONY: long-model
+long-model: ## MODEL_STEPS=10000 random operations, alone and in transactions, against a map of versions
+	CAIRN_MODEL_STEPS=$(MODEL_STEPS) go test ./conformance/ -run 'TestModel$$' -count=1 -timeout=30m -v
+
+.PHONY: long-ranges
+long-ranges: ## RANGE_KEYS=1000000 keys paged and streamed while they are written and leaders change
+	CAIRN_LONG_RANGES=$(RANGE_KEYS) go test ./conformance/ -run TestLongRanges -count=1 -timeout=30m -v

@@ -85,6 +85,8 @@ var (
 		{pkg: "cmd/shard", imports: []string{"internal/run"}},
 		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli", "internal/demo")},
 		{pkg: "bench", imports: publicOnly},
+		{pkg: "conformance", imports: []string{"proto/...", "txn"}}, // the cases; its tests send them
+		{pkg: "conformance/reference", imports: []string{"conformance", "proto/...", "txn"}},
 		{pkg: "jepsen", imports: publicOnly},
 		{pkg: "jepsen/sim", imports: []string{"..."}},
 	}
