@@ -12,6 +12,14 @@ type Condition struct {
 	wire func(keyspace string) (*cairnv1.Condition, error)
 }
 
+// In is c in another keyspace than the program's; empty = "default".
+func (c Condition) In(keyspace string) Condition {
+	if wire := c.wire; wire != nil {
+		c.wire = func(string) (*cairnv1.Condition, error) { return wire(keyspace) }
+	}
+	return c
+}
+
 // Is says how the key's side must relate to the other side.
 type Is cairnv1.CompareOp
 

@@ -27,6 +27,14 @@ type Op struct {
 	wire func(keyspace string) (*cairnv1.Op, error)
 }
 
+// In is o in another keyspace than the program's; empty = "default".
+func (o Op) In(keyspace string) Op {
+	if wire := o.wire; wire != nil {
+		o.wire = func(string) (*cairnv1.Op, error) { return wire(keyspace) }
+	}
+	return o
+}
+
 // GetOp reads one key.
 func GetOp(key string, opts ...ReadOption) Op {
 	v := versionOf(opts)

@@ -111,9 +111,6 @@ func (s *Step) noOperation() string {
 		if step.Op == "range" || step.Op == "count" {
 			return "the results of ranges are lines among others"
 		}
-		if step.Keyspace != "" {
-			return "an operation of cairn txn has no keyspace of its own"
-		}
 	}
 	return ""
 }

@@ -71,7 +71,7 @@ func TestTraps(t *testing.T) {
 }
 
 // inexpressible is how many cases each way in may leave out. The numbers only go down.
-var inexpressible = map[string]int{"connect": 1, "grpc": 1, "http": 20, "cli": 58, "sdk": 9}
+var inexpressible = map[string]int{"connect": 1, "grpc": 1, "http": 20, "cli": 57, "sdk": 8}
 
 // TestInexpressible prints what a way in leaves out, and keeps the list from growing.
 func TestInexpressible(t *testing.T) {

@@ -38,7 +38,11 @@ func (s *Step) goOp() string {
 		name = "RangeOp"
 	}
 	args := strings.TrimPrefix(strings.TrimPrefix(s.goArguments(), "ctx"), ", ")
-	return "client." + name + "(" + args + ")"
+	op := "client." + name + "(" + args + ")"
+	if s.Keyspace != "" {
+		op += ".In(" + strconv.Quote(s.Keyspace) + ")"
+	}
+	return op
 }
 
 var goRelations = map[string]string{

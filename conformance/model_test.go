@@ -149,12 +149,6 @@ func (b *batch) execute(s *Step) answer {
 		}
 		a.items = append(a.items, answer{done: r.done, value: r.value, count: r.count})
 	}
-	for i, step := range steps { // an update that was undone does not tell its value
-		update := step.Method() == "KVService/Update"
-		if update && b.base.current(step.Keys[0]) == nil && b.now.current(step.Keys[0]) == nil {
-			a.items[i].value = nil
-		}
-	}
 	return a
 }
 

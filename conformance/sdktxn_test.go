@@ -56,6 +56,13 @@ func (w *sdk) execute(ctx context.Context, s *Step) (answer, error) {
 }
 
 func opOf(s *Step) client.Op {
+	if s.Keyspace != "" {
+		return plainOpOf(s).In(s.Keyspace)
+	}
+	return plainOpOf(s)
+}
+
+func plainOpOf(s *Step) client.Op {
 	switch s.Op {
 	case "get":
 		return client.GetOp(s.Keys[0], readOptions(s)...)

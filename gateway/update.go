@@ -89,7 +89,7 @@ func updateResponse(op *txn.Op, res *txn.Result, handle string) *cairnv1.UpdateR
 		ValueBytes:   res.Count,
 		Txn:          handle,
 	}
-	if v.Revision != txn.NoRevision && op.Update != txn.UpdateAppend {
+	if (res.OK || v.Revision != txn.NoRevision) && op.Update != txn.UpdateAppend {
 		resp.Value = wireValue(v.Value)
 	}
 	return resp

@@ -89,8 +89,12 @@ func Fill(ops []Op, results []Result, written []Written) {
 		})
 		r := &results[i]
 		if !ok { // what it did to the key was undone
+			value := r.Entry.Value
 			r.Entry.Version = Version{Revision: NoRevision}
 			r.PrevRevision = NoRevision
+			if ops[i].Kind == OpUpdate {
+				r.Entry.Value = value
+			}
 			continue
 		}
 		w := &written[at]

@@ -15,7 +15,8 @@ type operation struct {
 	valueless bool // its answer has no value, though others of its kind have one
 }
 
-// programText is a transaction in the JSON that POST /v1/txn takes, without other keyspaces.
+// programText is a transaction in the JSON that POST /v1/txn takes. Its conditions are about the
+// keyspace of the command.
 type programText struct {
 	If        []testText `json:"if"`
 	Then      []opText   `json:"then"`
@@ -76,11 +77,33 @@ func branch(name string, in []opText) (ops []client.Op, told []operation, err er
 	return ops, told, nil
 }
 
-// opText is an operation under its name.
+// opText is an operation under its name, perhaps with a keyspace of its own.
 type opText map[string]json.RawMessage
+
+const keyspaceName = "keyspace"
+
+// keyspace cuts the keyspace out, and reports whether there was one.
+func (o opText) keyspace() (name string, given bool, err error) {
+	text, given := o[keyspaceName]
+	if delete(o, keyspaceName); given {
+		err = strictly(text, &name)
+	}
+	return name, given, err
+}
 
 // op makes an operation of the fields that its kind has.
 func (o opText) op() (op client.Op, what operation, err error) {
+	keyspace, given, err := o.keyspace()
+	if err != nil {
+		return op, what, err
+	}
+	if op, what, err = o.named(); err == nil && given {
+		op = op.In(keyspace)
+	}
+	return op, what, err
+}
+
+func (o opText) named() (op client.Op, what operation, err error) {
 	if len(o) != 1 {
 		return op, what, usagef("an operation has exactly one name, not %d", len(o))
 	}

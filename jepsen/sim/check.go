@@ -252,6 +252,9 @@ func fill(ops []txn.Op, results []txn.Result, made []txn.Written) {
 		value := results[i].Entry.Value // what an update came to
 		results[i].Entry.Version = txn.Version{Revision: txn.NoRevision}
 		results[i].PrevRevision = txn.NoRevision
+		if ops[i].Kind == txn.OpUpdate {
+			results[i].Entry.Value = value
+		}
 		for _, w := range made {
 			if w.Key.Compare(ops[i].Key) == 0 {
 				w.Version.Value.Data = nil
