@@ -218,6 +218,7 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
 ) {
 	ops := make([]op, 0, len(writes))
 	written := make([]txn.Written, len(writes))
+	size := 0 // of the versions, which one entry of the log has to hold
 	for i := range writes {
 		w := &writes[i]
 		if n := len(w.Value.Data); n > txn.ValueBytesMax {
@@ -232,11 +233,27 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
 		}
 		var o op
 		o, written[i] = makeOp(w, &prev, c, by)
-		if written[i].Wrote {
-			ops = append(ops, o)
+		if !written[i].Wrote {
+			continue
+		}
+		ops = append(ops, o)
+		if size += w.Size() + by.Size(); w.Kind == txn.KindExtend {
+			size += len(prev.Value.Data)
+		}
+		if size > txn.WriteBytesMax {
+			return nil, nil, versionsTooLarge()
 		}
 	}
 	return ops, written, nil
+}
+
+// versionsTooLarge is for extends: each copies a value that nobody sent.
+func versionsTooLarge() error {
+	e := txn.Errorf(txn.Exhausted, "transaction_too_large",
+		"the transaction writes more than %d bytes, the limit, with the values that it extends",
+		txn.WriteBytesMax)
+	e.Next = "nothing was done: extend fewer keys at a time"
+	return e
 }
 
 func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, by author) (op, txn.Written) {

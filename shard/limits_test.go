@@ -45,3 +45,29 @@ func TestKeyspaceLimits(t *testing.T) {
 	}
 	w.crash(0)
 }
+
+// An extend copies a value that is not in the request: what all of them copy has to fit an entry
+// of the log, and is held to the limit of a transaction, prewritten or not.
+func TestExtendsAreLimited(t *testing.T) {
+	w := newWorld(t)
+	var extend txn.Program
+	var writes []txn.Write
+	for i, k := range []string{"b", "c", "d"} {
+		w.commit(uint64(i+1), setTo(k, make([]byte, txn.ValueBytesMax)))
+		extend.Then = append(extend.Then, txn.Op{Kind: txn.OpExtend, Key: key(k), TTL: 5000})
+		writes = append(writes, txn.Write{Key: key(k), Kind: txn.KindExtend, TTL: 5000})
+	}
+	w.commit(4, txn.Program{Then: extend.Then[:2]})
+	w.timestamp()
+	w.request("commit", w.commitRequest(5, extend))
+	if got := w.flush(); !strings.Contains(got, "refused invalid") || !strings.Contains(got, "8388608 bytes") {
+		t.Errorf("three large values are extended at once: %s", got)
+	}
+	w.request("prewrite", &shardrpc.PrewriteRequest{Target: shardrpc.Target{Shard: 2, Epoch: 1}, Txn: id("6"),
+		BaseTS: w.timestamp(), MaxTS: txn.Forever, Reads: txn.ReadSet{MaxTS: txn.Forever}, Primary: key("b"),
+		Record: txn.Pending, Writes: writes})
+	if got := w.flush(); !strings.Contains(got, "refused invalid") {
+		t.Errorf("three large values are extended by a prewrite: %s", got)
+	}
+	w.crash(0)
+}
