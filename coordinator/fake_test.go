@@ -266,7 +266,7 @@ func (f *fake) since(req *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) {
 
 func (f *fake) scan(req *shardrpc.ReadRequest, resp *shardrpc.ReadResponse) {
 	for k, v := range f.data {
-		if req.Scan.Span.Contains(txn.Key(k)) && v.Live(req.At) {
+		if req.Scan.Span.Contains(txn.Key(k)) && v.TS <= req.At && v.Live(req.At) {
 			resp.Entries = append(resp.Entries, txn.Entry{Key: txn.Key(k), Version: v})
 		}
 	}

@@ -121,7 +121,14 @@ func (t *Txn) do(
 			return txn.Result{}, err
 		}
 	}
+	before := t.buffer
+	if op.Kind.Ranges() && writes { // it may fail with a part of it done
+		before = t.buffer.Clone()
+	}
 	res, err := t.buffer.Do(op, t.view, t.view.at)
+	if err != nil && op.Kind.Ranges() {
+		t.buffer = before
+	}
 	t.progress.set(t)
 	if err != nil && !stopped(err) && txn.KindOf(err) == txn.Exhausted {
 		t.broken = err
