@@ -95,8 +95,16 @@ func (g *Gateway) deleteKeyspace(
 	if err := txn.CheckKeyspaceName(req.GetName()); err != nil {
 		return nil, err
 	}
+	t, err := g.refreshKeyspaces(ctx, g.deadline(ctx))
+	if err != nil {
+		return nil, err
+	}
+	ks := t.byName[req.GetName()]
+	if ks == nil {
+		return &cairnv1.DeleteKeyspaceResponse{}, nil
+	}
 	got, err := g.changeKeyspace(ctx,
-		txn.KeyspaceChange{Verb: txn.DeleteKeyspace, Name: req.GetName()})
+		txn.KeyspaceChange{Verb: txn.DeleteKeyspace, Name: ks.Name, ID: ks.ID})
 	switch {
 	case err != nil:
 		return nil, err

@@ -162,7 +162,7 @@ const (
 type KeyspaceChange struct {
 	Verb    KeyspaceVerb    `codec:"verb"`
 	Name    string          `codec:"name"` // create, update, delete
-	ID      KeyspaceID      `codec:"id"`   // finish, fill
+	ID      KeyspaceID      `codec:"id"`   // finish, fill; delete: this one only, unless 0
 	Options KeyspaceOptions `codec:"options"`
 	Set     KeyspaceSet     `codec:"set"`   // update: which of Options
 	At      Timestamp       `codec:"at"`    // create: when

@@ -177,7 +177,7 @@ func (k *keyspaces) outcome(c *txn.KeyspaceChange) KeyspaceOutcome {
 		return replaced(ks, &next)
 	case txn.DeleteKeyspace:
 		ks := k.named(c.Name)
-		if ks == nil {
+		if ks == nil || c.ID != 0 && c.ID != ks.ID { // a late copy, and the name is another's
 			return KeyspaceOutcome{}
 		}
 		if ks.ID == txn.DefaultKeyspace {

@@ -135,6 +135,14 @@ func (x *spaces) testDelete() {
 	if out := x.change(create("a")); !out.Changed || out.Keyspace.ID != 3 {
 		x.Errorf("made anew: %+v", out.Keyspace)
 	}
+	del.ID = 2
+	if out := x.change(del); out.Changed || out.Keyspace != nil || x.s.Keyspace(3).Deleting {
+		x.Errorf("a late copy deleted the one that has the name now: %+v", out)
+	}
+	del.ID = 3
+	if out := x.change(del); !out.Changed || !out.Keyspace.Deleting {
+		x.Errorf("deleted by number: %+v", out)
+	}
 }
 
 func TestKeyspacesMax(t *testing.T) {
