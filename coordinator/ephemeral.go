@@ -66,13 +66,14 @@ func (e *ephemeral) run(ctx context.Context) ([]txn.Result, txn.Timestamp, error
 	for i := range groups {
 		at, some = max(at, times[i]), some || done[i]
 	}
-	if err != nil && e.writes && some && !stopped(err) {
+	alone := len(groups) == 1 && txn.KindOf(err) == txn.Unknown // that says it all
+	if err != nil && e.writes && some && !alone && !stopped(err) {
 		err = partly(err)
 	}
 	return results, at, err
 }
 
-// group carries out what one shard holds. Done says that some of it was.
+// group carries out what one shard holds. Done says that some of it was, or may have been.
 func (e *ephemeral) group(ctx context.Context, rs routes, g *group, results []txn.Result) (
 	at txn.Timestamp, done bool, err error,
 ) {
@@ -82,7 +83,7 @@ func (e *ephemeral) group(ctx context.Context, rs routes, g *group, results []tx
 	}
 	resp, err := e.ask(ctx, req)
 	if err != nil {
-		return 0, false, err
+		return 0, txn.KindOf(err) == txn.Unknown, err
 	}
 	got, at, err := resp.Results, resp.At, error(nil)
 	switch {
@@ -96,7 +97,7 @@ func (e *ephemeral) group(ctx context.Context, rs routes, g *group, results []tx
 			Err: fmt.Errorf("a shard answered %d of %d operations", len(got), len(req.Ops))}
 	}
 	if err != nil {
-		return at, false, err
+		return at, txn.KindOf(err) == txn.Unknown, err
 	}
 	for i, place := range g.places {
 		results[place] = got[i]
