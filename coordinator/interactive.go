@@ -115,7 +115,7 @@ func (t *Txn) do(
 	if err := t.enter(ctx, writes || forUpdate, deadline); err != nil {
 		return txn.Result{}, err
 	}
-	t.view.watch = forUpdate || t.isolation != Snapshot
+	t.view.watch = forUpdate || t.isolation != Snapshot || op.KeepsExpiry()
 	if t.locks != nil {
 		if err := t.lock(op, lockMode(writes || forUpdate)); err != nil {
 			return txn.Result{}, err

@@ -82,6 +82,10 @@ type Op struct {
 // Writes reports whether op may write.
 func (op *Op) Writes() bool { return op.Kind.Writes() && !op.DryRun }
 
+// KeepsExpiry reports whether what op writes may end when what was there does: that
+// makes no sense any more behind that end, at any isolation.
+func (op *Op) KeepsExpiry() bool { return op.Kind == OpUpdate || op.KeepTTL }
+
 // Anchor is the key that stands for what op writes: its key, or the start of its
 // span. A span that begins with its keyspace has no key there, so the first that
 // there could be does.
