@@ -36,6 +36,10 @@ func (c *Coordinator) Execute(
 	}
 	run := &execution{c: c, program: p, until: until, request: requestFor(o.Request, p)}
 	defer func() { run.unlock() }()
+	if o.Refused != nil {
+		res, err := run.evaluated(ctx, o.Refused)
+		return res, failed("coordinator.Execute", 0, err)
+	}
 	var last *refusal
 	pause := backoff{c: c}
 	for {

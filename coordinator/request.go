@@ -21,6 +21,9 @@ type CommitOptions struct {
 	// Annotation goes to every version that an interactive transaction makes.
 	// That of a one-shot transaction is in its Program.
 	Annotation txn.Annotation
+	// Refused is why a one-shot transaction must not be carried out now. It fails with
+	// that, unless its Request was carried out before.
+	Refused error
 }
 
 // requestFor is what all attempts to run p under id carry; nil for no id.

@@ -97,13 +97,13 @@ func (g *Gateway) writeBatch(
 		return g.writeEphemeral(ctx, req, m.GetRequireAll(), ops)
 	}
 	request, err := requestOf(m)
-	if err == nil {
-		err = g.applyOptions(ops)
-	}
 	if err != nil {
 		return done, err
 	}
 	if m.GetTxn() != "" {
+		if err := g.applyOptions(ops); err != nil {
+			return done, err
+		}
 		done.next, err = g.held.use(ctx, m.GetTxn(),
 			func(ctx context.Context, t *coordinator.Txn) error {
 				if m.GetRequireAll() {

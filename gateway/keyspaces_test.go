@@ -96,6 +96,33 @@ func TestKeyspaceOptions(t *testing.T) {
 	}
 }
 
+// TestRepeatInFullKeyspace: what was carried out is answered again, though its keyspace is full by
+// now: perhaps that very write has filled it.
+func TestRepeatInFullKeyspace(t *testing.T) {
+	f := start(t)
+	full := fakeKeyspace(8, "a", txn.KeyspaceOptions{BytesMax: 100})
+	f.shards.setKeyspaces(full)
+	set := func(id string) (*cairnv1.SetResponse, error) {
+		return f.g.set(t.Context(), &cairnv1.SetRequest{
+			Keyspace: "a", Key: []byte("k"), Value: str("v"), RequestId: []byte(id)})
+	}
+	first, err := set("job 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.FullBytes = 120
+	f.shards.setKeyspaces(full)
+	if _, err := f.g.refreshKeyspaces(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := set("job 1"); err != nil || again.CommitTs != first.CommitTs {
+		t.Errorf("done at %d, again: %v, %v", first.CommitTs, again, err)
+	}
+	if _, err := set("job 2"); classify(err, true).Reason != "keyspace_full" {
+		t.Errorf("another one: %v", err)
+	}
+}
+
 // TestErrorsNameTheKeyspace: of a key in another keyspace than the default it is said which.
 func TestErrorsNameTheKeyspace(t *testing.T) {
 	f := start(t)

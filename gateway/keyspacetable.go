@@ -129,8 +129,8 @@ func (g *Gateway) replaced(ctx context.Context, m method, err error) bool {
 }
 
 // applyOptions holds what ops write to the options of its keyspaces, and gives what they set
-// the default TTL.
-func (g *Gateway) applyOptions(ops []txn.Op) error {
+// the default TTL. It does the latter to all of them whatever it says of one.
+func (g *Gateway) applyOptions(ops []txn.Op) (refused error) {
 	t := g.keyspaces.table.Load()
 	if t == nil {
 		return nil // then no name was resolved either
@@ -150,15 +150,15 @@ func (g *Gateway) applyOptions(ops []txn.Op) error {
 		if e == nil && op.Kind != txn.OpExtend {
 			e = ks.TooLarge(len(op.Value.Data))
 		}
-		if e != nil {
+		if e != nil && refused == nil {
 			e.Key = op.Key
-			return e
+			refused = e
 		}
 		if op.Kind != txn.OpExtend && op.TTL == 0 && !op.KeepTTL {
 			op.TTL = ks.DefaultTTL
 		}
 	}
-	return nil
+	return refused
 }
 
 // watchKeyspaces keeps the table fresh, and finds out which keyspaces are full.

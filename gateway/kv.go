@@ -152,10 +152,10 @@ func (g *Gateway) write(
 		return res, "", err
 	}
 	ops := []txn.Op{*op}
-	if err := g.applyOptions(ops); err != nil {
-		return res, "", err
-	}
 	if m.GetTxn() != "" {
+		if err := g.applyOptions(ops); err != nil {
+			return res, "", err
+		}
 		op = &ops[0]
 		next, err = g.held.use(ctx, m.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
 			res, err = t.Do(ctx, op, g.deadline(ctx))

@@ -96,11 +96,10 @@ func (g *Gateway) execute(
 		return nil, err
 	}
 	p.Annotation = note
-	if err := firstErr(g.applyOptions(p.Then), g.applyOptions(p.Else)); err != nil {
-		return nil, err
-	}
+	o := g.commitOptions(ctx, request)
+	o.Refused = firstErr(g.applyOptions(p.Then), g.applyOptions(p.Else))
 	since := g.Coordinator.Newest()
-	res, err := g.Coordinator.Execute(ctx, p, g.commitOptions(ctx, request))
+	res, err := g.Coordinator.Execute(ctx, p, o)
 	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named
 		err = named(err, token.Token{Anchor: p.Anchor(), ID: request, Since: since})
 	}
