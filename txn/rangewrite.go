@@ -53,7 +53,10 @@ func (b *Buffer) revert(op *Op, v View, at Timestamp) (Result, error) {
 			"the time to go back to, %d, lies behind the one that the transaction reads at, %d",
 			op.To, at)
 	}
-	r := reverting{Buffer: b, op: op, view: v, at: at}
+	r := reverting{Buffer: b, op: op, view: v, at: at, shown: b.answer}
+	if r.shown == nil { // whoever counts no results has not asked for all of a range
+		r.shown = new(answer)
+	}
 	for rest := op.Span; !rest.Empty(); {
 		present, part, err := r.present(rest)
 		if err != nil {
@@ -74,11 +77,12 @@ func (b *Buffer) revert(op *Op, v View, at Timestamp) (Result, error) {
 // reverting is a revert on its way.
 type reverting struct {
 	*Buffer
-	op   *Op
-	view View
-	at   Timestamp
-	gone []Key // to be deleted: that may read the view, which no scan allows
-	res  Result
+	op    *Op
+	view  View
+	at    Timestamp
+	shown *answer // of a dry run
+	gone  []Key   // to be deleted: that may read the view, which no scan allows
+	res   Result
 }
 
 // present is what there is at the start of rest, and the part of rest that this
@@ -159,7 +163,7 @@ func (r *reverting) note(from, to *Entry) error {
 		if side.e == nil {
 			continue
 		}
-		if !r.answer.takes(side.e) {
+		if !r.shown.takes(side.e) {
 			return answerTooLarge()
 		}
 		e := *side.e

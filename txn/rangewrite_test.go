@@ -187,3 +187,20 @@ func TestRevertTimeToLive(t *testing.T) {
 		t.Errorf("to the future: %v", err)
 	}
 }
+
+// A dry run answers no more than fits, in an open transaction too, where results are not counted.
+func TestDryRunIsLimited(t *testing.T) {
+	past := shelf{}
+	for i := range 5 {
+		past[string(k(fmt.Sprint("b", i)))] = live(0, strings.Repeat("x", AnswerBytesMax/4))
+	}
+	op := Op{Kind: OpRevert, Span: PrefixSpan(k("b")), To: 500, DryRun: true}
+	var b Buffer
+	if _, err := b.Do(&op, shelves{shelf{}, past}, now); KindOf(err) != Exhausted {
+		t.Errorf("all of it: %v", err)
+	}
+	op.Span.End = k("b3")
+	if res, err := b.Do(&op, shelves{shelf{}, past}, now); err != nil || len(res.Changes) != 3 {
+		t.Errorf("what fits: %d, %v", len(res.Changes), err)
+	}
+}
