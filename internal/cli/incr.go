@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -112,8 +113,13 @@ func parseNumber(word, typ string) (client.Value, error) {
 	if err != nil {
 		return client.Value{}, err
 	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err == nil:
 		return client.IntValue(n), nil
+	case errors.Is(err, strconv.ErrRange): // as a float it would lose digits
+		return client.Value{}, usagef("%s is more than an int of 64 bits holds; %s.0 is a float",
+			text, text)
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
