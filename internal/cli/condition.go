@@ -1,21 +1,22 @@
 package cli
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cairnkv/cairn/client"
 )
 
 // testText is a condition of a transaction under its name.
 type testText struct {
-	Compare   json.RawMessage `json:"compare"`
-	Count     json.RawMessage `json:"count"`
-	Unchanged json.RawMessage `json:"unchanged"`
-	All       *[]testText     `json:"all"`
-	Any       *[]testText     `json:"any"`
-	Not       *testText       `json:"not"`
+	Compare   jsontext.Value `json:"compare"`
+	Count     jsontext.Value `json:"count"`
+	Unchanged jsontext.Value `json:"unchanged"`
+	All       *[]testText    `json:"all"`
+	Any       *[]testText    `json:"any"`
+	Not       *testText      `json:"not"`
 }
 
 func (t *testText) condition() (c client.Condition, err error) {
@@ -155,7 +156,7 @@ func countText(text []byte) (c client.Condition, err error) {
 func unchangedText(text []byte) (c client.Condition, err error) {
 	var in struct {
 		selectText
-		Since json.RawMessage `json:"since"`
+		Since jsontext.Value `json:"since"`
 	}
 	if err := strictly(text, &in); err != nil {
 		return c, err

@@ -3,11 +3,13 @@ package cli
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cairnkv/cairn/client"
 )
@@ -17,7 +19,7 @@ func parseItems(text []byte) ([]client.SetItem, error) {
 	if strings.HasPrefix(strings.TrimSpace(string(text)), "[") {
 		return parseEntries(text)
 	}
-	var values map[string]json.RawMessage
+	var values map[string]jsontext.Value
 	if err := json.Unmarshal(text, &values); err != nil {
 		return nil, usagef("that is no JSON object of keys and values: %w", err)
 	}
@@ -36,7 +38,7 @@ func parseItems(text []byte) ([]client.SetItem, error) {
 }
 
 // valueOf gives a JSON value the type that it looks like.
-func valueOf(text json.RawMessage) (client.Value, error) {
+func valueOf(text jsontext.Value) (client.Value, error) {
 	text = bytes.TrimSpace(text)
 	switch text[0] {
 	case '"':
@@ -60,16 +62,17 @@ func valueOf(text json.RawMessage) (client.Value, error) {
 
 // printed is an entry as -o json and -o ndjson print it.
 type printed struct {
-	Key         string          `json:"key"`
-	KeyEncoding string          `json:"key_encoding"`
-	Type        string          `json:"type"`
-	Encoding    string          `json:"encoding"`
-	Value       json.RawMessage `json:"value"`
+	Key         string         `json:"key"`
+	KeyEncoding string         `json:"key_encoding"`
+	Type        string         `json:"type"`
+	Encoding    string         `json:"encoding"`
+	Value       jsontext.Value `json:"value"`
 }
 
 func parseEntries(text []byte) ([]client.SetItem, error) {
 	var entries []printed
-	if err := json.Unmarshal(text, &entries); err != nil {
+	// JSON that was stored may name a member twice, and comes back as it is.
+	if err := json.Unmarshal(text, &entries, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, usagef("that is no list of entries: %w", err)
 	}
 	items := make([]client.SetItem, len(entries))
@@ -127,7 +130,7 @@ func (e *printed) value() (client.Value, error) {
 	return parseValue(string(e.Value), t)
 }
 
-func floatOf(text json.RawMessage) (client.Value, error) {
+func floatOf(text jsontext.Value) (client.Value, error) {
 	var s string
 	if json.Unmarshal(text, &s) != nil {
 		s = string(text)

@@ -1,10 +1,11 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cairnkv/cairn/client"
 )
@@ -31,15 +32,11 @@ type parsed struct {
 	then, otherwise []operation
 }
 
-// strictly refuses what is not known, and what comes behind the end.
+// strictly refuses what POST /v1/txn refuses: what is not known or named twice, text that is not
+// UTF-8, and what comes behind the end.
 func strictly(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if err := json.Unmarshal(text, into, json.RejectUnknownMembers(true)); err != nil {
 		return usagef("that is no transaction in JSON: %w", err)
-	}
-	if d.More() {
-		return usagef("there is more behind the transaction")
 	}
 	return nil
 }
@@ -78,7 +75,7 @@ func branch(name string, in []opText) (ops []client.Op, told []operation, err er
 }
 
 // opText is an operation under its name, perhaps with a keyspace of its own.
-type opText map[string]json.RawMessage
+type opText map[string]jsontext.Value
 
 const keyspaceName = "keyspace"
 
@@ -107,7 +104,7 @@ func (o opText) named() (op client.Op, what operation, err error) {
 	if len(o) != 1 {
 		return op, what, usagef("an operation has exactly one name, not %d", len(o))
 	}
-	var text json.RawMessage
+	var text jsontext.Value
 	for what.name, text = range o {
 	}
 	switch what.name {
@@ -152,9 +149,9 @@ func readText(what operation, text []byte) (op client.Op, _ operation, err error
 
 // valueIn is a value as it is printed; without a type it has the one that it looks like.
 type valueIn struct {
-	Value    json.RawMessage `json:"value"`
-	Type     string          `json:"type"`
-	Encoding string          `json:"encoding"`
+	Value    jsontext.Value `json:"value"`
+	Type     string         `json:"type"`
+	Encoding string         `json:"encoding"`
 }
 
 func (v *valueIn) value() (client.Value, error) {
@@ -232,11 +229,11 @@ type updateIn struct {
 	keyText
 	valueIn
 	whenText
-	By         json.RawMessage `json:"by"`
-	LowerBound json.RawMessage `json:"lower_bound"`
-	UpperBound json.RawMessage `json:"upper_bound"`
-	TTLIfNewMS int64           `json:"ttl_if_new_ms"`
-	NoHistory  bool            `json:"no_history"`
+	By         jsontext.Value `json:"by"`
+	LowerBound jsontext.Value `json:"lower_bound"`
+	UpperBound jsontext.Value `json:"upper_bound"`
+	TTLIfNewMS int64          `json:"ttl_if_new_ms"`
+	NoHistory  bool           `json:"no_history"`
 }
 
 func updateText(what operation, text []byte) (op client.Op, _ operation, err error) {
@@ -259,7 +256,7 @@ func updateText(what operation, text []byte) (op client.Op, _ operation, err err
 		return op, what, err
 	}
 	for _, bound := range []struct {
-		text json.RawMessage
+		text jsontext.Value
 		into **client.Value
 	}{{in.LowerBound, &o.LowerBound}, {in.UpperBound, &o.UpperBound}} {
 		if bound.text == nil {
@@ -321,13 +318,13 @@ func (s *selectText) keys() (r client.Range, given bool, err error) {
 
 type rangeIn struct {
 	selectText
-	Key      *string         `json:"key"`
-	Limit    int64           `json:"limit"`
-	Reverse  bool            `json:"reverse"`
-	KeysOnly bool            `json:"keys_only"`
-	DryRun   bool            `json:"dry_run"`
-	Revision *int64          `json:"revision"`
-	AsOf     json.RawMessage `json:"as_of"`
+	Key      *string        `json:"key"`
+	Limit    int64          `json:"limit"`
+	Reverse  bool           `json:"reverse"`
+	KeysOnly bool           `json:"keys_only"`
+	DryRun   bool           `json:"dry_run"`
+	Revision *int64         `json:"revision"`
+	AsOf     jsontext.Value `json:"as_of"`
 }
 
 func rangeText(what operation, text []byte) (op client.Op, _ operation, err error) {
