@@ -19,7 +19,7 @@ func newTxn(s *session) *cobra.Command {
 		Use:   "txn [FILE]",
 		Short: "Run a one-shot transaction: operations that happen together, if conditions hold",
 		Long: `Run a one-shot transaction that is read from a file, or from standard input, in the JSON
-that POST /v1/txn takes:
+that POST /v1/txn takes, but for keyspaces: all its keys are in that of --keyspace.
 
   {"if":   [{"compare": {"key": "stock", "op": "greater_or_equal", "value": 3}}],
    "then": [{"increment": {"key": "stock", "by": -3}},
@@ -182,13 +182,27 @@ func resultLines(op operation, r *client.Result) []line {
 		return []line{countLine(op.name, r.DeleteRange.Count, "deleted")}
 	case "revert":
 		return []line{countLine(op.name, r.Revert.Count, "reverted")}
-	default: // the updates
-		w.Done, w.Revision, w.Word = r.Update.Updated, r.Update.Revision, "updated"
+	default:
+		w.Done, w.Revision = r.Update.Updated, r.Update.Revision
+		w.Word, w.Otherwise = updateWords(op.name)
 		if w.Done && !op.valueless {
 			w.Value = &r.Update.Value
 		}
 	}
 	return []line{wordLine(op.name, w)}
+}
+
+// updateWords are those of the command of that name: what it did, and what it did instead.
+func updateWords(op string) (done, otherwise string) {
+	switch op {
+	case "increment":
+		return "incremented", ""
+	case "append":
+		return "appended", ""
+	case "min", "max":
+		return "updated", "kept"
+	}
+	return "updated", ""
 }
 
 func wordLine(op string, w written) line {
