@@ -123,6 +123,7 @@ where one does not hold that key is not written (exit code 3), and the others ar
 				for i, r := range results {
 					all[i] = written{
 						Key: items[i].Key, Done: r.Set, Revision: r.Revision, CommitTS: r.CommitTS,
+						Prev: replaced(r.Set, r.PrevRevision), CreateTS: r.CreateTS,
 						ExpiresAt: r.ExpiresAt, Word: "set",
 					}
 				}
@@ -234,7 +235,7 @@ missing; with --require-all nothing is removed then, and the error lists the mis
 				for i, r := range results {
 					all[i] = written{
 						Key: names[i], Done: r.Deleted, Revision: r.Revision, CommitTS: r.CommitTS,
-						Word: "deleted",
+						Prev: replaced(r.Deleted, r.PrevRevision), Word: "deleted",
 					}
 				}
 				return s.printWrites(all)

@@ -72,7 +72,7 @@ func (s *session) deleteOne(cmd *cobra.Command, args []string, w *writeWords) er
 		}
 		return s.printWrite(written{
 			Key: key, Done: r.Deleted, Revision: r.Revision, CommitTS: r.CommitTS,
-			Word: "deleted", took: time.Since(start),
+			Prev: replaced(r.Deleted, r.PrevRevision), Word: "deleted", took: time.Since(start),
 		})
 	})
 }

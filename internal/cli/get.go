@@ -95,7 +95,7 @@ func newExists(s *session) *cobra.Command {
 			print := func(s *session, e client.Entry, took time.Duration) error {
 				return s.printWrite(written{
 					Key: e.Key, Done: e.Found(), Revision: e.Revision, CommitTS: e.CommitTS,
-					ExpiresAt: e.ExpiresAt, Word: "exists", took: took,
+					CreateTS: e.CreateTS, ExpiresAt: e.ExpiresAt, Word: "exists", took: took,
 				})
 			}
 			return s.readOne(cmd, args, reading{t, (*client.KV).Exists, print})

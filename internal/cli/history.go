@@ -63,14 +63,28 @@ func (s *session) printHistory(
 	return errNotMet
 }
 
+// operationWord is the one that the HTTP endpoint has for it.
+func operationWord(c client.Change) string {
+	switch c {
+	case client.ChangeSet:
+		return "set"
+	case client.ChangeDeleted:
+		return "delete"
+	case client.ChangeExtended:
+		return "extend"
+	}
+	return "unknown"
+}
+
 // historyLine is a version: r2 2026-01-02T15:04:05.000000Z set v3, by alice: why.
 func historyLine(h *client.HistoryEntry, value bool) line {
 	change, at := h.Change.String(), h.CommitTS.Time().UTC().Format(timeLayout)
 	text := revision(h.Revision) + " " + at + " " + change
 	row := []string{revision(h.Revision), change, at, strconv.FormatInt(int64(h.CommitTS), 10), "", ""}
 	o := newObject()
+	o.text("key", "key_encoding", []byte(h.Key))
 	o.put("revision", h.Revision)
-	o.put("change", change)
+	o.put("operation", operationWord(h.Change))
 	o.put("commit_ts", int64(h.CommitTS))
 	o.put("create_ts", int64(h.CreateTS))
 	o.put("expires_at", unixMS(h.ExpiresAt))

@@ -44,6 +44,7 @@ func (u *updating) run(
 		}
 		w := written{
 			Key: key, Done: r.Updated, Revision: r.Revision, CommitTS: r.CommitTS,
+			Prev: replaced(r.Updated, r.PrevRevision), CreateTS: r.CreateTS,
 			ExpiresAt: r.ExpiresAt, Word: u.word, took: time.Since(start),
 		}
 		if !r.Updated && u.otherwise != "" {

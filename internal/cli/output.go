@@ -21,12 +21,22 @@ type written struct {
 	Key       string
 	Done      bool
 	Revision  int64
+	Prev      *int64 // the revision that was replaced; nil: none was
 	CommitTS  client.Timestamp
+	CreateTS  client.Timestamp // 0: not to be told
 	ExpiresAt time.Time
 	Word      string // what was done
 	Otherwise string // what to say where it was not; empty: not, and Word
 	Value     *client.Value
 	took      time.Duration
+}
+
+// replaced is the revision that a write took the place of, if it happened.
+func replaced(done bool, prev int64) *int64 {
+	if !done {
+		return nil
+	}
+	return &prev
 }
 
 // word says what was done, or what was not.
@@ -56,7 +66,13 @@ func (w *written) object() *object {
 	o.text("key", "key_encoding", []byte(w.Key))
 	o.put("result", w.word())
 	o.put("revision", w.Revision)
+	if w.Prev != nil {
+		o.put("prev_revision", *w.Prev)
+	}
 	o.put("commit_ts", int64(w.CommitTS))
+	if w.CreateTS != 0 {
+		o.put("create_ts", int64(w.CreateTS))
+	}
 	o.put("expires_at", unixMS(w.ExpiresAt))
 	if w.Value != nil {
 		o.value(*w.Value)

@@ -56,6 +56,7 @@ never expires. norev does not keep the replaced value in the history.`,
 				}
 				return s.printWrite(written{
 					Key: key, Done: r.Set, Revision: r.Revision, CommitTS: r.CommitTS,
+					Prev: replaced(r.Set, r.PrevRevision), CreateTS: r.CreateTS,
 					ExpiresAt: r.ExpiresAt, Word: "set", took: time.Since(start),
 				})
 			})
