@@ -53,7 +53,7 @@ func (g *Gateway) batchKeys(ctx context.Context, req *cairnv1.BatchGetRequest) (
 		return nil, invalid("keys_missing", "no key is given; 1 to %d are needed", BatchKeysMax)
 	}
 	if n > BatchKeysMax {
-		return nil, invalid("too_many_keys", "%d keys are given, the limit is %d", n, BatchKeysMax)
+		return nil, tooManyKeys(n)
 	}
 	keys := make([]txn.Key, n)
 	for i, user := range req.GetKeys() {
@@ -170,4 +170,9 @@ func (b *batch) response(req *cairnv1.BatchGetRequest) (*cairnv1.BatchGetRespons
 		return nil, missingKeys(missing)
 	}
 	return resp, nil
+}
+
+func tooManyKeys(n int) *txn.Error {
+	return txn.Errorf(txn.Invalid, "too_many_keys", "%d keys are given, the limit is %d",
+		n, BatchKeysMax)
 }

@@ -7,13 +7,13 @@ import (
 
 // keysIn is many keys as a body names them.
 type keysIn struct {
-	Keys        listIn[string] `json:"keys"`
-	KeyEncoding string         `json:"key_encoding"` // of all of them
+	Keys        batchIn[string] `json:"keys"`
+	KeyEncoding string          `json:"key_encoding"` // of all of them
 }
 
 func (k *keysIn) bytes() ([][]byte, *txn.Error) {
-	keys := make([][]byte, len(k.Keys))
-	for i, text := range k.Keys {
+	keys := make([][]byte, len(k.Keys.list))
+	for i, text := range k.Keys.list {
 		var failed *txn.Error
 		if keys[i], failed = decodeText("key", text, k.KeyEncoding); failed != nil {
 			return nil, within(failed, "/keys/%d", i)
@@ -34,6 +34,9 @@ func (b *batchGetBody) request(
 ) (req *cairnv1.BatchGetRequest, failed *txn.Error) {
 	req = &cairnv1.BatchGetRequest{
 		Keyspace: t.keyspace, RequireAll: b.RequireAll, AsOf: b.AsOf.micros(),
+	}
+	if b.Keys.count > BatchKeysMax {
+		return nil, tooManyKeys(b.Keys.count)
 	}
 	if req.Keys, failed = b.bytes(); failed != nil {
 		return nil, failed
@@ -84,18 +87,22 @@ func (s *setIn) item() (item *cairnv1.SetItem, failed *txn.Error) {
 type batchSetBody struct {
 	durabilityIn
 	noteIn
-	Items      listIn[setIn] `json:"items"`
-	RequireAll bool          `json:"require_all"`
+	Items      batchIn[setIn] `json:"items"`
+	RequireAll bool           `json:"require_all"`
 }
 
 func (b *batchSetBody) request(
 	t *httpTarget,
 ) (req *cairnv1.BatchSetRequest, failed *txn.Error) {
-	req = &cairnv1.BatchSetRequest{
-		Keyspace: t.keyspace, RequireAll: b.RequireAll, Items: make([]*cairnv1.SetItem, len(b.Items)),
+	if b.Items.count > BatchKeysMax {
+		return nil, tooManyItems("item", b.Items.count)
 	}
-	for i := range b.Items {
-		if req.Items[i], failed = b.Items[i].item(); failed != nil {
+	items := b.Items.list
+	req = &cairnv1.BatchSetRequest{
+		Keyspace: t.keyspace, RequireAll: b.RequireAll, Items: make([]*cairnv1.SetItem, len(items)),
+	}
+	for i := range items {
+		if req.Items[i], failed = items[i].item(); failed != nil {
 			return nil, within(failed, "/items/%d", i)
 		}
 	}
@@ -132,6 +139,9 @@ type batchDeleteBody struct {
 func (b *batchDeleteBody) request(
 	t *httpTarget,
 ) (req *cairnv1.BatchDeleteRequest, failed *txn.Error) {
+	if b.Keys.count > BatchKeysMax {
+		return nil, tooManyItems("key", b.Keys.count)
+	}
 	req = &cairnv1.BatchDeleteRequest{Keyspace: t.keyspace, RequireAll: b.RequireAll}
 	if req.Keys, failed = b.bytes(); failed != nil {
 		return nil, failed

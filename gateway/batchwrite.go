@@ -68,12 +68,16 @@ func checkBatch(what string, n int) error {
 		return invalid(what+"s_missing", "no %s is given; 1 to %d are needed", what, BatchKeysMax)
 	}
 	if n > BatchKeysMax {
-		e := txn.Errorf(txn.Exhausted, "transaction_too_large",
-			"%d %ss are given, the limit is %d", n, what, BatchKeysMax)
-		e.Next = "nothing was done: take fewer at a time"
-		return e
+		return tooManyItems(what, n)
 	}
 	return nil
+}
+
+func tooManyItems(what string, n int) *txn.Error {
+	e := txn.Errorf(txn.Exhausted, "transaction_too_large",
+		"%d %ss are given, the limit is %d", n, what, BatchKeysMax)
+	e.Next = "nothing was done: take fewer at a time"
+	return e
 }
 
 // batchMutation is what the requests of batches have in common.

@@ -72,7 +72,10 @@ func TestBodyRefusals(t *testing.T) {
 		{"/txn", `{"if":{}}`, reasonBody, `"/if": a JSON object`},
 		{"/txn", `{"then":[` + strings.Repeat("{},", BatchKeysMax) + `{}]}`, reasonBody, `more than 10000 elements`},
 		{"/txn", `{"if":[{"any":[` + strings.Repeat("{},", BatchKeysMax) + `{}]}]}`, reasonBody, `"/if/0/any`},
-		{"/batch/get", `{"keys":[` + strings.Repeat(`"",`, BatchKeysMax) + `""]}`, reasonBody, `"/keys`},
+		{"/batch/get", `{"keys":[` + strings.Repeat(`"",`, BatchKeysMax+1) + `""]}`, "too_many_keys", `10002`},
+		{"/batch/set", `{"items":[` + strings.Repeat(`{},`, BatchKeysMax+1) + `{}]}`, "transaction_too_large", `10002`},
+		{"/batch/delete", `{"keys":[` + strings.Repeat(`"",`, BatchKeysMax) + `""]}`, "transaction_too_large", `10001`},
+		{"/batch/delete", `{"keys":{}}`, reasonBody, `"/keys": a JSON object`},
 		{"/txn", `{}`, "operations_missing", ``},
 		{"/txn", `{"then":[{}]}`, "operation_missing", `/then/0`},
 		{"/txn", `{"then":[{"get":{"key":"k"},"set":{"key":"k","value":1}}]}`, "operation_ambiguous", `get, set`},
@@ -89,8 +92,11 @@ func TestBodyRefusals(t *testing.T) {
 	} {
 		a := f.post(tc.path, tc.body)
 		want := 400
-		if tc.reason == "keyspace_not_found" {
+		switch tc.reason {
+		case "keyspace_not_found":
 			want = 404
+		case "transaction_too_large":
+			want = 429
 		}
 		if got := a.reason(t); a.status != want || got != tc.reason || !strings.Contains(a.body, quoted(tc.names)) {
 			t.Errorf("%s %s: %d %s %s, want %s", tc.path, tc.body, a.status, got, a.body, tc.reason)

@@ -148,6 +148,38 @@ func (l *listIn[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
+// batchIn is the list of a batch. Of one that is too long, what is over the limit is only counted,
+// so that the error can name the number.
+type batchIn[T any] struct {
+	list  []T
+	count int
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (b *batchIn[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if kind := d.PeekKind(); kind != '[' {
+		return fmt.Errorf("a JSON %s is not taken", kindName(kind))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for ; d.PeekKind() != ']'; b.count++ {
+		if b.count >= BatchKeysMax {
+			if err := d.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		var element T
+		if err := json.UnmarshalDecode(d, &element); err != nil {
+			return err
+		}
+		b.list = append(b.list, element)
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
 // readLimited reads a body of at most so many bytes.
 func readLimited(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *txn.Error) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {

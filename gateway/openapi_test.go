@@ -156,6 +156,9 @@ func (d *description) sameMembers(where string, typ reflect.Type, s *openapi3.Sc
 	}
 	for name, typ := range has {
 		s := described[name]
+		if strings.HasPrefix(typ.Name(), "batchIn[") {
+			typ = typ.Field(0).Type // its list
+		}
 		for s != nil && (typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice) {
 			if typ.Kind() == reflect.Slice && s.Items != nil {
 				s = s.Items.Value
