@@ -143,6 +143,7 @@ func TestHTTPRefusals(t *testing.T) {
 		{"GET", "/v1/keys/", "", nil, 400, "key_empty"},
 		{"PUT", "/v1/keys/" + strings.Repeat("k", txn.KeyBytesMax+1), "", nil, 400, "key_too_long"},
 		{"GET", "/v1/keyspaces/other/keys/k", "", nil, 404, "keyspace_not_found"},
+		{"GET", "/v1/keyspaces/b@d/keys/k", "", nil, 400, "keyspace_name"},
 		{"GET", "/v1/keyspaces//keys/k", "", nil, 400, "keyspace_empty"},
 		{"GET", "/v1/nothing", "", nil, 404, "path_unknown"},
 		{"GET", "/nothing", "", nil, 404, "path_unknown"},

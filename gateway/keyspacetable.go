@@ -94,9 +94,10 @@ func (g *Gateway) keyspace(ctx context.Context, name string) (*txn.Keyspace, err
 	return nil, noKeyspace(name)
 }
 
-func noKeyspace(name string) *txn.Error {
-	if len(name) > txn.KeyspaceNameBytesMax {
-		name = name[:txn.KeyspaceNameBytesMax] + "…"
+// noKeyspace is the error for a name that no keyspace has, or can have.
+func noKeyspace(name string) error {
+	if err := txn.CheckKeyspaceName(name); err != nil {
+		return err
 	}
 	e := txn.NoKeyspace(fmt.Sprintf("there is no keyspace %q", name))
 	e.Next = fmt.Sprintf("create it: cairn keyspace create %s", name)

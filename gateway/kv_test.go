@@ -150,6 +150,7 @@ func TestBadRequests(t *testing.T) {
 		{"empty key", get(&cairnv1.GetRequest{}), "key_empty"},
 		{"long key", get(&cairnv1.GetRequest{Key: long}), "key_too_long"},
 		{"keyspace", get(&cairnv1.GetRequest{Keyspace: "x", Key: k}), "keyspace_not_found"},
+		{"keyspace's name", get(&cairnv1.GetRequest{Keyspace: "b@d", Key: k}), "keyspace_name"},
 		{"both times", get(&cairnv1.GetRequest{Key: k, Revision: ptr[int64](0), AsOf: ptr[int64](1)}),
 			"revision_and_as_of"},
 		{"revision", get(&cairnv1.GetRequest{Key: k, Revision: ptr[int64](-1)}), "revision_negative"},
