@@ -378,7 +378,13 @@ func missingKeys(missing []txn.Key) error {
 		}
 		list += k.String()
 	}
-	return txn.Errorf(txn.NotFound, "keys_missing", "%d keys are missing: %s", len(missing), list)
+	what := "keys are"
+	if len(missing) == 1 {
+		what = "key is"
+	}
+	e := txn.Errorf(txn.NotFound, "keys_missing", "%d %s missing: %s", len(missing), what, list)
+	e.Next = "write what is missing, or do not require all"
+	return e
 }
 
 // missingListedMax is how many missing keys an error names.

@@ -294,6 +294,12 @@ func TestBatchGet(t *testing.T) {
 	if e.Kind != txn.NotFound || !strings.Contains(message(e), `2 keys are missing: "b", "x"`) {
 		t.Errorf("require_all: %v", err)
 	}
+	keys = [][]byte{[]byte("x"), []byte("x")}
+	_, err = f.g.batchGet(t.Context(), &cairnv1.BatchGetRequest{Keys: keys, RequireAll: true})
+	e = classify(err, false)
+	if !strings.Contains(message(e), `1 key is missing: "x"`) || nextStep(e) == "" {
+		t.Errorf("require_all of one that is missing: %v", err)
+	}
 }
 
 func TestBatchGetStopsAtItsLimit(t *testing.T) {
