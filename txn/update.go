@@ -161,6 +161,17 @@ func (op *Op) appended(there *Value) (next Value, changes bool, failed *Error) {
 	return next, len(op.Value.Data) > 0, nil
 }
 
+// takes says which operands an update is for.
+func (k UpdateKind) takes() string {
+	switch k {
+	case UpdateAdd:
+		return "an increment is by an int or a float"
+	case UpdateAppend:
+		return "what is appended is bytes or a string"
+	}
+	return "min and max are of an int, a float, bytes or a string"
+}
+
 // CheckUpdate reports an operand, or a bound, that an update of kind k cannot use.
 func (op *Op) CheckUpdate() error {
 	t := op.Value.Type
@@ -168,7 +179,7 @@ func (op *Op) CheckUpdate() error {
 	switch {
 	case op.Update == UpdateAdd && !number, op.Update == UpdateAppend && !text, !number && !text:
 		return Errorf(Invalid, "operand_type",
-			"the operand is of type %v, which this update is not for", t)
+			"the operand is of type %v; %s", t, op.Update.takes())
 	case op.Update >= UpdateMin && t == Float && math.IsNaN(op.Value.Float()):
 		return Errorf(Invalid, "operand_nan", "NaN is neither the smaller nor the larger of two")
 	}

@@ -149,11 +149,14 @@ func TestCheckUpdate(t *testing.T) {
 			t.Errorf("%s: %s", reason, got)
 		}
 	}
-	for _, op := range []Op{
-		{Update: UpdateAppend, Value: IntValue(1)}, {Update: UpdateMin, Value: BoolValue(true)}, {Value: NullValue()},
+	for says, op := range map[string]Op{
+		"type int; what is appended is bytes or a string": {Update: UpdateAppend, Value: IntValue(1)},
+		"type bool; min and max are of":                   {Update: UpdateMin, Value: BoolValue(true)},
+		"type null; an increment is by an int or a float": {Value: NullValue()},
 	} {
-		if got := reasonOf(op.CheckUpdate()); got != "operand_type" {
-			t.Errorf("%+v: %s", op, got)
+		err := op.CheckUpdate()
+		if got := reasonOf(err); got != "operand_type" || !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v: %s, %v", op, got, err)
 		}
 	}
 }
