@@ -103,6 +103,8 @@ func (c *Coordinator) inquire(
 	case err != nil:
 	case got.Answer == shardrpc.Gone: // its keyspace was deleted
 		got = &shardrpc.InquireResponse{Answer: shardrpc.OK, Status: txn.Absent}
+	case got.Answer == shardrpc.Refused:
+		err = txn.ReusedRequest(req.Anchor)
 	case got.Answer != shardrpc.OK:
 		err = txn.Errorf(txn.Internal, "inquiry", "an inquiry was answered %v", got.Answer)
 	}

@@ -126,8 +126,12 @@ func (x *execution) evaluated(ctx context.Context, err error) (*Result, error) {
 		return nil, x.unknown(terr)
 	}
 	got, terr := x.c.conclude(ctx, &shardrpc.InquireRequest{
-		Anchor: x.program.Anchor(), ID: x.request.ID, BaseTS: base}, x.until)
-	if terr != nil {
+		Anchor: x.program.Anchor(), ID: x.request.ID, BaseTS: base,
+		Fingerprint: x.request.Fingerprint}, x.until)
+	switch {
+	case txn.KindOf(terr) == txn.Invalid: // it is another request's name
+		return nil, terr
+	case terr != nil:
 		return nil, x.unknown(terr)
 	}
 	if got.Status == txn.Committed {

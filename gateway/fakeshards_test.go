@@ -307,6 +307,9 @@ func (f *fakeShards) Inquire(
 	defer f.mu.Unlock()
 	name := rowName(req.Anchor, req.ID)
 	row := f.rows[name]
+	if row.Status == txn.Committed && req.Fingerprint != 0 && req.Fingerprint != row.Fingerprint {
+		return &shardrpc.InquireResponse{Answer: shardrpc.Refused}, nil
+	}
 	if row.Status == txn.Absent && req.Prevent {
 		row = txn.RequestRow{Status: txn.Aborted, BaseTS: req.BaseTS}
 		f.rows[name] = row

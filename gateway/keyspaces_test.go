@@ -140,3 +140,27 @@ func TestErrorsNameTheKeyspace(t *testing.T) {
 		t.Errorf("%q", m)
 	}
 }
+
+// TestReuseInFullKeyspace: another request with the same request_id is no repeat, and not answered
+// as if it had been carried out.
+func TestReuseInFullKeyspace(t *testing.T) {
+	f := start(t)
+	full := fakeKeyspace(8, "a", txn.KeyspaceOptions{BytesMax: 100})
+	f.shards.setKeyspaces(full)
+	set := func(value string) error {
+		_, err := f.g.set(t.Context(), &cairnv1.SetRequest{
+			Keyspace: "a", Key: []byte("k"), Value: str(value), RequestId: []byte("job")})
+		return err
+	}
+	if err := set("v"); err != nil {
+		t.Fatal(err)
+	}
+	full.FullBytes = 120
+	f.shards.setKeyspaces(full)
+	if _, err := f.g.refreshKeyspaces(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := set("w"); classify(err, true).Reason != "request_id_reused" {
+		t.Errorf("other content: %v", err)
+	}
+}

@@ -37,11 +37,7 @@ func (r *Replica) requestDone(w *write) (bool, error) {
 	case verdict == txn.RequestAborted:
 		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonForgone, Key: w.anchor})
 	default:
-		e := txn.Errorf(txn.Invalid, "request_id_reused",
-			"the request_id was given to a request with other content")
-		e.Key = w.anchor
-		e.Next = "give every request a request_id of its own"
-		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: e})
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: txn.ReusedRequest(w.anchor)})
 	}
 	return true, nil
 }
@@ -97,7 +93,7 @@ func (a *applying) putRequest(c *command, status txn.Status) {
 // newInquiry latches the anchor, so that it comes before an attempt or after.
 func newInquiry(id uint64, m *shardrpc.InquireRequest) *write {
 	w := &write{id: id, inquire: m, baseTS: m.BaseTS, maxTS: txn.Forever, reads: &txn.ReadSet{}}
-	w.remember(&txn.Request{ID: m.ID}, m.Anchor)
+	w.remember(&txn.Request{ID: m.ID, Fingerprint: m.Fingerprint}, m.Anchor)
 	return w
 }
 
@@ -111,8 +107,14 @@ func (r *Replica) evaluateInquiry(w *write) {
 		return
 	}
 	resp := &shardrpc.InquireResponse{Answer: shardrpc.OK, Status: txn.Aborted}
-	verdict, at := row.Judge(nil, 0, &rec)
+	var asked *txn.Request
+	if w.request.Fingerprint != 0 {
+		asked = w.request
+	}
+	verdict, at := row.Judge(asked, 0, &rec)
 	switch {
+	case verdict == txn.RequestReused:
+		resp.Answer = shardrpc.Refused
 	case verdict == txn.RequestProceed && r.mu.dropped.has(w.anchor):
 		resp.Answer = shardrpc.Gone // it may have been carried out before
 	case verdict == txn.RequestProceed && w.inquire.Prevent:

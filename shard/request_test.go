@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cairnkv/cairn/mvcc"
@@ -29,6 +30,27 @@ func TestRequestRows(t *testing.T) {
 	} {
 		if got, err := mvcc.GetRequest(w.state, key(anchor), q.ID); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", anchor, got, err, want)
+		}
+	}
+	w.crash(0)
+}
+
+// An inquiry about some content is not answered with what became of other content of that name.
+func TestInquiryOfOtherContent(t *testing.T) {
+	w := newWorld(t)
+	w.timestamp()
+	m := w.commitRequest(1, setTo("b", []byte("v")))
+	m.Request = &txn.Request{ID: txn.RequestID{7}, Fingerprint: m.Program.Fingerprint()}
+	m.Anchor = key("b")
+	w.request("commit", m)
+	w.flush()
+	for fingerprint, want := range map[uint64]string{
+		0: "committed", m.Request.Fingerprint: "committed", m.Request.Fingerprint + 1: "refused",
+	} {
+		w.request("inquire", &shardrpc.InquireRequest{Target: m.Target, Anchor: m.Anchor,
+			ID: m.Request.ID, BaseTS: w.timestamp(), Fingerprint: fingerprint})
+		if got := w.flush(); !strings.Contains(got, want) {
+			t.Errorf("fingerprint %x: %s, want %s", fingerprint, got, want)
 		}
 	}
 	w.crash(0)

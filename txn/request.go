@@ -81,3 +81,12 @@ func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Ti
 		return RequestBusy, 0
 	}
 }
+
+// ReusedRequest is the error of a request whose name another one has, at anchor.
+func ReusedRequest(anchor Key) *Error {
+	e := Errorf(Invalid, "request_id_reused",
+		"the request_id was given to a request with other content")
+	e.Key = anchor
+	e.Next = "give every request a request_id of its own"
+	return e
+}

@@ -162,7 +162,7 @@ const inquirePrevent = 1 << 0
 func (m *InquireRequest) Append(dst []byte) []byte {
 	dst = append(appendTarget(dst, m.Target), flag(m.Prevent, inquirePrevent))
 	dst = append(appendBytes(dst, m.Anchor), m.ID[:]...)
-	return appendTS(dst, m.BaseTS)
+	return binary.BigEndian.AppendUint64(appendTS(dst, m.BaseTS), m.Fingerprint)
 }
 
 func (m *InquireRequest) decode(d *decoder) {
@@ -170,7 +170,7 @@ func (m *InquireRequest) decode(d *decoder) {
 	m.Prevent = d.flags(inquirePrevent) != 0
 	d.key(&m.Anchor)
 	d.requestID(&m.ID)
-	m.BaseTS = d.ts()
+	m.BaseTS, m.Fingerprint = d.ts(), d.u64()
 }
 
 const inquireBlocker = 1 << 0

@@ -237,6 +237,9 @@ type InquireRequest struct {
 	BaseTS txn.Timestamp // fresh when the inquiry began
 	// Prevent keeps a request that has left no trace from ever being carried out.
 	Prevent bool
+	// Fingerprint, if not 0, is of the request's content: the answer is Refused if it
+	// was another one that was carried out under its name, or may be.
+	Fingerprint uint64
 }
 
 // InquireResponse tells it with OK: Committed or Aborted for ever, Pending
