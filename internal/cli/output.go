@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -236,8 +237,14 @@ func floatText(f float64) string {
 // valueText is a value on a line, quoted only where it must be.
 func valueText(v client.Value) string {
 	switch v.Type {
-	case client.TypeBytes, client.TypeString, client.TypeJSON:
+	case client.TypeBytes, client.TypeString:
 		return quoteText(string(v.Data))
+	case client.TypeJSON: // whose own quotes are none of a shell's
+		var line bytes.Buffer
+		if bytes.ContainsFunc(v.Data, unprintable) && json.Compact(&line, v.Data) == nil {
+			return line.String()
+		}
+		return string(v.Data)
 	case client.TypeNull:
 		return "null"
 	}

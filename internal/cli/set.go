@@ -31,9 +31,9 @@ func newSet(s *session) *cobra.Command {
 		Use:   "set KEY VALUE [nx | xx] [cmp V] [cmprev N] [ex MS|30s | keepttl] [norev]",
 		Short: "Write a key",
 		Long: `Write a key. Conditions must all hold, otherwise nothing is written (exit code 3):
-nx the key is missing, xx it exists, cmp V it has this value, cmprev N it is at this revision
-(-1 = missing). ex sets a time to live, keepttl keeps the one there is; without either the key
-never expires. norev does not keep the replaced value in the history.`,
+nx the key is missing, xx it exists, cmp V it has this value and the type of --type, cmprev N
+it is at this revision (-1 = missing). ex sets a time to live, keepttl keeps the one there is;
+without either the key never expires. norev does not keep the replaced value in the history.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rest := &words{args}
 			key, err := rest.key()

@@ -79,12 +79,14 @@ func quoteKey(key string) string {
 // printable, what is quoted already, and spaces at the ends.
 func quoteText(s string) string {
 	must := s == "" || s[0] == '"' || !utf8.ValidString(s) || strings.TrimSpace(s) != s ||
-		strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) })
+		strings.ContainsFunc(s, unprintable)
 	if must {
 		return strconv.Quote(s)
 	}
 	return s
 }
+
+func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
 // oneLine keeps messages on one line.
 func oneLine(s string) string {
