@@ -74,7 +74,7 @@ func checkBatch(what string, n int) error {
 }
 
 func tooManyItems(what string, n int) *txn.Error {
-	e := txn.Errorf(txn.Exhausted, "transaction_too_large",
+	e := txn.Errorf(txn.Exhausted, txn.ReasonTooLarge,
 		"%d %ss are given, the limit is %d", n, what, BatchKeysMax)
 	e.Next = "nothing was done: take fewer at a time"
 	return e

@@ -141,7 +141,7 @@ func (g *Gateway) writeEphemeral(
 		size += len(ops[i].Key) + len(ops[i].Value.Data)
 	}
 	if size > txn.WriteBytesMax {
-		return done, txn.Errorf(txn.Exhausted, "transaction_too_large",
+		return done, txn.Errorf(txn.Exhausted, txn.ReasonTooLarge,
 			"the keys and values have %d bytes, the limit is %d", size, txn.WriteBytesMax)
 	}
 	done.results, done.at, err = g.Coordinator.Ephemeral(ctx, ops, g.deadline(ctx))

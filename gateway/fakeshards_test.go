@@ -33,7 +33,7 @@ type fakeShards struct {
 	collected func() txn.Timestamp
 	// ephemeral is what Ephemeral keeps; nil: nothing yet.
 	ephemeral *fakeShards
-	table fakeTable
+	table     fakeTable
 }
 
 // gate holds up commits that name a key.

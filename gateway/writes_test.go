@@ -159,3 +159,28 @@ func TestWritesInTransactions(t *testing.T) {
 		t.Errorf("%v, %s", counts, keys(""))
 	}
 }
+
+// Over the limit nothing is deleted, and the error says how many there are.
+func TestDeleteRangeTooLarge(t *testing.T) {
+	f := start(t)
+	const extra = 17
+	for from := 0; from < txn.WriteKeysMax+extra; from += BatchKeysMax {
+		var items []*cairnv1.SetItem
+		for i := from; i < min(from+BatchKeysMax, txn.WriteKeysMax+extra); i++ {
+			items = append(items, &cairnv1.SetItem{Key: fmt.Appendf(nil, "k%05d", i), Value: intValue(1)})
+		}
+		if _, err := f.g.batchSet(t.Context(), &cairnv1.BatchSetRequest{Items: items}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := f.g.deleteRange(t.Context(), &cairnv1.DeleteRangeRequest{Select: glob("k*")})
+	e, ok := errors.AsType[*txn.Error](err)
+	if !ok || e.Kind != txn.Exhausted || !strings.Contains(e.Error(), "10017 keys are") ||
+		!strings.Contains(e.Error(), "10000") {
+		t.Errorf("%v", err)
+	}
+	left, err := f.g.deleteRange(t.Context(), &cairnv1.DeleteRangeRequest{Select: glob("k*"), DryRun: true})
+	if err != nil || left.Count != txn.WriteKeysMax+extra {
+		t.Errorf("%v, %v", left, err)
+	}
+}

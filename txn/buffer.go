@@ -222,11 +222,11 @@ func (b *Buffer) put(op *Op) error {
 
 func (b *Buffer) checkSize() error {
 	if n := len(b.writes); n > WriteKeysMax {
-		return Errorf(Exhausted, "transaction_too_large",
+		return Errorf(Exhausted, ReasonTooLarge,
 			"the transaction writes %d keys, the limit is %d", n, WriteKeysMax)
 	}
 	if n := b.bytes + len(b.writes)*b.note; n > WriteBytesMax {
-		return Errorf(Exhausted, "transaction_too_large",
+		return Errorf(Exhausted, ReasonTooLarge,
 			"the transaction writes %d bytes, the limit is %d", n, WriteBytesMax)
 	}
 	return nil

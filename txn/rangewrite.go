@@ -32,8 +32,11 @@ func (b *Buffer) remove(k Key, v View, at Timestamp) error {
 	return b.put(&Op{Kind: OpDelete, Key: k})
 }
 
+// ReasonTooLarge is of a transaction over the limits of what one may write or read.
+const ReasonTooLarge = "transaction_too_large"
+
 func tooManyChanges(does string) error {
-	e := Errorf(Exhausted, "transaction_too_large",
+	e := Errorf(Exhausted, ReasonTooLarge,
 		"the operation %s more than %d keys, the limit of a transaction", does, WriteKeysMax)
 	e.Next = "nothing was done: take smaller ranges one after the other"
 	return e
