@@ -27,9 +27,6 @@ func timeToLiveResponse(found *pointFound) *cairnv1.TimeToLiveResponse {
 	if v == nil {
 		return resp
 	}
-	resp.TtlMs, resp.Revision, resp.ExpiresAt = 0, v.Revision, v.Expiry.Millis()
-	if v.Expiry != 0 {
-		resp.TtlMs = int64(v.Expiry-found.at+999) / 1000
-	}
+	resp.TtlMs, resp.Revision, resp.ExpiresAt = v.TTLAt(found.at), v.Revision, v.Expiry.Millis()
 	return resp
 }

@@ -24,13 +24,8 @@ func (g *Gateway) update(
 	return updateResponse(&op, &res, next), nil
 }
 
-// unwritten takes the times off a version that an open transaction has made: no transaction's id
-// is zero.
-func unwritten(v *txn.Version) {
-	if v.Txn == 0 {
-		undate(v, v.TS)
-	}
-}
+// unwritten takes the times off a version that an open transaction has made, whenever that was.
+func unwritten(v *txn.Version) { undate(v, v.TS) }
 
 func (g *Gateway) updateOp(
 	ctx context.Context, req *cairnv1.UpdateRequest,

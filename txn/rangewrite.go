@@ -153,7 +153,7 @@ func (r *reverting) change(from, to *Entry) error {
 		return nil
 	}
 	value := Value{to.Value.Type, bytes.Clone(to.Value.Data)}
-	return r.put(&Op{Kind: OpSet, Key: to.Key.Clone(), Value: value, TTL: ttlAt(to, r.op.To)})
+	return r.put(&Op{Kind: OpSet, Key: to.Key.Clone(), Value: value, TTL: to.TTLAt(r.op.To)})
 }
 
 // note answers a change without making it.
@@ -175,12 +175,4 @@ func (r *reverting) note(from, to *Entry) error {
 	}
 	r.res.Changes = append(r.res.Changes, c)
 	return nil
-}
-
-// ttlAt is the milliseconds that e had left at time at, rounded up; 0: it had no end.
-func ttlAt(e *Entry, at Timestamp) int64 {
-	if e.Expiry == 0 {
-		return 0
-	}
-	return int64(e.Expiry-at+999) / 1000
 }

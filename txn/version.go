@@ -57,6 +57,15 @@ func (v *Version) Hides() int64 {
 	return v.Revision - 1
 }
 
+// TTLAt is the milliseconds that v, which is live at time at, has left then, rounded
+// up; 0: it has no end.
+func (v *Version) TTLAt(at Timestamp) int64 {
+	if v.Expiry == 0 {
+		return 0
+	}
+	return int64(v.Expiry-at+999) / 1000
+}
+
 // Entry is a key with one of its versions.
 type Entry struct {
 	Key Key
