@@ -81,8 +81,8 @@ type BatchOptions struct {
 }
 
 // BatchSet writes up to 10,000 keys, 8 MiB with their values, in one
-// transaction. The results are in the order of the items; one that is not Set
-// says that its conditions did not hold.
+// transaction; see BatchSetBatched for more. The results are in the order of the
+// items; one that is not Set says that its conditions did not hold.
 func (k *KV) BatchSet(
 	ctx context.Context, items []SetItem, o BatchOptions,
 ) ([]SetResult, error) {

@@ -6,10 +6,6 @@ import (
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 )
 
-// deletePage is how many keys DeleteRangeBatched removes at once: even the longest are half of
-// what a transaction may write.
-const deletePage = 1000
-
 // DeleteRangeOptions of DeleteRange.
 type DeleteRangeOptions struct {
 	DryRun    bool   // delete nothing, only count
@@ -59,39 +55,4 @@ func deleteRangeToWire(
 
 func deleteRangeFromWire(res *cairnv1.DeleteRangeResponse) DeleteRangeResult {
 	return DeleteRangeResult{Count: res.Count, CommitTS: Timestamp(res.CommitTs)}
-}
-
-// DeleteRangeBatched removes what r selects, however much it is, page by page.
-// It is not atomic: others see some keys gone and some not, and what was written
-// after it began stays unless it is one of the keys that were there. After an
-// error the keys that it counted are gone, and it may be called again.
-func (k *KV) DeleteRangeBatched(ctx context.Context, r Range, message string) (int64, error) {
-	r.KeysOnly, r.Page = true, deletePage
-	count := int64(0)
-	var page []string
-	flush := func() error {
-		results, err := k.BatchDelete(ctx, page, BatchOptions{Message: message})
-		for i := range results {
-			if results[i].Deleted {
-				count++
-			}
-		}
-		page = page[:0]
-		return err
-	}
-	for e, err := range k.Scan(ctx, r) {
-		if err != nil {
-			return count, err
-		}
-		if page = append(page, e.Key); len(page) == deletePage {
-			if err := flush(); err != nil {
-				return count, err
-			}
-		}
-	}
-	if len(page) == 0 {
-		return count, nil
-	}
-	err := flush()
-	return count, err
 }

@@ -224,13 +224,13 @@ func settle(m protoreflect.Message, keyspace string) {
 	}
 }
 
-func (db *DB) execute(ctx context.Context, req *cairnv1.ExecuteRequest) (Outcome, error) {
+func (k *KV) execute(ctx context.Context, req *cairnv1.ExecuteRequest) (Outcome, error) {
 	c := &call{
 		method: cairnv1.Method_METHOD_TXN_EXECUTE, effect: max(effectOf(req.Then), effectOf(req.Else)),
 		req: req, res: &cairnv1.ExecuteResponse{},
 		request: &req.RequestId, anchor: anchorOf(req.Then, req.Else),
 	}
-	if err := db.do(ctx, c); err != nil {
+	if err := k.do(ctx, c); err != nil {
 		return Outcome{}, err
 	}
 	ran := req.Then

@@ -139,10 +139,19 @@ func testRanges(t *testing.T, db *client.DB) {
 	for i := range many {
 		items = append(items, client.SetItem{Key: fmt.Sprintf("many/%d", i), Value: client.NullValue()})
 	}
-	must(db.BatchSet(ctx, items, client.BatchOptions{}))(t)
+	was := must(db.BatchSetBatched(ctx, items, ""))(t)
+	if len(was) != many || !was[many-1].Set || was[0].CommitTS == was[many-1].CommitTS {
+		t.Errorf("%d of %d keys set in batches at %d", len(was), many, was[0].CommitTS)
+	}
+	at := was[many-1].CommitTS
 	n := must(db.DeleteRangeBatched(ctx, client.Prefix("many/"), ""))(t)
 	if left := must(db.Count(ctx, client.Prefix("many/")))(t); n != many || left != 0 {
 		t.Errorf("%d of %d keys deleted, %d are left", n, many, left)
+	}
+	must(db.SetString(ctx, "many/later", "there since"))(t)
+	n = must(db.RevertRangeBatched(ctx, client.Prefix("many/"), at, ""))(t)
+	if back := must(db.Count(ctx, client.Prefix("many/")))(t); n != many+1 || back != many {
+		t.Errorf("%d of %d keys brought back, %d are there", n, many+1, back)
 	}
 }
 

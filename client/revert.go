@@ -40,8 +40,8 @@ func (k *KV) Revert(
 
 // RevertRange is Revert for all that r selects, also what exists at one of the
 // two times only, in one transaction. More than 10,000 changes or 8 MiB of them
-// are txn.Exhausted. Of r only what it selects matters; it must come from All,
-// Prefix, Bucket or Span.
+// are txn.Exhausted; see RevertRangeBatched. Of r only what it selects matters; it
+// must come from All, Prefix, Bucket or Span.
 func (k *KV) RevertRange(
 	ctx context.Context, r Range, at Timestamp, o RevertOptions,
 ) (RevertResult, error) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -96,6 +97,7 @@ type batchSet struct {
 	typ, ex, file     string
 	nx, xx, keep      bool
 	norev, requireAll bool
+	batched           bool
 }
 
 func newMSet(s *session) *cobra.Command {
@@ -104,18 +106,26 @@ func newMSet(s *session) *cobra.Command {
 		Use:   "mset KEY VALUE [KEY VALUE...], or mset --file FILE.json",
 		Short: "Write many keys in one transaction",
 		Long: `Write many keys in one transaction, one line a key. Conditions are those of each key:
-where one does not hold that key is not written (exit code 3), and the others are.
+where one does not hold that key is not written (exit code 3), and the others are. More than
+10,000 keys, or 8 MiB of them and their values, need --batched: page by page, so that others see
+some written and some not.
 
 --file reads a JSON object of keys and values, whose types are what they look like (3 is an int,
 3.0 a float), or a list of entries as scan -o json prints them; - is standard input.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if b.batched && b.requireAll {
+				return usagef("--require-all is about one moment, --batched is not: leave one out")
+			}
 			items, err := b.items(s, args)
 			if err != nil {
 				return err
 			}
-			return s.brief(cmd.Context(), func(ctx context.Context, db *client.DB) error {
-				o := client.BatchOptions{RequireAll: b.requireAll, Message: b.message}
-				results, err := b.of(db).BatchSet(ctx, items, o)
+			run := s.brief
+			if b.batched {
+				run = s.withDB
+			}
+			return run(cmd.Context(), func(ctx context.Context, db *client.DB) error {
+				results, err := b.write(ctx, s, db, items)
 				if err != nil {
 					return err
 				}
@@ -141,7 +151,30 @@ where one does not hold that key is not written (exit code 3), and the others ar
 	f.BoolVar(&b.keep, "keepttl", false, "keep the times to live there are")
 	f.BoolVar(&b.norev, "norev", false, "do not keep the replaced values")
 	f.BoolVar(&b.requireAll, "require-all", false, "write nothing unless all of them exist")
+	f.BoolVar(&b.batched, "batched", false, "page by page: any number, not atomic")
 	return s.completesKeys(cmd)
+}
+
+// write writes all items at one moment, or page by page, and says so.
+func (b *batchSet) write(
+	ctx context.Context, s *session, db *client.DB, items []client.SetItem,
+) ([]client.SetResult, error) {
+	if !b.batched {
+		o := client.BatchOptions{RequireAll: b.requireAll, Message: b.message}
+		return b.of(db).BatchSet(ctx, items, o)
+	}
+	results, err := b.of(db).BatchSetBatched(ctx, items, b.message)
+	s.notAtomic("set", int64(len(results)), err)
+	return results, err
+}
+
+// notAtomic tells of what went page by page.
+func (s *session) notAtomic(done string, n int64, err error) {
+	if err == nil {
+		_, _ = fmt.Fprintf(s.main.Stderr, "cairn: note: %s page by page, not at one moment\n", done)
+	} else {
+		_, _ = fmt.Fprintf(s.main.Stderr, "cairn: note: %s were %s before the error\n", keys(n), done)
+	}
 }
 
 // items are what the words or the file say, with what the flags say of all.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,10 +108,8 @@ func (w *sweep) pages(
 ) error {
 	start := time.Now()
 	n, err := kv.DeleteRangeBatched(ctx, r, message)
-	if err == nil {
-		_, _ = fmt.Fprintln(s.main.Stderr, "cairn: note: deleted page by page, not at one moment")
-	} else {
-		_, _ = fmt.Fprintf(s.main.Stderr, "cairn: note: %s were deleted before the error\n", keys(n))
+	s.notAtomic("deleted", n, err)
+	if err != nil {
 		return err
 	}
 	return s.printCount(counted{n, 0, "deleted", time.Since(start)})

@@ -15,7 +15,7 @@ type reverting struct {
 	s *session
 	chosen
 	target
-	dryRun bool
+	dryRun, batched bool
 }
 
 func newRevert(s *session) *cobra.Command {
@@ -28,10 +28,14 @@ number is a revision. as of takes a commit_ts, too. A key that is as it was stay
 (r2 unchanged).
 
 With --prefix or --glob, all keys that they select go back to a time, in one transaction of at
-most 10,000 changes. --dry-run lists what would change, and to what.`,
+most 10,000 changes. --dry-run lists what would change, and to what. --batched brings back any
+number of them, page by page: others see some changed and some not.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.given(cmd) {
 				return r.many(cmd, args)
+			}
+			if r.batched {
+				return usagef("--batched goes with --prefix or --glob")
 			}
 			return r.one(cmd, args)
 		},
@@ -39,6 +43,7 @@ most 10,000 changes. --dry-run lists what would change, and to what.`,
 	r.flags(cmd)
 	r.messageFlag(cmd)
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "change nothing, list what would change")
+	cmd.Flags().BoolVar(&r.batched, "batched", false, "page by page: any number, not atomic")
 	return s.completesKeys(cmd)
 }
 
@@ -99,6 +104,9 @@ func (r *reverting) one(cmd *cobra.Command, args []string) error {
 }
 
 func (r *reverting) many(cmd *cobra.Command, args []string) error {
+	if r.batched && r.dryRun {
+		return usagef("--dry-run changes nothing, --batched does: leave one out")
+	}
 	selected, err := r.keys()
 	if err != nil {
 		return err
@@ -112,6 +120,13 @@ func (r *reverting) many(cmd *cobra.Command, args []string) error {
 	}
 	return r.s.withDB(cmd.Context(), func(ctx context.Context, db *client.DB) error {
 		start := time.Now()
+		if r.batched {
+			n, err := db.RevertRangeBatched(ctx, selected, version.asOf, r.message)
+			if r.s.notAtomic("reverted", n, err); err != nil {
+				return err
+			}
+			return r.s.printCount(counted{n, 0, "reverted", time.Since(start)})
+		}
 		out, err := db.RevertRange(ctx, selected, version.asOf, r.options())
 		if err != nil {
 			return err
