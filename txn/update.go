@@ -112,8 +112,14 @@ func alike(a, b Type) bool { return a == b || a <= String && b <= String }
 func (op *Op) added(there *Value) (next Value, changes bool, failed *Error) {
 	if op.Value.Type == Float {
 		sum := op.Value.Float()
+		known := !math.IsNaN(sum)
 		if there != nil {
 			sum += there.Float()
+			known = known && !math.IsNaN(there.Float())
+		}
+		if known && math.IsNaN(sum) {
+			return next, false, Errorf(Invalid, "sum_nan",
+				"Infinity and -Infinity have no sum")
 		}
 		next = FloatValue(sum)
 	} else {
@@ -193,6 +199,12 @@ func (op *Op) CheckUpdate() error {
 				"a bound is of type %v, and the operand of type %v", bound.Type, t)
 		case t == Float && math.IsNaN(bound.Float()):
 			return Errorf(Invalid, "bound_nan", "NaN bounds nothing")
+		}
+	}
+	if op.Lower != nil && op.Upper != nil {
+		if order, _ := op.Lower.Compare(*op.Upper); order > 0 {
+			return Errorf(Invalid, "bounds_crossed", "the lower bound is above the upper one: "+
+				"no increment could pass")
 		}
 	}
 	return nil
