@@ -12,8 +12,9 @@ func (r *Replica) extendOracle() {
 	if l == nil || r.o.Meta == nil || l.startTS == 0 || l.extending {
 		return
 	}
-	if limit, ok := r.o.Meta.Oracle.Wants(r.o.Env.Now(), r.o.Env.Wall()); ok {
-		r.proposeLimit(limit, func() { r.o.Meta.Oracle.Extend(limit) })
+	asked := r.o.Env.Now()
+	if limit, ok := r.o.Meta.Oracle.Wants(asked, r.o.Env.Wall()); ok {
+		r.proposeLimit(limit, func() { r.o.Meta.Oracle.Extend(limit, r.o.Env.Now()-asked) })
 	}
 }
 

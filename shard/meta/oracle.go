@@ -7,11 +7,14 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// Window is how much room the oracle asks for at a time, in microseconds. A
-// crash skips at most that much. AheadMax is how far it may run ahead of its
-// clock under load before it makes callers wait.
+// Window is how much room the oracle asks for at a time, in microseconds, and
+// more where extensions are slow: twice what the last one took, up to SlackMax.
+// Otherwise they would be over when they come. A crash skips at most that much.
+// AheadMax is how far it may run ahead of its clock under load before it makes
+// callers wait.
 const (
 	Window   txn.Timestamp = 1_000_000
+	SlackMax txn.Timestamp = 20_000_000
 	AheadMax txn.Timestamp = 1_000_000
 )
 
@@ -23,6 +26,7 @@ type Oracle struct {
 	on    bool
 	last  txn.Timestamp // newest issued
 	limit txn.Timestamp // newest that the log allows
+	slack txn.Timestamp // to be asked for beside Window
 	clock txn.Timestamp
 	at    time.Duration // monotonic time of clock
 	used  bool          // since the window was last extended
@@ -44,11 +48,12 @@ func (o *Oracle) Stop() {
 	o.on = false
 }
 
-// Extend raises the limit of a running oracle.
-func (o *Oracle) Extend(limit txn.Timestamp) {
+// Extend raises the limit of a running oracle, which took as long as it says.
+func (o *Oracle) Extend(limit txn.Timestamp, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.limit, o.used = max(o.limit, limit), false
+	o.slack = min(2*txn.Timestamp(took.Microseconds()), SlackMax)
 }
 
 // Alloc issues n consecutive timestamps. It fails when the oracle does not
@@ -80,8 +85,8 @@ func (o *Oracle) Wants(now time.Duration, wall int64) (limit txn.Timestamp, ok b
 		return 0, false
 	}
 	o.advance(now, wall)
-	at := max(o.last, o.clock)
-	return at + Window, o.limit-at < Window/2
+	at, window := max(o.last, o.clock), Window+o.slack
+	return at + window, o.limit-at < window/2
 }
 
 func (o *Oracle) advance(now time.Duration, wall int64) {
