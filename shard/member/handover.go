@@ -35,7 +35,8 @@ func (m *Member) handOver(ctx context.Context, ids []shardrpc.ShardID) {
 			giveUp(left)
 			asked = m.o.Env.Now()
 		}
-		if len(left) == 0 || m.ended() || !m.peers.any() || m.o.Env.Sleep(ctx, handOverLook) != nil {
+		if len(left) == 0 || m.ended() || len(m.peers.up()) == 0 ||
+			m.o.Env.Sleep(ctx, handOverLook) != nil {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -10,12 +11,20 @@ import (
 )
 
 const (
-	// oracleTryMax is how long one request to the oracle may take.
-	oracleTryMax = 200 * time.Millisecond
+	// oracleTry is how long one request to the oracle may take, at first; while nobody
+	// answers it doubles up to oracleTryMax: there are slow networks. Whenever
+	// another leader is known the request goes there.
+	oracleTry    = 200 * time.Millisecond
+	oracleTryMax = 3200 * time.Millisecond
+	// oracleLook is how often a request that takes longer looks who leads.
+	oracleLook = 20 * time.Millisecond
 	// oracleRetryEvery is the pause between two, at first; while nobody answers it
 	// doubles up to oracleRetryMax.
 	oracleRetryEvery = 2 * time.Millisecond
 	oracleRetryMax   = 32 * time.Millisecond
+	// oracleLost is after how long without an answer a leader gives its shard to
+	// another member, which may reach the oracle.
+	oracleLost = 1500 * time.Millisecond
 )
 
 // oracle is the way to the oracle of the meta group, wherever its leader is.
@@ -36,22 +45,45 @@ func (o *oracle) ask(h *hosted, n int) {
 		return
 	}
 	o.m.tasks.Go(func() {
-		for pause := oracleRetryEvery; ; pause = min(2*pause, oracleRetryMax) {
-			first, err := o.once(n)
+		env := o.m.o.Env
+		lost := env.Now() + oracleLost
+		most, pause := oracleTry, oracleRetryEvery
+		for {
+			first, err := o.once(n, most)
 			if err == nil {
 				h.worker.post(h, shard.Timestamps{First: first, N: n})
 				return
 			}
-			if o.m.o.Env.Sleep(o.m.running, pause) != nil {
+			if env.Now() >= lost {
+				o.giveAway(h)
+				lost = env.Now() + oracleLost
+			}
+			if env.Sleep(o.m.running, pause) != nil {
 				return
+			}
+			pause = min(2*pause, oracleRetryMax)
+			if errors.Is(err, context.DeadlineExceeded) {
+				most = min(2*most, oracleTryMax)
 			}
 		}
 	})
 }
 
+// giveAway hands the leadership of a shard that gets no timestamps here to a
+// member that is there and whose turn it is by chance. Where links are cut such
+// that each member sees another majority, somebody sees the oracle's, too.
+func (o *oracle) giveAway(h *hosted) {
+	if up := o.m.peers.up(); len(up) > 0 && h.Leader() == o.m.ID() {
+		to := up[o.m.o.Env.Rand()%uint64(len(up))]
+		o.m.o.Log.Warn("no timestamps for a shard: its leadership is handed to another member",
+			"shard", h.Status().Shard, "to", to)
+		h.worker.post(h, shard.Transfer{To: to})
+	}
+}
+
 // once asks whoever leads the meta group, as far as that is known.
-func (o *oracle) once(n int) (txn.Timestamp, error) {
-	ctx, cancel := context.WithTimeout(o.m.running, oracleTryMax)
+func (o *oracle) once(n int, most time.Duration) (txn.Timestamp, error) {
+	ctx, cancel := context.WithTimeout(o.m.running, most)
 	defer cancel()
 	leader := o.meta.Leader()
 	if leader == o.m.ID() || leader == 0 {
@@ -60,6 +92,13 @@ func (o *oracle) once(n int) (txn.Timestamp, error) {
 	at, ok := o.m.peers.to(leader)
 	if !ok {
 		return 0, o.notLeader()
+	}
+	if most > oracleTry {
+		o.m.tasks.Go(func() {
+			for o.meta.Leader() == leader && o.m.o.Env.Sleep(ctx, oracleLook) == nil {
+			}
+			cancel()
+		})
 	}
 	resp, err := ask[shardrpc.TimestampResponse](ctx, at.small, shardrpc.MethodTimestamp,
 		&shardrpc.TimestampRequest{N: n})

@@ -2,7 +2,9 @@ package member
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
@@ -28,6 +30,7 @@ type peers struct {
 type peer struct {
 	address     string
 	small, bulk *link.Client
+	lost        atomic.Uint64 // batches that small did not take
 }
 
 func newPeers(m *Member) *peers {
@@ -123,16 +126,17 @@ func (p *peers) refresh() {
 	}
 }
 
-// any reports whether a link to another member is up.
-func (p *peers) any() bool {
+// up are the members to which a link is up, in order.
+func (p *peers) up() (ids []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, at := range p.mu.known { // order: any will do
+	for id, at := range p.mu.known { // order: sorted below
 		if _, up := at.small.Peer(); up {
-			return true
+			ids = append(ids, id)
 		}
 	}
-	return false
+	slices.Sort(ids)
+	return ids
 }
 
 func (at *peer) close() {
@@ -176,6 +180,7 @@ func (p *peers) send(o outgoing) {
 			}
 			batch := raftwire.Append(make([]byte, 0, size), all[:n])
 			if err := at.small.Post(uint8(shardrpc.MethodRaft), batch); err != nil {
+				at.lost.Add(1)
 				p.unreachable(to, all)
 				break
 			}
