@@ -171,6 +171,16 @@ func logCorrupt(shard shardrpc.ShardID, what string) error {
 		"the %s of shard %d in the log does not decode", what, shard)
 }
 
+// lost is what it means that a leader has counted on an entry that is not there:
+// this replica has acknowledged it. Raft would panic.
+func (l *raftLog) lost(acknowledged uint64) error {
+	e := txn.Errorf(txn.Internal, "log_lost", "the log of shard %d ends at %d, and this member has "+
+		"acknowledged up to %d: its disk has lost what was synced", l.shard, l.last, acknowledged)
+	e.Next = "check the disk, do not start this member again, and let a new one take its place " +
+		"with --replace"
+	return e
+}
+
 // readEnd finds the last entry.
 func (l *raftLog) readEnd() error {
 	it, err := l.engine.NewIter(mvcc.IterOptions{

@@ -191,21 +191,12 @@ func (r *Replica) Step(ev Event) {
 	}
 }
 
-func (r *Replica) stepSnapshot(ev Event) {
-	switch ev := ev.(type) {
-	case Snapshot:
-		r.snapshot(ev)
-	case Installed:
-		r.installed()
-	case SnapshotSent:
-		r.snapshotSent(ev)
-	case Unreachable:
-		r.rn.ReportUnreachable(ev.To)
-	}
-}
-
 // stepRaft hands raft a message of another replica.
 func (r *Replica) stepRaft(m *raftpb.Message) {
+	if m.GetType() == raftpb.MsgHeartbeat && m.GetCommit() > r.log.last {
+		r.fail(r.log.lost(m.GetCommit()))
+		return
+	}
 	err := r.rn.Step(m)
 	if mutant.On(mutant.R8) && errors.Is(err, raft.ErrProposalDropped) {
 		return // a forwarded one; to be dropped is its sender's lot

@@ -1,13 +1,16 @@
 package shard
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
+	"github.com/cairnkv/cairn/txn"
 )
 
 var metaTarget = shardrpc.Target{Shard: shardrpc.MetaShard, Epoch: 1}
@@ -315,5 +318,31 @@ func TestGateHoldsVotes(t *testing.T) {
 		return m.GetType() == raftpb.MsgPreVoteResp && m.GetTo() == other
 	}) {
 		t.Errorf("no answer to the vote after the gate opened: %v", e.Messages)
+	}
+}
+
+// A log that has lost the end that it had acknowledged, as by a damaged disk: the leader counts on
+// more than is there. That is an error that says what to do, where raft would panic.
+func TestLostLog(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	g.mustPropose(lead, 3)
+	other := g.members[g.order[0]]
+	if other == lead {
+		other = g.members[g.order[1]]
+	}
+	heartbeat := func(commit uint64) {
+		kind, term := raftpb.MsgHeartbeat, lead.r.Status().Term
+		other.r.Step(Message{&raftpb.Message{Type: &kind, To: &other.id, From: &lead.id, Term: &term,
+			Commit: &commit}})
+	}
+	last := other.r.Status().LastIndex
+	if heartbeat(last); other.r.eff.Failed != nil {
+		t.Fatalf("an entry that is there: %v", other.r.eff.Failed)
+	}
+	heartbeat(last + 1)
+	e, ok := errors.AsType[*txn.Error](other.r.eff.Failed)
+	if !ok || e.Reason != "log_lost" || !strings.Contains(e.Next, "--replace") {
+		t.Errorf("an entry that is lost: %v", other.r.eff.Failed)
 	}
 }

@@ -142,3 +142,16 @@ func (r *Replica) reload() error {
 	r.noteGroup()
 	return nil
 }
+
+func (r *Replica) stepSnapshot(ev Event) {
+	switch ev := ev.(type) {
+	case Snapshot:
+		r.snapshot(ev)
+	case Installed:
+		r.installed()
+	case SnapshotSent:
+		r.snapshotSent(ev)
+	case Unreachable:
+		r.rn.ReportUnreachable(ev.To)
+	}
+}
