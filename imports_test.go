@@ -34,10 +34,13 @@ var (
 	importRules = []importRule{
 		{pkg: ".", imports: nil},
 		{pkg: "txn", imports: nil},
-		{pkg: "internal/env/...", imports: nil},
+		{pkg: "internal/env/...", imports: []string{"internal/fault"}}, // in a debug build
+		{pkg: "internal/fault", imports: nil, never: storage},
+		{pkg: "internal/fault/disk", imports: []string{"internal/fault"}},
 		{pkg: "internal/release", imports: nil},
 		{pkg: "internal/loopback", imports: nil},
 		{pkg: "internal/mutant", imports: nil},
+		{pkg: "proto/transport", imports: []string{"internal/fault"}}, // in a debug build
 		{pkg: "proto/...", imports: []string{"proto/...", "txn"}},
 		{pkg: "locks", imports: []string{"txn", "proto/...", "internal/mutant"}, never: storageBut("locks/...")},
 		{
@@ -76,7 +79,7 @@ var (
 			pkg: "internal/run",
 			imports: []string{
 				"gateway", "script", "coordinator", "shard/...", "mvcc/...", "locks", "proto/...", "txn",
-				"internal/env", "internal/mutant", "internal/release",
+				"internal/env", "internal/mutant", "internal/release", "internal/fault/...",
 			},
 			never: []string{"jepsen/...", "bench/...", "cmd/..."},
 		},
@@ -87,7 +90,26 @@ var (
 		{pkg: "bench", imports: publicOnly},
 		{pkg: "conformance", imports: []string{"proto/...", "txn"}}, // the cases; its tests send them
 		{pkg: "conformance/reference", imports: []string{"conformance", "proto/...", "txn"}},
-		{pkg: "jepsen", imports: publicOnly},
+		{
+			pkg:     "jepsen",
+			imports: append(slices.Clone(publicOnly), "jepsen/cell", "jepsen/check", "internal/loopback"),
+			never:   server,
+		},
+		{pkg: "jepsen/cell", imports: append(slices.Clone(publicOnly), "jepsen/..."), never: server},
+		{
+			pkg:     "jepsen/cluster",
+			imports: append(slices.Clone(publicOnly), "internal/fault", "internal/loopback"), never: server,
+		},
+		{pkg: "jepsen/workload", imports: []string{"client", "txn", "jepsen/history"}, never: server},
+		{pkg: "jepsen/check/depend", imports: nil},
+		{pkg: "jepsen/check/cycle", imports: []string{"jepsen/check/...", "jepsen/history"}},
+		{
+			pkg:     "jepsen/nemesis",
+			imports: append(slices.Clone(publicOnly), "internal/fault", "jepsen/cluster"), never: server,
+		},
+		{pkg: "jepsen/history", imports: nil},
+		{pkg: "jepsen/check/...", imports: []string{"jepsen/history", "jepsen/check/..."}, never: server},
+		{pkg: "jepsen/timeline", imports: nil},
 		{pkg: "jepsen/sim", imports: []string{"..."}},
 	}
 
@@ -129,10 +151,11 @@ func matchesAny(patterns []string, pkg string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, pkg) })
 }
 
-func listPackages(t *testing.T) []listedPackage {
+func listPackages(t *testing.T, tags string) []listedPackage {
 	t.Helper()
 	// -e: a package that does not build is for the compiler to complain about, not for this test.
-	cmd := exec.Command("go", "list", "-e", "-deps", "-json=ImportPath,Imports,Deps", "./...")
+	cmd := exec.Command("go", "list", "-e", "-deps", "-tags="+tags,
+		"-json=ImportPath,Imports,Deps", "./...")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -154,16 +177,26 @@ func listPackages(t *testing.T) []listedPackage {
 }
 
 func TestImports(t *testing.T) {
-	pkgs := listPackages(t)
-	if len(pkgs) == 0 {
-		t.Fatal("go list found no package of this module")
-	}
-	for _, p := range pkgs {
-		for _, problem := range importProblems(p) {
-			t.Error(problem)
+	for _, tags := range []string{"", "faults"} {
+		pkgs := listPackages(t, tags)
+		if len(pkgs) == 0 {
+			t.Fatal("go list found no package of this module")
+		}
+		for _, p := range pkgs {
+			for _, problem := range importProblems(p) {
+				t.Errorf("%s (tags %q)", problem, tags)
+			}
+			if tags == "" && slices.ContainsFunc(p.Deps, isFault) && slices.Contains(released, local(p.ImportPath)) {
+				t.Errorf("%s has faults in it without the tag", local(p.ImportPath))
+			}
 		}
 	}
 }
+
+// released are the programs that users run: the tag alone puts faults into them.
+var released = []string{"cmd/cairn", "cmd/gateway", "cmd/shard"}
+
+func isFault(path string) bool { return matches("internal/fault/...", local(path)) }
 
 func importProblems(p listedPackage) []string {
 	name := local(p.ImportPath)
@@ -216,6 +249,8 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"mvcc", "txn", "github.com/cockroachdb/pebble/v2", false},
 		{"internal/run", "coordinator", "shard/member", false},
 		{"jepsen/sim", "coordinator", "shard", false},
+		{"internal/fault", "", "github.com/cockroachdb/pebble/v2", true},
+		{"internal/fault/disk", "internal/fault", "github.com/cockroachdb/pebble/v2", false},
 		{"nobody/knows", "", "", true},
 	} {
 		p := listedPackage{ImportPath: module + "/" + c.pkg}

@@ -38,8 +38,10 @@ func NewCache(bytes int64) *Cache { return pebble.NewCache(bytes) }
 type PebbleOptions struct {
 	Dir  string // required; made if missing
 	Kind Kind
-	// FS nil is the disk, with disk health checks. Any other is used as it is.
-	FS vfs.FS
+	// FS nil is the disk, with disk health checks. Any other is used as it is,
+	// or Watched, with health checks too.
+	FS      vfs.FS
+	Watched bool
 	// Cache nil is a small cache of its own.
 	Cache *Cache
 	// OnFatal is called once, with the first error that the engine cannot go
@@ -47,7 +49,7 @@ type PebbleOptions struct {
 	// call the engine nor wait for anything that does.
 	OnFatal func(error)
 	// OnSlow is called when a disk operation takes long, with its duration so
-	// far. The same rules hold. Only with FS nil.
+	// far. The same rules hold. Only with health checks.
 	OnSlow func(time.Duration)
 	Log    *slog.Logger // nil: discard
 }
@@ -72,11 +74,14 @@ func (o *PebbleOptions) withDefaults() io.Closer {
 	if o.OnFatal == nil {
 		o.OnFatal = func(error) {}
 	}
-	if o.FS != nil {
+	switch {
+	case o.FS == nil:
+		o.FS = vfs.Default
+	case !o.Watched:
 		return nil
 	}
 	log, onSlow := o.Log, o.OnSlow
-	fs, health := vfs.WithDiskHealthChecks(vfs.Default, diskSlowAfter, nil,
+	fs, health := vfs.WithDiskHealthChecks(o.FS, diskSlowAfter, nil,
 		func(info vfs.DiskSlowInfo) {
 			log.Warn("disk operation is slow", "op", info.OpType.String(), "path", info.Path,
 				"for", info.Duration)

@@ -9,7 +9,7 @@ import (
 
 // Real is the Env of a production process.
 type Real struct {
-	start time.Time
+	clock clock
 	stop  chan struct{}
 	once  sync.Once
 	mu    sync.Mutex // orders Go against Close
@@ -17,7 +17,7 @@ type Real struct {
 }
 
 // NewReal starts its clock at zero.
-func NewReal() *Real { return &Real{start: time.Now(), stop: make(chan struct{})} }
+func NewReal() *Real { return &Real{clock: newClock(), stop: make(chan struct{})} }
 
 // Close makes every wait return ErrStopped and waits for all tasks.
 func (r *Real) Close() {
@@ -28,10 +28,10 @@ func (r *Real) Close() {
 }
 
 // Now implements Env.
-func (r *Real) Now() time.Duration { return time.Since(r.start) }
+func (r *Real) Now() time.Duration { return r.clock.now() }
 
 // Wall implements Env.
-func (r *Real) Wall() int64 { return time.Now().UnixMicro() }
+func (r *Real) Wall() int64 { return r.clock.wall() }
 
 // Rand implements Env.
 func (r *Real) Rand() uint64 { return rand.Uint64() }
@@ -49,7 +49,7 @@ func (r *Real) Go(_ string, task func()) {
 
 // Sleep implements Env.
 func (r *Real) Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
+	t := r.clock.timer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -67,7 +67,7 @@ func (r *Real) Wait(ctx context.Context, f *Future, until time.Duration) error {
 	f.OnDone(func() { close(done) })
 	var timeout <-chan time.Time
 	if until > 0 {
-		t := time.NewTimer(until - r.Now())
+		t := r.clock.timer(until - r.Now())
 		defer t.Stop()
 		timeout = t.C
 	}

@@ -24,7 +24,7 @@ type backend struct {
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
 	locks   func(context.Context) ([]gateway.ShardLocks, error)
-	// metrics are those of the member in this process; nil: there is none.
+	// metrics are those of the member in this process, or of the links to others.
 	metrics prometheus.Collector
 	// transfer hands a leadership over; nil: there is nobody to take it.
 	transfer func(ctx context.Context, shard, to uint64) error
@@ -55,11 +55,26 @@ func withSplits(o member.Options, splits []string) member.Options {
 	return o
 }
 
+// newBackend finds the shards, and the debug build's faults their disk.
+func (g *Gateway) newBackend(ctx context.Context) (_ *backend, err error) {
+	data := g.Data
+	if len(g.Shards) > 0 {
+		data = ""
+	}
+	if g.debug, err = newDebug(g.env, data, g.log); err != nil {
+		return nil, err
+	}
+	if len(g.Shards) > 0 {
+		return g.linked()
+	}
+	return g.embedded(ctx)
+}
+
 // embedded opens the member of this process.
 func (g *Gateway) embedded(ctx context.Context) (*backend, error) {
-	m, err := member.Open(withSplits(member.Options{Dir: g.Data, Env: g.env,
+	m, err := member.Open(g.debug.disk(withSplits(member.Options{Dir: g.Data, Env: g.env,
 		CacheBytes: g.CacheMiB << 20, EphemeralBytes: g.Ephemeral, Retention: g.Retention,
-		Log: g.log}, g.Splits))
+		Log: g.log}, g.Splits)))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +120,7 @@ func (g *Gateway) linked() (*backend, error) {
 		},
 		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,
-		begin:   l.begin,
+		begin: l.begin, metrics: newLinkMetrics(c, l),
 		failure: func() error { return nil },
 		leave:   l.leave,
 		close: func() error {

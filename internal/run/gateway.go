@@ -52,6 +52,7 @@ type Gateway struct {
 
 	log     *slog.Logger
 	env     *env.Real
+	debug   debug
 	address string // for other gateways
 	back    *backend
 	gw      *gateway.Gateway
@@ -126,12 +127,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 		return err
 	}
 	g.env = env.NewReal()
-	if len(g.Shards) > 0 {
-		g.back, err = g.linked()
-	} else {
-		g.back, err = g.embedded(ctx)
-	}
-	if err != nil {
+	if g.back, err = g.newBackend(ctx); err != nil {
 		return err
 	}
 	c, err := coordinator.New(coordinator.Options{
@@ -141,10 +137,8 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	}
 	g.back.begin(c)
 	registry := prometheus.NewRegistry()
-	if g.back.metrics != nil {
-		if err := registry.Register(g.back.metrics); err != nil {
-			return err
-		}
+	if err := registry.Register(g.back.metrics); err != nil {
+		return err
 	}
 	g.gw, err = gateway.New(gateway.Options{Coordinator: c, Env: g.env,
 		Status: g.back.status, Locks: g.back.locks, Transfer: g.back.transfer, Ready: g.back.ready,
@@ -251,5 +245,5 @@ func (g *Gateway) close() error {
 	if g.server == nil && g.lis != nil {
 		errs = append(errs, g.lis.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, g.debug.close())...)
 }

@@ -34,6 +34,7 @@ type lease struct {
 	leave func() // ends the task
 
 	session atomic.Uint32 // 0: none is held
+	lost    atomic.Uint64 // sessions that have ended
 	until   time.Duration // by env.Now: nobody ends the session before
 	silent  bool          // it was said that nobody opens a session
 }
@@ -81,6 +82,7 @@ func (l *lease) keep() time.Duration {
 			return openEvery
 		}
 		l.session.Store(0)
+		l.lost.Add(1)
 		l.log.Warn("the session has ended", "session", session, "error", err)
 		return 0
 	}

@@ -48,6 +48,7 @@ type Shard struct {
 
 	log    *slog.Logger
 	env    *env.Real
+	debug  debug
 	member *member.Member
 	pages  atomic.Pointer[http.Handler] // what the server shows now
 	link   *link.Server
@@ -118,7 +119,7 @@ func (s *Shard) options() (member.Options, error) {
 	if s.Replace != 0 && len(s.Join) == 0 {
 		return o, txn.Errorf(txn.Invalid, "replace", "--replace needs --join with living members")
 	}
-	return withSplits(o, s.Splits), nil
+	return s.debug.disk(withSplits(o, s.Splits)), nil
 }
 
 func (s *Shard) open(ctx context.Context) (err error) {
@@ -126,6 +127,9 @@ func (s *Shard) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.env = env.NewReal()
+	if s.debug, err = newDebug(s.env, s.Data, s.log); err != nil {
+		return err
+	}
 	o, err := s.options()
 	if err != nil {
 		return err
@@ -248,5 +252,5 @@ func (s *Shard) close() error {
 	if s.env != nil {
 		s.env.Close()
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.debug.close())...)
 }

@@ -35,6 +35,7 @@ type Client struct {
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup
 	session atomic.Pointer[session] // the newest, which may have failed
+	met     atomic.Uint64           // sessions in which the other side answered
 }
 
 // Dial begins to connect to the Server at url, as in "http://10.0.0.1:7601", and returns at once.
@@ -128,6 +129,9 @@ func (c *Client) Post(method uint8, payload []byte) error {
 	}
 	return nil
 }
+
+// Sessions is how often both sides have met: once, if the link never broke.
+func (c *Client) Sessions() uint64 { return c.met.Load() }
 
 // Peer says who the other side is; false while there is no session in which it has answered.
 func (c *Client) Peer() (Identity, bool) {

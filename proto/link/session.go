@@ -57,6 +57,7 @@ func (s *session) run(c *Client) (worked bool) {
 	late.Stop()
 	var sending sync.WaitGroup
 	if worked = err == nil; worked {
+		c.met.Add(1)
 		sending.Go(func() {
 			_ = s.sender.run(stream.Send) // the receiver knows why
 		})

@@ -29,6 +29,8 @@ type peer struct {
 	// Guarded by the lock of leaders.
 	id       uint64 // 0: the cluster does not list it, as far as is known
 	answers  uint64 // how many it gave
+	silent   bool   // it did not answer the last check
+	silences uint64 // how often it became silent
 	doubted  bool   // it was silent; it gets no calls until it answers a check
 	checking bool   // somebody is about to ask whether it lives
 	gone     bool   // no longer listed
@@ -103,7 +105,7 @@ func (l *leaders) heard(a attempt) {
 
 func (p *peer) heard() {
 	p.answers++
-	p.doubted = false
+	p.doubted, p.silent = false, false
 }
 
 // refused notes that the peer of a lives but does not serve shard now.
@@ -173,7 +175,10 @@ func (l *leaders) checked(a attempt, answered bool) (lives, over bool) {
 	if answered {
 		p.heard()
 	}
-	lives = p.answers != a.answers
+	if lives = p.answers != a.answers; !lives && !p.silent {
+		p.silent = true
+		p.silences++
+	}
 	over = lives || p.gone
 	p.doubted, p.checking = !lives, !over
 	return lives, over

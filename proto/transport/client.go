@@ -17,11 +17,10 @@ const DialTimeout = 5 * time.Second
 func NewClient() *http.Client {
 	var p http.Protocols
 	p.SetUnencryptedHTTP2(true)
-	dialer := &net.Dialer{Timeout: DialTimeout}
 	return &http.Client{Transport: &http.Transport{
 		Protocols:          &p,
 		HTTP2:              http2Config(),
-		DialContext:        dialer.DialContext,
+		DialContext:        dialer(&net.Dialer{Timeout: DialTimeout}),
 		IdleConnTimeout:    IdleTimeout,
 		DisableCompression: true,
 	}}

@@ -10,8 +10,9 @@ import (
 // batch was synced goes into the next, with one sync. A replica has at most
 // one append outstanding, which bounds the queue.
 type appender struct {
-	m  *Member
-	mu struct {
+	m     *Member
+	times syncTimes
+	mu    struct {
 		sync.Mutex
 		queue []appending
 	}
@@ -74,5 +75,11 @@ func (p *appender) write(queue []appending) error {
 		q.a.WriteTo(b)
 		sync = sync || q.a.Sync
 	}
-	return b.Commit(sync)
+	if !sync {
+		return b.Commit(false)
+	}
+	began := p.m.o.Env.Now()
+	err := b.Commit(true)
+	p.times.note(p.m.o.Env.Now() - began)
+	return err
 }

@@ -10,24 +10,20 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-// keep passes time to the replicas. It waits for nothing else: late ticks are
+// keep passes time to the replicas, as their own clock tells it: a lease is as
+// many ticks as the others wait for. It waits for nothing else: late ticks are
 // late heartbeats.
 func (m *Member) keep() {
-	ticks := time.NewTicker(m.o.TickInterval)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ticks.C:
-			for _, id := range m.ids() {
-				h := m.shards[id]
-				h.worker.postTick(h)
-			}
-			m.oracle.meta.worker.postConfirm(m.oracle.meta) // the oracle may want more room
-		case <-m.stop:
-			return
-		case <-m.failed:
+	e, tick := m.o.Env, m.o.TickInterval
+	for next := e.Now() + tick; ; next = max(next+tick, e.Now()) {
+		if e.Sleep(m.running, next-e.Now()) != nil || m.Failure() != nil {
 			return
 		}
+		for _, id := range m.ids() {
+			h := m.shards[id]
+			h.worker.postTick(h)
+		}
+		m.oracle.meta.worker.postConfirm(m.oracle.meta) // the oracle may want more room
 	}
 }
 

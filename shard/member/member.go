@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -35,7 +36,8 @@ type Member struct {
 	newest   shard.Newest
 	memory   *shard.Ephemeral
 	full     atomic.Pointer[txn.Error]
-	looking  atomic.Bool // lookReplaced is asking
+	looking  atomic.Bool   // lookReplaced is asking
+	slow     atomic.Uint64 // operations of the disk
 	owner    atomic.Pointer[func(txn.ID) bool]
 
 	// engines is held for reading by whoever uses the engines on a goroutine
@@ -117,7 +119,8 @@ func (m *Member) openEngines() (err error) {
 	defer cache.Unref()
 	options := func(kind mvcc.Kind) mvcc.PebbleOptions {
 		return mvcc.PebbleOptions{Dir: m.dir.join(kind.String()), Kind: kind, FS: m.o.FS,
-			Cache: cache, OnFatal: m.fail, Log: m.o.Log}
+			Watched: m.o.Watched, Cache: cache, OnFatal: m.fail,
+			OnSlow: func(time.Duration) { m.slow.Add(1) }, Log: m.o.Log}
 	}
 	if m.state, err = mvcc.OpenPebble(options(mvcc.StateEngine)); err != nil {
 		return err

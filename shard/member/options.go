@@ -47,7 +47,8 @@ type Options struct {
 	// nil: at ":", "h" and "p". Later starts keep what they find.
 	Splits       [][]byte
 	Env          env.Env       // required
-	FS           vfs.FS        // nil: the disk
+	FS           vfs.FS        // nil: the disk, with health checks
+	Watched      bool          // health checks with an FS, too
 	CacheBytes   int64         // 128 MiB
 	TickInterval time.Duration // 40ms; ten of them are a lease
 	// QuorumReads makes every read ask a quorum instead of trusting clocks to
