@@ -1,0 +1,73 @@
+//go:build unix
+
+package nemesis
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cairnkv/cairn/jepsen/cluster"
+)
+
+// lag is how long a link takes, jitter more or less.
+type lag struct{ delay, jitter time.Duration }
+
+// delays are slow links. A round of 200 ms leaves a lease of 400 ms too little to serve by, and a
+// request for a timestamp is given up after that time; so only what is shorter must be stood.
+func delays() []Nemesis {
+	long := lag{100 * time.Millisecond, 50 * time.Millisecond}
+	short := lag{20 * time.Millisecond, 10 * time.Millisecond}
+	every := func(l lag) func(context.Context, *cluster.Cluster, *rand.Rand) (*Fault, error) {
+		return func(_ context.Context, c *cluster.Cluster, _ *rand.Rand) (*Fault, error) {
+			all := c.Members()
+			slow := apart(all, c.Gateways())
+			for i := range all {
+				slow = append(slow, apart(all[i:i+1], all[:i])...)
+			}
+			return slowed(c, l, "every link is slow", slow)
+		}
+	}
+	return []Nemesis{{
+		Name: "delay-one", Number: "N12", What: "every link of a member takes 100 ms, 50 more or less",
+		Objective: leaderLoss, Hold: partitionHold, touches: links,
+		Begin: func(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
+			n := aliveOne(c, r)
+			rest := append(without(c.Members(), n), c.Gateways()...)
+			return slowed(c, long, "every link of "+portrait(ctx, c, n)+" is slow",
+				apart([]cluster.Node{n}, rest))
+		},
+	}, {
+		Name: "delay-all", Number: "N12", What: "every link takes 100 ms, 50 more or less",
+		Objective: leaderLoss, Hold: partitionHold, touches: links, Begin: every(long),
+	}, {
+		Name: "delay-short", Number: "N12", What: "every link takes 20 ms, 10 more or less",
+		Served: true, Objective: leaderLoss, Hold: partitionHold, touches: links, Begin: every(short),
+	}}
+}
+
+// slowed delays links, and shows by what had to wait on them that it did.
+func slowed(c *cluster.Cluster, l lag, what string, slow []cut) (*Fault, error) {
+	var pieces int64
+	for _, k := range slow {
+		pieces -= c.Link(k.from, k.to).Delayed
+		c.Slow(k.from, k.to, l.delay-l.jitter, 2*l.jitter)
+	}
+	return &Fault{
+		What: what,
+		Heal: func(context.Context) error {
+			for _, k := range slow {
+				c.Mend(k.from, k.to)
+				pieces += c.Link(k.from, k.to).Delayed
+			}
+			return nil
+		},
+		Proof: func(context.Context) (string, error) {
+			if pieces == 0 {
+				return "", fmt.Errorf("nothing was delayed on %v", slow)
+			}
+			return fmt.Sprintf("%d pieces were delayed on %d links", pieces, len(slow)), nil
+		},
+	}, nil
+}
