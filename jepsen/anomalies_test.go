@@ -1,4 +1,4 @@
-package jepsen
+package main
 
 // anomaly is a case of the table: a script in which it would show, and what is seen instead.
 type anomaly struct {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package jepsen
+package main
 
 import "syscall"
 

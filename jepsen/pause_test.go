@@ -1,6 +1,6 @@
 //go:build unix
 
-package jepsen
+package main
 
 import (
 	"math/rand/v2"
