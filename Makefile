@@ -10,9 +10,11 @@ SEEDS ?= 20000
 PLANS ?= 3
 KILLS ?= 10
 CRASHES ?= 5000
+LOSSES ?= 500
 ROUNDS ?= 10
 MODEL_STEPS ?= 10000
 RANGE_KEYS ?= 1000000
+MINUTES ?= 30
 
 .PHONY: help
 help: ## Say what can be made
@@ -75,12 +77,26 @@ long-failpoints: ## Every fault at every step of a transaction, in all plans tha
 	CAIRN_FAILPOINT_SEEDS=$(PLANS) go test ./jepsen/sim/ -run 'TestFailpoints$$' -count=1 -timeout=60m -v
 
 .PHONY: long-mutants
-long-mutants: ## Plant every known bug and say after how many seeds a test finds it
+long-mutants: ## Plant every known bug and say after how many seeds, or cells, a test finds it
 	go test -tags mutants ./jepsen/sim/ ./shard/ ./coordinator/ -run 'TestMutants|TestDirected' -count=1 -timeout=60m -v
+	go run ./jepsen --mutants
+
+.PHONY: long-jepsen
+long-jepsen: ## The matrix of cells, MINUTES=30: real processes, real faults; writes docs/jepsen.md
+	go run ./jepsen --matrix --minutes $(MINUTES) --report docs/jepsen.md
+
+.PHONY: long-nemeses
+long-nemeses: ## Every fault and some pairs alone, under a trickle of writes that are read back
+	CAIRN_NEMESES=1 go test ./jepsen/nemesis/ -count=1 -timeout=30m -v
 
 .PHONY: long-crash
 long-crash: ## CRASHES=5000 crashes of replicas on engines that write to a disk
 	CAIRN_CRASHES=$(CRASHES) go test ./shard/ -run TestCrashes -count=1 -timeout=60m -v
+
+.PHONY: long-power
+long-power: ## LOSSES=500 losses of power of engines on the disk of the debug build, then those of its processes
+	CAIRN_POWER_LOSSES=$(LOSSES) go test ./internal/fault/disk/ -run TestEngines -count=1 -timeout=30m -v
+	go test -tags faults ./internal/run/ -run Fault -count=1 -v
 
 .PHONY: long-kill
 long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each
@@ -88,7 +104,7 @@ long-kill: ## kill -9 of every kind of process under load, KILLS=10 times each
 
 .PHONY: long-cluster
 long-cluster: ## ROUNDS=10 rounds of faults of three members under load, and ten kills of a leader in each
-	CAIRN_CLUSTER_ROUNDS=$(ROUNDS) go test ./jepsen/ -run TestCluster -count=1 -timeout=30m -v
+	CAIRN_CLUSTER_ROUNDS=$(ROUNDS) go test ./jepsen/ ./jepsen/cluster/ -run TestCluster -count=1 -timeout=30m -v
 
 .PHONY: long-hotkey
 long-hotkey: ## 16 clients on one key against one client, five times in turn
