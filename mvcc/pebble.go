@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/cockroachkvs"
+	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnkv/cairn/txn"
@@ -90,13 +92,23 @@ func openError(dir string, err error) error {
 	if _, ok := errors.AsType[*txn.Error](err); ok {
 		return err
 	}
-	reason := ReasonStorage
-	if errors.Is(err, pebble.ErrCorruption) {
-		reason = ReasonCorruption
+	e := txn.Errorf(txn.Internal, ReasonStorage, "opening the storage in %s: %w", dir, err)
+	if damaged(err) {
+		e = txn.Errorf(txn.Internal, ReasonCorruption, "the storage in %s is corrupt: %w", dir, err)
+		e.Next = "check the disk; do not start a member of a cluster on it again: let a new one take " +
+			"its place with --replace"
 	}
-	e := txn.Errorf(txn.Internal, reason, "opening the storage in %s: %w", dir, err)
 	e.Op = "mvcc.OpenPebble"
 	return e
+}
+
+// damaged reports whether a file is not what was written. Pebble does not call
+// it corruption where a write-ahead log has a record that is none, although it
+// ends without an error in what a crash can leave.
+func damaged(err error) bool {
+	return slices.ContainsFunc([]error{
+		pebble.ErrCorruption, record.ErrInvalidChunk, record.ErrZeroedChunk, record.ErrUnexpectedEOF,
+	}, func(is error) bool { return errors.Is(err, is) })
 }
 
 func (p *Pebble) closeHealth() {

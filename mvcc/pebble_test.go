@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"go.uber.org/goleak"
@@ -189,6 +192,21 @@ func TestMarkerComesAfterManifest(t *testing.T) {
 	for _, left := range torn {
 		if err := openTest(t, PebbleOptions{Dir: "d", FS: left}).Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamaged: where Pebble finds a record of a log that is none (in the cell bitflip-wal it does)
+// that is corruption, and the error says what to do.
+func TestDamaged(t *testing.T) {
+	for err, want := range map[error]string{
+		record.ErrInvalidChunk: ReasonCorruption, pebble.ErrCorruption: ReasonCorruption,
+		syscall.EIO: ReasonStorage,
+	} {
+		err := openError("data", fmt.Errorf("replaying: %w", err))
+		e, ok := errors.AsType[*txn.Error](err)
+		if !ok || e.Reason != want || strings.Contains(e.Next, "--replace") != (want == ReasonCorruption) {
+			t.Errorf("%v: reason %s", err, want)
 		}
 	}
 }
