@@ -115,6 +115,24 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestListsLearn: a list at a revision is known from those who only read it. One that appends, reads
+// and appends again reads what its revision does not come to (cell 28, seed 28: the next one who
+// wrote on that revision lost the second append, and the store was blamed).
+func TestListsLearn(t *testing.T) {
+	s := newLists(1).(*lists)
+	saw := map[string]sight{"l0": {found: true, list: []int64{1}, revision: 3}}
+	read := history.Mop{Kind: history.Read, Key: "l0", List: []int64{1}, Listed: true, Known: true}
+	again := history.Mop{Kind: history.Append, Key: "l0", N: 2, Known: true}
+	s.learn(&ending{outcome: history.OK, answer: answer{mops: []history.Mop{read, again}, seen: saw}})
+	if len(s.seen) > 0 {
+		t.Errorf("%v is taken for the list at its revision", s.seen)
+	}
+	s.learn(&ending{outcome: history.OK, answer: answer{mops: []history.Mop{read}, seen: saw}})
+	if s.seen["l0"].revision != 3 {
+		t.Errorf("%v: the list was not learnt", s.seen)
+	}
+}
+
 // TestContradictions: answers that cannot be are no results.
 func TestContradictions(t *testing.T) {
 	text := func(s string) client.Entry { return client.Entry{Key: "0s0/4", Value: client.StringValue(s)} }

@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/cairnkv/cairn/client"
@@ -122,13 +123,17 @@ func (s *lists) onRevision(r *rand.Rand, p *plan) bool {
 	return true
 }
 
-// learn keeps what was seen of lists.
+// learn keeps what was seen of lists. What a transaction saw of a list that it wrote, too, is not
+// what its revision came to: it may have gone on to append.
 func (s *lists) learn(e *ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.slots {
 		key := s.slots[i].key()
-		if saw, ok := e.answer.seen[key]; ok && e.outcome == history.OK {
+		wrote := slices.ContainsFunc(e.answer.mops, func(m history.Mop) bool {
+			return m.Writes() && m.Key == key
+		})
+		if saw, ok := e.answer.seen[key]; ok && !wrote && e.outcome == history.OK {
 			s.seen[key] = saw
 		}
 	}
