@@ -60,7 +60,7 @@ func (c *campaign) choose(o *options) error {
 
 // run runs them all and tells of each.
 func (c *campaign) run(ctx context.Context, report string) (code int, err error) {
-	began := time.Now()
+	began, of := time.Now(), version()
 	programs, err := c.build(ctx)
 	if err != nil {
 		return 0, err
@@ -76,7 +76,7 @@ func (c *campaign) run(ctx context.Context, report string) (code int, err error)
 		c.verdicts = append(c.verdicts, v)
 	}
 	if report != "" {
-		if err := c.report(report, began); err != nil {
+		if err := c.report(report, of, began); err != nil {
 			return 0, err
 		}
 	}
@@ -140,9 +140,9 @@ func (c *campaign) sum() (code int) {
 	}
 }
 
-// report writes the page about all cells.
-func (c *campaign) report(file string, began time.Time) error {
-	r := &cell.Report{Began: began, Took: time.Since(began), Version: version(), Machine: machine(),
+// report writes the page about all cells, of the commit that was built.
+func (c *campaign) report(file, of string, began time.Time) error {
+	r := &cell.Report{Began: began, Took: time.Since(began), Version: of, Machine: machine(),
 		Command: "make long-jepsen", Cells: len(cell.All()), Verdicts: c.verdicts, Again: c.again}
 	return os.WriteFile(file, []byte(r.String()), 0o644)
 }
