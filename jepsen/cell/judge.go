@@ -165,14 +165,16 @@ func (r *run) recovery() {
 	}
 }
 
-// tidy removes what nobody needs of a cell that passed.
+// tidy removes the members' data, which nobody needs of a cell that did not fail.
 func (r *run) tidy() error {
 	if r.o.Keep || r.v.Outcome == Failed {
 		return nil
 	}
-	var errs []error
-	for _, n := range slices.Concat(r.c.Members(), r.c.Gateways()) {
-		errs = append(errs, os.RemoveAll(r.c.Data(n)))
+	left, err := os.ReadDir(r.o.Dir)
+	for _, e := range left {
+		if e.IsDir() {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(r.o.Dir, e.Name())))
+		}
 	}
-	return errors.Join(errs...)
+	return err
 }
