@@ -92,8 +92,8 @@ func (p *Plan) suits(n Nemesis) bool {
 		(n.Reads == "" || p.Reads == "" || n.Reads == p.Reads)
 }
 
-// Quick is a cell cut down to one round and some seconds, for the quick tier.
+// Quick is a cell cut down to one fault and some seconds, for the quick tier.
 func (p Plan) Quick() Plan {
-	p.Rounds, p.Load = p.Rounds[:1], Duration(loadQuick)
+	p.Rounds, p.Load = []Round{p.Rounds[0][:1]}, Duration(loadQuick)
 	return p
 }

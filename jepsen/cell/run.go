@@ -24,6 +24,8 @@ const (
 	recoverMax  = 10               // times the objective: after that nothing is waited for
 	founding    = 60 * time.Second
 	overheadMax = 4 * time.Minute // of a cell, beside its load
+	// overheadQuick is the same in the quick tier.
+	overheadQuick = time.Minute
 )
 
 // Programs are those of a debug build.
@@ -49,7 +51,11 @@ type Options struct {
 // Run runs a cell. The error is one of the surroundings: that nothing could be
 // judged. Everything else is in the verdict.
 func Run(ctx context.Context, p Plan, o Options) (*Verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Duration(p.Load)+overheadMax)
+	most := overheadQuick
+	if o.Strict {
+		most = overheadMax
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Duration(p.Load)+most)
 	defer cancel()
 	if err := os.MkdirAll(filepath.Dir(o.Dir), 0o755); err != nil {
 		return nil, err
