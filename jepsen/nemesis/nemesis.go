@@ -124,6 +124,16 @@ func Compatible(a, b Nemesis) bool {
 	return a.Reads == "" || b.Reads == "" || a.Reads == b.Reads
 }
 
+// order is when a nemesis of a pair is healed. What touches links begins last, since who is
+// asked for
+// leaders may be cut off by it, and is healed first.
+func (t touch) order() touch {
+	if t&links != 0 {
+		return 0
+	}
+	return t
+}
+
 // Both is two at the same time, healed in the order of what they touch. Links are mended first:
 // what waits for a process to be ready again would wait for ever on one that is cut off. Clocks are
 // set right when all processes are there: one that starts has the clock that it had.
@@ -131,7 +141,7 @@ func Both(a, b Nemesis) (Nemesis, error) {
 	if !Compatible(a, b) {
 		return Nemesis{}, fmt.Errorf("%s and %s cannot last at the same time", a.Name, b.Name)
 	}
-	if b.touches < a.touches {
+	if b.touches.order() < a.touches.order() {
 		a, b = b, a
 	}
 	return Nemesis{
