@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -20,7 +21,7 @@ func (w *write) remember(q *txn.Request, anchor txn.Key) {
 // answered if another attempt has done what w is to do, or may yet.
 func (r *Replica) requestDone(w *write) (bool, error) {
 	row, rec, err := r.requestRow(w.anchor, w.request.ID)
-	if err != nil {
+	if err != nil || mutant.On(mutant.C12) {
 		return false, err
 	}
 	verdict, at := row.Judge(w.request, w.txn, &rec)

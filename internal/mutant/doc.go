@@ -64,6 +64,8 @@ const (
 	C4 Name = "C4"
 	// C6 carries out a commit again if a copy of it comes again.
 	C6 Name = "C6"
+	// C12 carries out a request whatever became of an earlier attempt at it.
+	C12 Name = "C12"
 	// M1 derives what it writes from what others have only prepared.
 	M1 Name = "M1"
 	// M2 commits on top of what has expired since a write was prepared on it.

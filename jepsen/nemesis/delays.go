@@ -39,6 +39,15 @@ func delays() []Nemesis {
 				apart([]cluster.Node{n}, rest))
 		},
 	}, {
+		Name: "delay-gateway", Number: "N12",
+		What:   "every link of a gateway takes 100 ms, 50 more or less",
+		Served: true, Objective: leaderLoss, Hold: partitionHold, touches: links,
+		Begin: func(_ context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
+			g := one(r, c.Gateways())
+			return slowed(c, long, "every link of "+string(g)+" is slow",
+				apart([]cluster.Node{g}, c.Members()))
+		},
+	}, {
 		Name: "delay-all", Number: "N12", What: "every link takes 100 ms, 50 more or less",
 		Objective: leaderLoss, Hold: partitionHold, touches: links, Begin: every(long),
 	}, {

@@ -124,9 +124,8 @@ func Compatible(a, b Nemesis) bool {
 	return a.Reads == "" || b.Reads == "" || a.Reads == b.Reads
 }
 
-// order is when a nemesis of a pair is healed. What touches links begins last, since who is
-// asked for
-// leaders may be cut off by it, and is healed first.
+// order is when a nemesis of a pair is healed. What touches links begins last,
+// since who is asked for leaders may be cut off by it, and is healed first.
 func (t touch) order() touch {
 	if t&links != 0 {
 		return 0

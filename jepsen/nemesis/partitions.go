@@ -82,6 +82,9 @@ func partitions() []Nemesis {
 	}, {
 		Name: "clients-cut", Number: "N12", What: "clients lose one gateway after the other",
 		Served: true, touches: gateways, Begin: disconnect,
+	}, {
+		Name: "answers-lost", Number: "N12", What: "gateways hear no answers, one after the other",
+		Served: true, touches: gateways, Begin: loseAnswers,
 	}}
 	for i := range list {
 		n := &list[i]
@@ -169,12 +172,29 @@ func lostOn(cuts []cut, before, after map[cut]cluster.LinkState) (string, error)
 
 // disconnect cuts the clients from one gateway after the other, again and again.
 func disconnect(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
-	all, chance := shuffled(r, c.Gateways()), fork(r)
+	all := shuffled(r, c.Gateways())
+	return blinking(ctx, c, r, "clients are cut from "+names(all)+" in turn", func(n int) []cut {
+		return apart([]cluster.Node{cluster.Clients}, all[n%len(all):][:1])
+	})
+}
+
+// loseAnswers lets one gateway after the other ask, and hear nothing of what was done.
+func loseAnswers(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
+	all, members := shuffled(r, c.Gateways()), c.Members()
+	what := "what members answer to " + names(all) + " is lost, in turn"
+	return blinking(ctx, c, r, what, func(n int) []cut { return deaf(all[n%len(all)], members) })
+}
+
+// blinking cuts some links after the other, each for less than half a second, until it is healed.
+func blinking(
+	ctx context.Context, c *cluster.Cluster, r *rand.Rand, what string, nth func(n int) []cut,
+) (*Fault, error) {
+	chance := fork(r)
 	var dropped int64
 	times := 0
 	work := begin(ctx, func(ctx context.Context) error {
 		for more := true; more; times++ {
-			cuts := apart([]cluster.Node{cluster.Clients}, all[times%len(all):][:1])
+			cuts := nth(times)
 			for _, k := range cuts {
 				dropped -= c.Link(k.from, k.to).Dropped
 				c.Cut(k.from, k.to)
@@ -188,13 +208,13 @@ func disconnect(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, 
 		return nil
 	})
 	return &Fault{
-		What: "clients are cut from " + names(all) + " in turn",
+		What: what,
 		Heal: func(context.Context) error { return work.stop() },
 		Proof: func(context.Context) (string, error) {
 			if dropped == 0 {
-				return "", fmt.Errorf("of %d disconnects none has lost a byte", times)
+				return "", fmt.Errorf("of %d cuts none has lost a byte", times)
 			}
-			return fmt.Sprintf("%d disconnects, %d bytes lost", times, dropped), nil
+			return fmt.Sprintf("%d cuts, %d bytes lost", times, dropped), nil
 		},
 	}, nil
 }

@@ -263,4 +263,3 @@ func TestEnginesLoseWhatIsNotSynced(t *testing.T) {
 	}
 	t.Error("nothing was lost")
 }
-
