@@ -57,6 +57,7 @@ func TestDirected(t *testing.T) {
 		{mutant.C4, "TestScenarios/replay_moved"},
 		{mutant.C6, "TestScenarios/replay"},
 		{mutant.C7, "TestScenarios/collect"},
+		{mutant.C12, "TestScenarios/request_commit"},
 		{mutant.M1, "TestScenarios/foreign"},
 		{mutant.M14, "TestReaderTakesAllAtOnce"},
 		{mutant.K2, "TestScenarios/lock_reads"},

@@ -101,6 +101,9 @@ func (r *Replica) answerQuery(q *query, owner txn.Owner) bool {
 	}
 	resp := shardrpc.QueryResponse{Answer: shardrpc.OK, Status: rec.Status, CommitTS: rec.CommitTS,
 		Hash: rec.Hash, Keys: rec.Keys}
+	if mutant.On(mutant.F7) {
+		owner = txn.OwnerGone
+	}
 	v := txn.Recover(&rec, q.req.BaseTS, r.o.Newest.Load(), r.floor(q.req.Primary), owner)
 	switch v {
 	case txn.VerdictGone:

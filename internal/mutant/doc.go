@@ -96,6 +96,9 @@ const (
 	M14 Name = "M14"
 	// A7 removes records without raising the floor below which none is made.
 	A7 Name = "A7"
+	// F7 takes every coordinator for one that has gone. It costs aborts, and lets
+	// others be seen that recovery has to meet.
+	F7 Name = "F7"
 	// C7 removes records of which intents may be left.
 	C7 Name = "C7"
 )
