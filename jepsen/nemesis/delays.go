@@ -19,6 +19,7 @@ type lag struct{ delay, jitter time.Duration }
 func delays() []Nemesis {
 	long := lag{100 * time.Millisecond, 50 * time.Millisecond}
 	short := lag{20 * time.Millisecond, 10 * time.Millisecond}
+	uneven := lag{150 * time.Millisecond, 150 * time.Millisecond}
 	every := func(l lag) func(context.Context, *cluster.Cluster, *rand.Rand) (*Fault, error) {
 		return func(_ context.Context, c *cluster.Cluster, _ *rand.Rand) (*Fault, error) {
 			all := c.Members()
@@ -40,11 +41,11 @@ func delays() []Nemesis {
 		},
 	}, {
 		Name: "delay-gateway", Number: "N12",
-		What:   "every link of a gateway takes 100 ms, 50 more or less",
-		Served: true, Objective: leaderLoss, Hold: partitionHold, touches: links,
+		What:   "every link of a gateway takes 150 ms, 150 more or less",
+		Served: true, Objective: leaderLoss, Hold: 2 * partitionHold, touches: links | gateways,
 		Begin: func(_ context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
 			g := one(r, c.Gateways())
-			return slowed(c, long, "every link of "+string(g)+" is slow",
+			return slowed(c, uneven, "every link of "+string(g)+" is slow",
 				apart([]cluster.Node{g}, c.Members()))
 		},
 	}, {
