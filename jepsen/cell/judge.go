@@ -149,19 +149,16 @@ func (r *run) external(ctx context.Context) {
 
 // recovery holds the rounds against their objectives.
 func (r *run) recovery() {
-	var over []time.Duration
+	most := time.Duration(recoverMax)
+	if r.o.Strict {
+		most = 1
+	}
 	for _, res := range r.v.Rounds {
 		took, objective := time.Duration(res.Recovered), time.Duration(res.Objective)
-		if took > objective {
-			over = append(over, took-objective)
+		if took > most*objective {
+			r.v.problem("%s: a shard committed nothing for %v; the objective is %v", res.Round,
+				ms(took), objective)
 		}
-		if took > recoverMax*objective {
-			r.v.problem("after %s commits came again after %v; the objective is %v", res.Round,
-				took.Round(time.Millisecond), objective)
-		}
-	}
-	if r.o.Strict && 2*len(over) > len(r.v.Rounds) {
-		r.v.problem("%d of %d rounds recovered later than the objective", len(over), len(r.v.Rounds))
 	}
 }
 

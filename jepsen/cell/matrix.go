@@ -25,7 +25,7 @@ type Nemesis struct {
 const (
 	roundsEach = 4 // of a cell
 	loadLong   = 22 * time.Second
-	loadQuick  = 6 * time.Second
+	loadQuick  = 12 * time.Second
 	// matrixSeed makes the matrix: cells keep their numbers.
 	matrixSeed = 20261122
 )

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	probeEvery = 50 * time.Millisecond // while a recovery is awaited
+	probeEvery = 50 * time.Millisecond // while a round lasts
 	probeRest  = 8                     // times as long otherwise: they cost what the load needs
 	probeMax   = 2 * time.Second       // what a probe may take
 	probesOpen = 64                    // of a shard, at the same time
@@ -29,15 +29,15 @@ var probedShards = []struct {
 // commit is a probe that was acknowledged.
 type commit struct{ began, ended time.Duration }
 
-// probes write to every shard all the time, through gateways by chance. While
-// somebody awaits a recovery another one begins every probeEvery, whatever became of those before:
-// so what they see of it is longer than it was by that and one write at most.
+// probes write to every shard all the time, through gateways by chance. While a round of faults
+// lasts another one begins every probeEvery, whatever became of those before: so what they see of
+// an outage is longer than it was by that and one write at most.
 type probes struct {
-	awaited atomic.Bool
-	now     func() time.Duration
-	dbs     []*client.DB
-	cancel  context.CancelFunc
-	all     sync.WaitGroup
+	hurt   atomic.Bool // a round lasts
+	now    func() time.Duration
+	dbs    []*client.DB
+	cancel context.CancelFunc
+	all    sync.WaitGroup
 
 	mu      sync.Mutex
 	commits map[uint64][]commit // by shard, in the order of their ends
@@ -77,7 +77,7 @@ func (p *probes) probe(ctx context.Context, shard uint64, prefix string) {
 			return
 		case <-ticks.C:
 		}
-		if !p.awaited.Load() && i%probeRest != 0 {
+		if !p.hurt.Load() && i%probeRest != 0 {
 			continue
 		}
 		select {
@@ -129,10 +129,8 @@ func (p *probes) first(shard uint64, since time.Duration) (ended time.Duration, 
 }
 
 // await returns when every shard has committed what began at since or later, with how long after
-// since the last of them did.
+// since the last of them did; with an error how long it has waited.
 func (p *probes) await(ctx context.Context, since time.Duration) (time.Duration, error) {
-	p.awaited.Store(true)
-	defer p.awaited.Store(false)
 	for {
 		p.mu.Lock()
 		var last time.Duration
@@ -152,7 +150,8 @@ func (p *probes) await(ctx context.Context, since time.Duration) (time.Duration,
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return 0, fmt.Errorf("shard %d has not committed anything for %v", missing, p.now()-since)
+			waited := p.now() - since
+			return waited, fmt.Errorf("shard %d has not committed anything for %v", missing, waited)
 		}
 	}
 }
@@ -170,6 +169,23 @@ func (p *probes) gaps(least time.Duration) map[uint64][]gap {
 		}
 	}
 	return all
+}
+
+// longest is the longest time within from and to in which some shard committed nothing.
+func (p *probes) longest(from, to time.Duration) (most time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, shard := range probedShards {
+		last := from
+		for _, c := range p.commits[shard.id] {
+			if c.ended >= from && c.ended <= to {
+				most = max(most, c.ended-last)
+				last = c.ended
+			}
+		}
+		most = max(most, to-last)
+	}
+	return most
 }
 
 // gap is a time in which a shard committed nothing.

@@ -12,7 +12,7 @@ type Report struct {
 	Began    time.Time
 	Took     time.Duration
 	Version  string // of the code: a commit
-	Machine  string // cores, memory, kernel
+	Machine  string // cores, system, version of Go
 	Command  string
 	Cells    int        // of the matrix
 	Verdicts []*Verdict // of those that ran, each the last of its cell
@@ -45,8 +45,9 @@ func (r *Report) String() string {
 		r.Took.Round(time.Second), r.Command, r.Cells, rounds, doubles, committed, r.Again)
 	if len(took) > 0 {
 		slices.Sort(took)
-		fmt.Fprintf(&b, " From a fault, or from its healing where no majority was left, to commits "+
-			"on every shard: median %v, 95 %% within %v, at most %v.", ms(took[len(took)/2]),
+		fmt.Fprintf(&b, " For how long some shard committed nothing, during a fault that leaves a "+
+			"majority or after the healing of another: median %v, 95 %% within %v, at most %v.",
+			ms(took[len(took)/2]),
 			ms(took[(len(took)*95+99)/100-1]), ms(took[len(took)-1]))
 	}
 	b.WriteString("\n\n")

@@ -55,7 +55,7 @@ func Run(ctx context.Context, p Plan, o Options) (*Verdict, error) {
 	if o.Strict {
 		most = overheadMax
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Duration(p.Load)+most)
+	driven, cancel := context.WithTimeout(ctx, 3*time.Duration(p.Load)+most)
 	defer cancel()
 	if err := os.MkdirAll(filepath.Dir(o.Dir), 0o755); err != nil {
 		return nil, err
@@ -64,18 +64,35 @@ func Run(ctx context.Context, p Plan, o Options) (*Verdict, error) {
 		return nil, fmt.Errorf("a cell needs a directory of its own: %w", err)
 	}
 	began := time.Now()
-	r, err := found(ctx, p, o)
+	r, err := found(driven, p, o)
 	if err != nil {
 		return nil, err
 	}
-	r.drive(ctx)
-	if err := r.c.Close(); err != nil {
-		r.v.problem("%v", err)
+	if r.c != nil {
+		r.drive(driven)
+		if err := r.c.Close(); err != nil {
+			r.v.Ended = append(r.v.Ended, err.Error())
+		}
+		r.judge(ctx)
 	}
-	r.judge(ctx)
+	if ctx.Err() != nil { // it was broken off: what is missing proves nothing
+		return nil, ctx.Err()
+	}
 	r.v.Took = Duration(time.Since(began))
 	r.v.decide()
 	return r.v, errors.Join(r.v.write(), r.tidy())
+}
+
+// command runs the cell again.
+func (o *Options) command(p *Plan) string {
+	c := p.Command()
+	if !o.Strict {
+		c += " --quick"
+	}
+	if o.Namespaces {
+		c += " --namespaces"
+	}
+	return c
 }
 
 // run is a cell that runs.
@@ -93,9 +110,10 @@ type run struct {
 	end    time.Duration // when all that clients did was over
 }
 
-// found makes everything that the load needs.
+// found makes everything that the load needs. A cluster that does not come up is the
+// cell's verdict.
 func found(ctx context.Context, p Plan, o Options) (*run, error) {
-	r := &run{o: o, v: &Verdict{Plan: p, Dir: o.Dir, Command: p.Command()},
+	r := &run{o: o, v: &Verdict{Plan: p, Dir: o.Dir, Command: o.command(&p)},
 		chance: rand.New(rand.NewPCG(p.Seed, 0))}
 	if err := r.look(); err != nil {
 		return nil, err
@@ -109,7 +127,8 @@ func found(ctx context.Context, p Plan, o Options) (*run, error) {
 	r.c, err = cluster.Found(ctx, cluster.Options{Dir: o.Dir, Programs: o.Programs, Members: p.Members,
 		Gateways: 2, Commit: p.Commit, Reads: p.Reads, Mutant: p.Mutant, Namespaces: o.Namespaces})
 	if err != nil {
-		return nil, errors.Join(err, r.out.Close())
+		r.v.problem("no cluster: %v", err)
+		return r, r.out.Close()
 	}
 	r.rec = history.NewRecorder(r.out)
 	return r, nil
@@ -197,24 +216,26 @@ func (r *run) drive(ctx context.Context) {
 // round is one of faults: they begin, last, and are healed.
 func (r *run) round(ctx context.Context, i int) error {
 	n := r.rounds[i]
-	r.v.Rounds = append(r.v.Rounds, RoundResult{Round: r.v.Plan.Rounds[i], Waited: "fault",
-		Began: Duration(r.rec.Now()), Objective: Duration(n.Objective)})
+	began := r.rec.Now()
+	r.v.Rounds = append(r.v.Rounds, RoundResult{Round: r.v.Plan.Rounds[i], Served: n.Served,
+		Began: Duration(began), Objective: Duration(n.Objective)})
 	res := &r.v.Rounds[i]
+	r.probes.hurt.Store(true)
+	defer r.probes.hurt.Store(false)
 	f, err := n.Begin(ctx, r.c, r.chance)
 	if err != nil {
 		return fmt.Errorf("it did not begin: %w", err)
 	}
 	res.What = f.What
-	since := r.rec.Now()
-	if n.Served {
-		err = r.recover(ctx, res, since)
+	r.wait(ctx, n.Hold)
+	err = f.Heal(ctx)
+	healed := r.rec.Now()
+	res.Healed = Duration(healed)
+	if err == nil {
+		err = r.recover(ctx, res)
 	}
-	r.wait(ctx, n.Hold-(r.rec.Now()-since))
-	err = errors.Join(err, f.Heal(ctx))
-	res.Healed = Duration(r.rec.Now())
-	if !n.Served && err == nil {
-		res.Waited = "heal"
-		err = r.recover(ctx, res, time.Duration(res.Healed))
+	if n.Served {
+		res.Recovered = Duration(r.probes.longest(began, healed+time.Duration(res.Recovered)))
 	}
 	healthy, cancel := context.WithTimeout(ctx, healthMax)
 	defer cancel()
@@ -227,12 +248,12 @@ func (r *run) round(ctx context.Context, i int) error {
 	return errors.Join(err, unproven)
 }
 
-// recover measures how long after since all shards have committed again.
-func (r *run) recover(ctx context.Context, res *RoundResult, since time.Duration) error {
+// recover measures how long after the healing all shards have committed again.
+func (r *run) recover(ctx context.Context, res *RoundResult) error {
 	most := recoverMax * max(time.Duration(res.Objective), time.Second)
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	took, err := r.probes.await(ctx, since)
+	took, err := r.probes.await(ctx, time.Duration(res.Healed))
 	res.Recovered = Duration(took)
 	return err
 }

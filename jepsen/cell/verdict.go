@@ -40,6 +40,8 @@ type Verdict struct {
 	Rounds    []RoundResult  `json:"rounds"`
 	Coverage  check.Coverage `json:"coverage"`
 	Anomalies []string       `json:"anomalies,omitempty"`
+	// Ended are processes that ended by themselves, or panicked.
+	Ended []string `json:"ended,omitempty"`
 	// Problems are all other reasons not to pass.
 	Problems []string `json:"problems,omitempty"`
 	Took     Duration `json:"took"` // with founding and checking
@@ -54,18 +56,18 @@ type RoundResult struct {
 	Proof  string   `json:"proof"` // that it happened
 	Began  Duration `json:"began"`
 	Healed Duration `json:"healed"`
-	// Recovered is how long it took until every shard had committed again, after the fault
-	// began if it leaves a majority, otherwise after it was healed.
+	// Recovered is the longest time in which some shard committed nothing, from the fault to the
+	// first commits after it was healed, if commits must go on meanwhile (Served); otherwise how
+	// long after the healing every shard had committed again.
 	Recovered Duration `json:"recovered"`
 	Objective Duration `json:"objective"`
-	// Waited is what recovery was measured from: "fault" or "heal".
-	Waited string `json:"waited"`
+	Served    bool     `json:"served"`
 }
 
 // decide sets the outcome from all that is known.
 func (v *Verdict) decide() {
 	switch {
-	case len(v.Anomalies)+len(v.Problems) > 0:
+	case len(v.Anomalies)+len(v.Ended)+len(v.Problems) > 0:
 		v.Outcome = Failed
 	case v.Committed < committedMin, v.Rate < rateMin:
 		v.Outcome = Void
@@ -94,8 +96,14 @@ func (v *Verdict) String() string {
 		r := &v.Rounds[i]
 		fmt.Fprintf(&b, "  %s: %s\n", r.Round, r.What)
 		fmt.Fprintf(&b, "    proof: %s\n", r.Proof)
-		fmt.Fprintf(&b, "    all shards committed %v after the %s (objective %v)\n",
-			time.Duration(r.Recovered).Round(time.Millisecond), r.Waited, time.Duration(r.Objective))
+		how := "each shard committed again within %v of the healing (objective %v)\n"
+		if r.Served {
+			how = "no shard was without a commit for longer than %v (objective %v)\n"
+		}
+		fmt.Fprintf(&b, "    "+how, ms(time.Duration(r.Recovered)), time.Duration(r.Objective))
+	}
+	for _, e := range v.Ended {
+		fmt.Fprintf(&b, "  ended: %s\n", e)
 	}
 	for _, p := range v.Problems {
 		fmt.Fprintf(&b, "  problem: %s\n", p)
