@@ -15,7 +15,10 @@ import (
 	"github.com/cairnkv/cairn/jepsen/check"
 )
 
-const minutesDefault = 2 // of the first cells of the matrix
+const (
+	minutesDefault = 2  // of the first cells of the matrix
+	cellsLeast     = 40 // of the matrix, for a run of it to mean something
+)
 
 // campaign is cells that run one after the other.
 type campaign struct {
@@ -25,6 +28,7 @@ type campaign struct {
 	namespaces bool
 	strict     bool // hold recovery against its objectives
 	until      time.Time
+	least      int // cells that must run
 	say        io.Writer
 	verdicts   []*cell.Verdict
 	again      int // cells that were void
@@ -42,6 +46,9 @@ func (c *campaign) choose(o *options) error {
 			return fmt.Errorf("there is no cell %d: they are 1 to %d", n, len(all))
 		}
 		c.plans = append(c.plans, all[n-1])
+	}
+	if o.matrix {
+		c.least = cellsLeast
 	}
 	minutes := o.minutes
 	if minutes == 0 && !o.matrix && len(o.cells) == 0 {
@@ -75,12 +82,15 @@ func (c *campaign) run(ctx context.Context, report string) (code int, err error)
 		}
 		c.verdicts = append(c.verdicts, v)
 	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	if report != "" {
 		if err := c.report(report, of, began); err != nil {
 			return 0, err
 		}
 	}
-	return c.sum(), ctx.Err()
+	return c.sum(), nil
 }
 
 // build makes the debug build and tries the checkers on what they must refuse.
@@ -130,26 +140,30 @@ func (c *campaign) sum() (code int) {
 	}
 	fmt.Fprintf(c.say, "%d cells: %d passed, %d failed, %d void; in %s\n", len(c.verdicts),
 		counts[cell.Passed], counts[cell.Failed], counts[cell.Void], c.out)
+	if len(c.verdicts) < c.least {
+		fmt.Fprintf(c.say, "%d cells are wanted: there was no time for more\n", c.least)
+		code = exitVoid
+	}
 	switch {
 	case counts[cell.Failed] > 0:
 		return exitAnomaly
 	case counts[cell.Void] > 0:
 		return exitVoid
 	default:
-		return 0
+		return code
 	}
 }
 
 // report writes the page about all cells, of the commit that was built.
 func (c *campaign) report(file, of string, began time.Time) error {
 	r := &cell.Report{Began: began, Took: time.Since(began), Version: of, Machine: machine(),
-		Command: "make long-jepsen", Cells: len(cell.All()), Verdicts: c.verdicts, Again: c.again}
+		Command: "go run ./jepsen " + strings.Join(os.Args[1:], " "), Cells: len(cell.All()), Verdicts: c.verdicts, Again: c.again}
 	return os.WriteFile(file, []byte(r.String()), 0o644)
 }
 
-// version is the commit that is checked out.
+// version is the commit that is checked out, and whether anything has changed since.
 func version() string {
-	out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	out, err := exec.Command("git", "describe", "--always", "--dirty", "--exclude", "*").Output()
 	if err != nil {
 		return "unknown"
 	}

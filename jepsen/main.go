@@ -59,6 +59,7 @@ type options struct {
 	minutes    float64
 	report     string
 	out        string
+	set        *pflag.FlagSet
 }
 
 func (o *options) flags() *pflag.FlagSet {
@@ -87,6 +88,7 @@ func (o *options) flags() *pflag.FlagSet {
 	f.BoolVar(&o.keep, "keep", false, "keep the members' data")
 	f.BoolVar(&o.namespaces, "namespaces", false,
 		"a network namespace for each process instead of a proxy for each link; needs root")
+	o.set = f
 	return f
 }
 
@@ -96,6 +98,10 @@ func (o *options) run(ctx context.Context) (code int, err error) {
 	}
 	if o.out == "" {
 		o.out = filepath.Join("jepsen", "out", time.Now().UTC().Format("20060102T150405Z"))
+	}
+	if err := o.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "jepsen:", err)
+		return exitUsage, nil
 	}
 	c := &campaign{out: o.out, keep: o.keep, namespaces: o.namespaces, strict: !o.quick,
 		say: os.Stdout}
@@ -112,6 +118,30 @@ func (o *options) run(ctx context.Context) (code int, err error) {
 	}
 	return c.run(ctx, o.report)
 }
+
+// check refuses flags that would do nothing.
+func (o *options) check() error {
+	own := o.plan.Workload != ""
+	switch {
+	case own && (o.matrix || len(o.cells) > 0 || o.mutants):
+		return errors.New("--workload is a cell of your own: without --matrix, --cell and --mutants")
+	case o.mutants && (o.matrix || len(o.cells) > 0):
+		return errors.New("--mutants has cells of its own: without --matrix and --cell")
+	case !own && !o.mutants && o.plan.Mutant != "":
+		return errors.New("--mutant is for a cell of your own (--workload) or for --mutants")
+	case o.report != "" && !o.matrix:
+		return errors.New("--report is about a run of the --matrix")
+	}
+	for _, name := range ownFlags {
+		if !own && o.set.Changed(name) {
+			return fmt.Errorf("--%s is for a cell of your own: with --workload", name)
+		}
+	}
+	return nil
+}
+
+// ownFlags say what a cell is made of; those of the matrix are as they are.
+var ownFlags = []string{"faults", "commit", "members", "reads", "seed", "load"}
 
 // list names everything that the flags can name.
 func list(w *os.File) error {
