@@ -157,7 +157,8 @@ func (c *campaign) sum() (code int) {
 // report writes the page about all cells, of the commit that was built.
 func (c *campaign) report(file, of string, began time.Time) error {
 	r := &cell.Report{Began: began, Took: time.Since(began), Version: of, Machine: machine(),
-		Command: "go run ./jepsen " + strings.Join(os.Args[1:], " "), Cells: len(cell.All()), Verdicts: c.verdicts, Again: c.again}
+		Command: "go run ./jepsen " + strings.Join(os.Args[1:], " "), Cells: len(cell.All()),
+		Verdicts: c.verdicts, Again: c.again}
 	return os.WriteFile(file, []byte(r.String()), 0o644)
 }
 
