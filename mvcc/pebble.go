@@ -63,11 +63,13 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 	// Opening can end in Fatalf too, which does not return.
 	opened := make(chan error, 1)
 	go func() {
-		db, err := pebble.Open(o.Dir, po)
-		p.db = db
+		err := checkManifest(o.FS, o.Dir)
+		if err == nil {
+			p.db, err = pebble.Open(o.Dir, po)
+		}
 		if err == nil { // before, somebody else's stages could be there
 			if err = p.fs.RemoveAll(p.staged); err != nil {
-				err = errors.Join(err, db.Close())
+				err = errors.Join(err, p.db.Close())
 			}
 		}
 		opened <- err
