@@ -40,6 +40,8 @@ type Event struct {
 	Gateway string `json:"gateway,omitempty"`
 	// Error is why it did not happen, or why nobody knows.
 	Error string `json:"error,omitempty"`
+	// Odd is what its client was told that cannot be, whatever else happened.
+	Odd string `json:"odd,omitempty"`
 }
 
 // MarshalJSON writes what there was at first as an object, {"x":1}, and what

@@ -21,6 +21,7 @@ type Op struct {
 	Mode    string
 	Gateway string
 	Error   string
+	Odd     string // see Event
 	// Invoked and Completed are places in the history: a.Completed < b.Invoked means that
 	// a had ended before b began. Completed is Never for Info.
 	Invoked, Completed int
@@ -89,7 +90,7 @@ func Pair(events []Event) ([]Op, error) {
 		}
 		o := &ops[n]
 		delete(open, e.Process)
-		o.Type, o.Error, o.Ended, o.Completed = e.Type, e.Error, e.Time, i
+		o.Type, o.Error, o.Odd, o.Ended, o.Completed = e.Type, e.Error, e.Odd, e.Time, i
 		o.Mode, o.Gateway = cmp.Or(e.Mode, o.Mode), cmp.Or(e.Gateway, o.Gateway)
 		if e.Type != OK && len(e.Value) > 0 {
 			o.Mops = asked(e.Value)
