@@ -8,22 +8,20 @@ import (
 )
 
 // Monotonic checks registers that are only counted up, by transactions that read n
-// and write n+1. In the order of timestamps their values go up (ts-order), and so
-// they do in real time (went-back); no two transactions write the same (duplicate).
+// and write n+1: all keys of a history. Whoever wrote anything else, or deleted one,
+// did what nobody asks for (miscount). In the order of timestamps their values go up
+// (ts-order), and so they do in real time (went-back); no two transactions write the
+// same (duplicate).
 //
 // Operations of unknown outcome are not judged; the numbers they wrote may be
-// missing or there. Keys that are written in another way are not, either, nor
-// accounts, where that can be so for a while.
+// missing or there.
 func Monotonic() Checker {
 	return Checker{Name: "monotonic", Check: func(h *History) []Anomaly {
-		c := &counters{findings: findings{h: h}, keys: map[string][]count{}, other: map[string]bool{}}
+		c := &counters{findings: findings{h: h}, keys: map[string][]count{}}
 		for i := range h.Ops {
 			c.collect(&h.Ops[i])
 		}
 		for _, key := range sortedKeys(c.keys) {
-			if c.other[key] || inRange(accounts, key) {
-				continue
-			}
 			c.checkDuplicates(key)
 			c.checkOrder(key)
 			c.checkRealTime(key)
@@ -34,8 +32,7 @@ func Monotonic() Checker {
 
 type counters struct {
 	findings
-	keys  map[string][]count
-	other map[string]bool // no counters
+	keys map[string][]count
 }
 
 // count is what an operation knows of a counter: what it read, and what it left.
@@ -44,11 +41,9 @@ type count struct {
 	read, left int64
 	reads      bool
 	writes     bool
-	asked      bool // it reads, whatever came of it
 }
 
 func (k *count) note(m *history.Mop) {
-	k.asked = k.asked || m.Kind == history.Read
 	switch {
 	case m.Kind == history.Read && m.Known && !k.writes && !k.reads:
 		k.read, k.reads = m.N, true // 0 of a missing one
@@ -76,32 +71,27 @@ func (c *counters) collect(o *history.Op) {
 	own := map[string]count{}
 	for i := range o.Mops {
 		m := &o.Mops[i]
-		if m.Kind == history.Scan || o.Type == history.Fail {
+		if m.Kind == history.Scan || o.Type != history.OK {
 			continue
 		}
 		k := own[m.Key]
 		k.o = o
-		if m.Kind == history.Append || m.Kind == history.Delete || m.Listed ||
-			m.Writes() && !k.counts(m, o.Type == history.OK) {
-			c.other[m.Key] = true
+		if m.Listed || m.Writes() && !k.counts(m) {
+			c.add("miscount", []int{o.ID}, "%q is not counted up by one", m.Key)
 		}
 		k.note(m)
 		own[m.Key] = k
 	}
 	for key, k := range own { // order: keys do not concern each other
-		if o.Type == history.OK && (k.reads || k.writes) {
+		if k.reads || k.writes {
 			c.keys[key] = append(c.keys[key], k)
 		}
 	}
 }
 
-// counts reports whether m adds one to what was read. That is not there where an
-// operation did not end well.
-func (k *count) counts(m *history.Mop, known bool) bool {
-	if !known {
-		return k.asked
-	}
-	return k.reads && m.N == k.last()+1
+// counts reports whether m adds one to what was read.
+func (k *count) counts(m *history.Mop) bool {
+	return (m.Kind == history.Write || m.Kind == history.Insert) && k.reads && m.N == k.last()+1
 }
 
 func (c *counters) checkDuplicates(key string) {
