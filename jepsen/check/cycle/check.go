@@ -1,6 +1,7 @@
 package cycle
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -9,10 +10,20 @@ import (
 	"github.com/cairnkv/cairn/jepsen/history"
 )
 
-// Checker is named "cycle".
-func Checker() check.Checker {
+// Checker is named "cycle". What several may have written to a register does not tell whose
+// write was read, and is left out.
+func Checker() check.Checker { return checker(false) }
+
+// Unique is Checker for workloads that never write the same to a register twice, not even if
+// the first write failed.
+func Unique() check.Checker { return checker(true) }
+
+func checker(unique bool) check.Checker {
 	return check.Checker{Name: "cycle", Check: func(h *check.History) []check.Anomaly {
 		c := newInference(h)
+		if unique {
+			c.findRepeats()
+		}
 		c.observe()
 		c.relate()
 		for _, cycle := range c.graph.Find() {
@@ -20,6 +31,40 @@ func Checker() check.Checker {
 		}
 		return c.findings.all()
 	}}
+}
+
+// Reach is how much of a history Checker has judged.
+type Reach struct {
+	// Keys were read; Judged are those of them of which a read told whose write it found.
+	Keys, Judged int
+	// Reads found something; Told are those that tell whose write that was.
+	Reads, Told int
+}
+
+// Reached looks how far Checker gets with h.
+func Reached(h *check.History) (all Reach) {
+	c := newInference(h)
+	c.observe()
+	add := func(reads, told int) {
+		all.Reads, all.Told = all.Reads+reads, all.Told+told
+		if reads > 0 {
+			all.Keys++
+		}
+		if told > 0 {
+			all.Judged++
+		}
+	}
+	for _, l := range c.lists {
+		told := len(l.reads)
+		if l.ambiguous {
+			told = 0
+		}
+		add(len(l.reads), told)
+	}
+	for _, r := range c.registers {
+		add(r.reads, r.told)
+	}
+	return all
 }
 
 // inference is one look at a history.
@@ -46,7 +91,8 @@ func newInference(h *check.History) *inference {
 			l := &list{name: name, by: map[int64]int{}, last: map[int]int64{}}
 			lists[name], c.lists = l, append(c.lists, l)
 		case ofRegisters:
-			r := &register{name: name, by: map[int64]int{}, passing: map[int64]bool{}}
+			r := &register{name: name, by: map[int64]int{}, passing: map[int64]int{},
+				several: map[int64]bool{}}
 			r.first, r.there = h.Init[name], hasKey(h.Init, name)
 			registers[name], c.registers = r, append(c.registers, r)
 		}
@@ -150,6 +196,20 @@ func actsOf(op *history.Op) []acts {
 	return all
 }
 
+// findRepeats reports what was written to a register twice.
+func (c *inference) findRepeats() {
+	for _, r := range c.registers {
+		for _, t := range r.twice {
+			c.writtenTwice(r.name, t.n, t.first, t.next)
+		}
+	}
+}
+
+func (c *inference) writtenTwice(name string, n int64, first, next int) {
+	c.findings.add("written-twice", fmt.Sprintf("op %d and op %d both wrote %d to %s, so nobody can "+
+		"tell whose was read", first, next, n, name), first, next)
+}
+
 // observe takes the reads one by one, and so finds out what happened.
 func (c *inference) observe() {
 	for _, l := range c.lists {
@@ -169,8 +229,6 @@ func (c *inference) relate() {
 		}
 	}
 	for _, r := range c.registers {
-		if !r.ambiguous {
-			c.relateRegister(r)
-		}
+		c.relateRegister(r)
 	}
 }

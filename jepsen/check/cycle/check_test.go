@@ -299,7 +299,7 @@ var listCases = []cycleCase{
 		0 0-1 x+1
 		1 2-3 x=2
 		1 4-5 x[]`},
-	{"an element that two appended", "", `
+	{"an element that two appended", "written-twice", `
 		0 0-1 x+1
 		1 2-3 x+1
 		1 4-5 x[1]`},

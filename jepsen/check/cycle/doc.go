@@ -18,11 +18,13 @@
 //	incompatible-order  two reads of a list, neither of which begins with the other
 //	duplicate-elements  a list has something twice
 //	garbage-read        something was read that nobody wrote
+//	written-twice       two operations append the same, or write the same where that is
+//	                    promised not to be (Unique): the workload is wrong, or who says so
 //
 // Lists grow by appends alone, and no two appends to a key are the same; so
-// their longest read is their order. Of registers no two writes to a key may be
-// the same: other keys are judged by each transaction alone. The order of what a
-// register was is inferred from who replaced what it had read, and beyond that
+// their longest read is their order. Of registers a value that several may have
+// written tells nothing, and who wrote or read it is judged by the rest of what he
+// did; Reached says how much that is. The order of what a register was is inferred from who replaced what it had read, and beyond that
 // from processes and from real time, because the store claims to be strict;
 // what rests on that has -process or -realtime in its name. Keys may be deleted
 // and inserted; then a read that finds nothing says little, because nobody knows

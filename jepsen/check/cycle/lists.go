@@ -47,8 +47,9 @@ func (c *inference) actOnList(l *list, op *history.Op, mops []*history.Mop) {
 	read, internal := false, false
 	for _, m := range mops {
 		if m.Writes() {
-			if _, twice := l.by[m.N]; twice {
+			if first, twice := l.by[m.N]; twice {
 				l.ambiguous = true
+				c.writtenTwice(l.name, m.N, first, op.ID)
 			}
 			l.by[m.N], l.last[op.ID] = op.ID, m.N
 			l.all = append(l.all, appended{op.ID, m.N})

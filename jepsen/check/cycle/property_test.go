@@ -15,6 +15,7 @@ import (
 func TestCycleAcceptsWhatIsStrict(t *testing.T) {
 	for seed := range uint64(120) {
 		s := newFakeStore(seed, 2+int(seed%9), 1+int(seed%5))
+		s.repeats = int(seed%4) * 10
 		h := s.run(100 + int(seed)%300)
 		if found := Checker().Check(h); len(found) > 0 {
 			t.Fatalf("seed %d: %v", seed, found)
@@ -95,9 +96,12 @@ func tally(found map[string]int, anomalies []check.Anomaly) {
 // there are not: of the transactions alone, or of those that keep to processes, or to real time.
 func TestCycleAgainstAllOrders(t *testing.T) {
 	bad, found := 0, 0
-	for seed := range uint64(6000) {
+	for seed := range uint64(9000) {
 		s := newFakeStore(seed, 3, 1+int(seed%2))
 		s.fault, s.mops = anySnapshot, 3
+		if seed >= 6000 { // fewer are found then, but none where there is an order
+			s.repeats = 40
+		}
 		h := s.run(4 + int(seed%3))
 		strict := possible(h, 2)
 		anomalies := Checker().Check(h)
@@ -113,7 +117,7 @@ func TestCycleAgainstAllOrders(t *testing.T) {
 				t.Fatalf("seed %d: there is an order, but %v in %v", seed, a, opLines(h))
 			}
 		}
-		if !strict {
+		if !strict && s.repeats == 0 {
 			bad++
 			if len(anomalies) > 0 {
 				found++

@@ -12,14 +12,26 @@ type register struct {
 	// first is what it was at first, if it was there.
 	first int64
 	there bool
-	by    map[int64]int // who wrote it, by value
-	// passing are the values that their own operation overwrote.
-	passing map[int64]bool
-	// ambiguous: a value was written twice, so that it does not tell who was read.
-	ambiguous bool
+	// by is who wrote it, by value. One that failed is there if nobody else wrote that.
+	by map[int64]int
+	// several are the values that several may have written, so that they do not tell whose was
+	// read; what was there at first counts. Twice are the first operations of which one wrote
+	// what the other had, failed or not.
+	several map[int64]bool
+	twice   []repeat
+	// passing are the values that their own operation overwrote, with that, from 1.
+	passing map[int64]int
 	// deleted: somebody may have deleted it, so that missing does not tell when.
 	deleted bool
 	touches []touch // one an operation
+	// reads are those that found a value, and told those of them that say whose.
+	reads, told int
+}
+
+// repeat is a value that a second operation wrote.
+type repeat struct {
+	n           int64
+	first, next int // operations
 }
 
 // state is what a register is at a time.
@@ -92,25 +104,30 @@ func (c *inference) actOnRegister(r *register, op *history.Op, mops []*history.M
 }
 
 func (c *inference) wroteRegister(r *register, t *touch, m *history.Mop) {
-	if t.wrote.known && !t.wrote.missing {
-		r.passing[t.wrote.n] = true
+	failed := func(op int) bool { return c.h.Ops[op].Type == history.Fail }
+	if t.wrote.known && !t.wrote.missing && !failed(t.op) {
+		r.passing[t.wrote.n] = t.op + 1
 	}
 	if m.Kind == history.Delete {
 		t.wrote, r.deleted = nothing(), true
 		return
 	}
 	t.wrote = state{known: true, n: m.N}
-	if _, twice := r.by[m.N]; twice || r.there && r.first == m.N {
-		r.ambiguous = true
+	other, twice := r.by[m.N]
+	if twice {
+		r.twice = append(r.twice, repeat{m.N, other, t.op})
+	}
+	switch {
+	case twice && failed(t.op):
+		return
+	case twice && !failed(other), r.there && r.first == m.N && !failed(t.op):
+		r.several[m.N] = true
 	}
 	r.by[m.N] = t.op
 }
 
 // observeRegister looks for what must not have been read.
 func (c *inference) observeRegister(r *register) {
-	if r.ambiguous {
-		return
-	}
 	for i := range r.touches {
 		t := &r.touches[i]
 		if !t.read.known {
@@ -124,6 +141,12 @@ func (c *inference) observeRegister(r *register) {
 			}
 			continue
 		}
+		r.reads++
+		if r.several[t.read.n] {
+			t.read = state{}
+			continue
+		}
+		r.told++
 		if r.there && t.read.n == r.first {
 			continue
 		}
@@ -154,7 +177,7 @@ func (c *inference) observeValue(r *register, t *touch) bool {
 				"and op %d made %v of it", by, n, r.name, t.op, t.wrote), by, t.op)
 		}
 		return false
-	case r.passing[n]:
+	case r.passing[n] == by+1:
 		c.happened[by] = true
 		c.findings.add("G1b", fmt.Sprintf("op %d read %d of %s, which op %d wrote and then overwrote",
 			t.op, n, r.name, by), by, t.op)

@@ -160,5 +160,33 @@ var registerCases = []cycleCase{
 		0 0-1 x=2
 		1 2-3 x=2
 		2 4-5 x=1
+		1 6-7 x:2`},
+	{"garbage beside values that two wrote", "garbage-read", `
+		0 0-1 x=2
+		1 2-3 x=2
 		1 6-7 x:9`},
+	{"a stale read beside values that two wrote", "G-single-realtime", `
+		0 0-1 x=1
+		1 2-3 x=2
+		0 4-5 x=3
+		1 6-7 x=3
+		2 8-9 x:1`},
+	{"what failed and what did not wrote the same", "G-single-realtime", `
+		0 0-1! x=1
+		1 2-3 x=1
+		2 4-5 x=2
+		0 6-7! x=1 x=2
+		2 8-9 x:1`},
+	{"what failed wrote the same, and overwrote it", "", `
+		0 0-1! x=1 x=2
+		1 2-3 x=1
+		2 8-9 x:1`},
+	{"what failed wrote the same as there was at first", "", `
+		init x=1
+		0 0-1! x=1
+		2 8-9 x:1`},
+	{"two failed with the same", "G1a", `
+		0 0-1! x=1
+		1 2-3! x=1
+		2 8-9 x:1`},
 }

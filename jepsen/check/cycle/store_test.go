@@ -42,11 +42,12 @@ type fakeStore struct {
 	value  int64
 	ops    int
 
-	fault fault
-	from  int // no fault before that many operations
-	hit   bool
-	mops  int // in a transaction, at most
-	blind int // in a hundred: writes of registers that were not read before
+	fault   fault
+	from    int // no fault before that many operations
+	hit     bool
+	mops    int // in a transaction, at most
+	blind   int // in a hundred: writes of registers that were not read before
+	repeats int // in a hundred: writes of registers of what was written before
 	// deleted is the only register that is ever deleted.
 	deleted string
 }
@@ -260,6 +261,9 @@ func (s *fakeStore) program() []history.Mop {
 		if s.chance.IntN(2) == 0 {
 			s.value++
 			m.Kind, m.N, m.Known = write, s.value, true
+			if write == history.Write && s.repeats > 0 && s.chance.IntN(100) < s.repeats {
+				m.N = 1 + s.chance.Int64N(s.value)
+			}
 		}
 		if m.Kind == history.Write && s.chance.IntN(100) >= s.blind {
 			mops = append(mops, history.Mop{Kind: history.Read, Key: m.Key})
