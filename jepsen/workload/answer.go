@@ -40,6 +40,21 @@ func contradicts(format string, args ...any) error {
 	return &contradiction{fmt.Sprintf(format, args...)}
 }
 
+// suspect notes what cannot be if this commits.
+func (a *answer) suspect(format string, args ...any) {
+	if a.odd == nil {
+		a.odd = contradicts(format, args...)
+	}
+}
+
+// conditional is asked about a write that the store has carried out on a condition, once what
+// was there before is known: it must be what the condition demands.
+func (a *answer) conditional(p *plan) {
+	if p.permits != nil && !p.permits(a) {
+		a.suspect("a write was done although its condition did not hold: before it there was %v", a.mops)
+	}
+}
+
 func newAnswer() answer {
 	return answer{seen: map[string]sight{}, rows: map[string]map[string]int64{}}
 }
@@ -92,6 +107,9 @@ func (a *answer) scanned(name string, entries []client.Entry) error {
 // read of what was in the way.
 func (a *answer) put(l layout, mop *history.Mop, r *client.SetResult) error {
 	if r.Set {
+		if mop.Kind == history.Insert && r.PrevRevision >= 0 {
+			a.suspect("%s was inserted over revision %d", mop.Key, r.PrevRevision)
+		}
 		a.done(l, r.CommitTS, *mop)
 		return nil
 	}
@@ -116,6 +134,9 @@ func (a *answer) added(l layout, s *step, r *client.UpdateResult) error {
 	if !r.Updated {
 		a.mops = append(a.mops, read)
 		return nil
+	}
+	if s.floor != nil && n < *s.floor {
+		a.suspect("%s came to %d, and %d is the least that was allowed", s.key, n, *s.floor)
 	}
 	read.N, read.Missing = n-s.delta, r.PrevRevision < 0
 	a.mops = append(a.mops, read)
@@ -147,7 +168,7 @@ func (a *answer) removed(l layout, s *step, r *client.DeleteResult) error {
 // cleaned takes the answer to a DeleteRange.
 func (a *answer) cleaned(l layout, s *step, r *client.DeleteRangeResult) error {
 	if r.Count != int64(len(s.keys)) {
-		a.odd = contradicts("DeleteRange of %s removed %d keys, not the %d that were there: %v",
+		a.suspect("DeleteRange of %s removed %d keys, not the %d that were there: %v",
 			s.key, r.Count, len(s.keys), s.keys)
 	}
 	a.done(l, r.CommitTS, s.removals()...)

@@ -72,14 +72,17 @@ func TestJudge(t *testing.T) {
 	reads := &plan{steps: []step{{way: get, key: "a1"}, {way: scan, key: "b"}}}
 	writes := &plan{steps: []step{{way: get, key: "a1"}, {way: push, key: "a1", n: 1}}}
 	for _, c := range []struct {
-		kind txn.ErrorKind
-		want history.Type
+		kind       txn.ErrorKind
+		want       history.Type
+		impossible bool
 	}{
-		{txn.Internal, history.Info}, {txn.Unknown, history.Info},
-		{txn.Invalid, history.Fail}, {txn.NotFound, history.Fail}, {txn.Conflict, history.Fail},
-		{txn.Wounded, history.Fail}, {txn.Moved, history.Fail}, {txn.Unavailable, history.Fail},
-		{txn.Exhausted, history.Fail}, {txn.TooOld, history.Fail}, {txn.Unauthenticated, history.Fail},
-		{txn.Denied, history.Fail}, {txn.Deadline, history.Fail},
+		{txn.Internal, history.Info, true}, {txn.Unknown, history.Info, false},
+		{txn.Invalid, history.Fail, true}, {txn.NotFound, history.Fail, true},
+		{txn.Conflict, history.Fail, false}, {txn.Wounded, history.Fail, false},
+		{txn.Moved, history.Fail, false}, {txn.Unavailable, history.Fail, false},
+		{txn.Exhausted, history.Fail, false}, {txn.TooOld, history.Fail, true},
+		{txn.Unauthenticated, history.Fail, true}, {txn.Denied, history.Fail, true},
+		{txn.Deadline, history.Fail, false},
 	} {
 		err := txn.Errorf(c.kind, "test", "by the test")
 		if got := judge(writes, err); got != c.want {
@@ -88,6 +91,12 @@ func TestJudge(t *testing.T) {
 		if got := judge(reads, err); got != history.Fail {
 			t.Errorf("%v of a plan that reads is %v", c.kind, got)
 		}
+		if got := impossible(err); got != c.impossible {
+			t.Errorf("%v is impossible: %v", c.kind, got)
+		}
+	}
+	if impossible(nil) || impossible(errConditions) || !impossible(contradicts("by the test")) {
+		t.Error("what ended well is impossible, or a contradiction is not")
 	}
 	if got := judge(writes, context.Canceled); got != history.Info {
 		t.Errorf("an error of no kind is %v", got)
@@ -139,6 +148,12 @@ func TestContradictions(t *testing.T) {
 	entry := client.Entry{Key: "0s0/4", Value: client.IntValue(4)}
 	other := client.Entry{Key: "0s0/8", Value: client.IntValue(8)}
 	s := step{way: clean, key: "p0", keys: []string{"p0/k1", "p0/k2"}}
+	insert := written(history.Insert, "s0/4", 4)
+	least := step{way: add, key: "account/1", delta: -5, floor: new(int64)}
+	came := func(n int64) *client.UpdateResult {
+		return &client.UpdateResult{Updated: true, Value: client.IntValue(n)}
+	}
+	when := &plan{permits: func(a *answer) bool { return a.seen["m1"].n == 4 }}
 	for _, c := range []struct {
 		name string
 		odd  bool
@@ -156,6 +171,16 @@ func TestContradictions(t *testing.T) {
 		{"one deleted", true, func(a *answer) error { return a.cleaned(pinned, &s, &client.DeleteRangeResult{Count: 1}) }},
 		{"not appended", true, func(a *answer) error { return a.appended(pinned, &s, &client.UpdateResult{}) }},
 		{"not deleted", true, func(a *answer) error { return a.removed(pinned, &s, &client.DeleteResult{Revision: 3}) }},
+		{"inserted", false, func(a *answer) error {
+			return a.put(spread, &insert, &client.SetResult{Set: true, PrevRevision: -1})
+		}},
+		{"inserted over", true, func(a *answer) error {
+			return a.put(spread, &insert, &client.SetResult{Set: true, PrevRevision: 2})
+		}},
+		{"the least", false, func(a *answer) error { return a.added(spread, &least, came(0)) }},
+		{"below the least", true, func(a *answer) error { return a.added(spread, &least, came(-1)) }},
+		{"its condition", false, func(a *answer) error { a.seen["m1"] = sight{n: 4}; a.conditional(when); return nil }},
+		{"not its condition", true, func(a *answer) error { a.seen["m1"] = sight{n: 5}; a.conditional(when); return nil }},
 		{"not set", true, func(a *answer) error { return a.put(pinned, &history.Mop{}, &client.SetResult{Revision: 3}) }},
 	} {
 		a := newAnswer()

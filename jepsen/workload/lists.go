@@ -120,6 +120,10 @@ func (s *lists) onRevision(r *rand.Rand, p *plan) bool {
 	write := s.appends(slot, rewrite)
 	write.list = seen.list
 	p.steps = []step{{way: get, key: slot.key()}, write, {way: get, key: other.key()}}
+	p.permits = func(a *answer) bool {
+		now := a.seen[write.key]
+		return now.revision == seen.revision && slices.Equal(now.list, seen.list)
+	}
 	return true
 }
 

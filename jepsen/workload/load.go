@@ -15,7 +15,6 @@ import (
 const (
 	initialPause = 100 * time.Millisecond // before another attempt to write what there is at first
 	finalPause   = 200 * time.Millisecond // before another attempt of a final read
-	oddMax       = 20                     // contradictions that are kept
 )
 
 // Load is a workload that runs.
@@ -27,9 +26,6 @@ type Load struct {
 	stop    func()
 	running sync.WaitGroup
 	workers []*worker
-
-	mu  sync.Mutex
-	odd []error // answers that cannot be
 }
 
 // Start writes what the workload needs and lets its clients go, until Stop or
@@ -113,8 +109,7 @@ func (l *Load) close() {
 }
 
 // Final stops the load, then reads everything through every gateway, again and
-// again until that works or ctx ends. It also fails if a client was told what
-// cannot be.
+// again until that works or ctx ends.
 func (l *Load) Final(ctx context.Context) error {
 	l.Stop()
 	plans := l.source.final()
@@ -123,9 +118,7 @@ func (l *Load) Final(ctx context.Context) error {
 			return fmt.Errorf("final reads by %s: %w", endpoint, err)
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return errors.Join(l.odd...)
+	return nil
 }
 
 func (l *Load) readAll(ctx context.Context, plans []*plan, endpoint string, i int) error {
@@ -148,13 +141,4 @@ func (l *Load) readAll(ctx context.Context, plans []*plan, endpoint string, i in
 		}
 	}
 	return nil
-}
-
-// contradicted notes an answer that cannot be.
-func (l *Load) contradicted(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.odd) < oddMax {
-		l.odd = append(l.odd, err)
-	}
 }

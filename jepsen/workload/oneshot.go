@@ -93,11 +93,18 @@ func oneShot(ctx context.Context, db *client.DB, p *plan) (answer, error) {
 	if err != nil {
 		return a, err
 	}
-	rest := out.Results
+	if !out.Succeeded && !p.guarded {
+		return a, contradicts("a one-shot without a condition was refused")
+	}
+	rest, asked := out.Results, !p.guarded
 	for i := range p.steps {
 		s := &p.steps[i]
 		if s.writes() && !out.Succeeded {
 			continue
+		}
+		if s.writes() && !asked {
+			a.conditional(p)
+			asked = true
 		}
 		n := s.takes(p.layout)
 		if len(rest) < n {

@@ -90,7 +90,8 @@ func (o *register) compareAndSet(r *rand.Rand) *plan {
 	}
 	p.permits = func(a *answer) bool {
 		now := a.seen[key]
-		return now.found == seen.found && now.n == seen.n
+		return now.found == seen.found && now.n == seen.n &&
+			(!seen.found || now.revision == seen.revision)
 	}
 	return p
 }

@@ -111,6 +111,9 @@ func TestTruth(t *testing.T) {
 				t.Error(err)
 			}
 			ops := pair(t, &out)
+			for _, odd := range told(ops) {
+				t.Error(odd)
+			}
 			seen := elements(ops)
 			for i := range ops {
 				o := &ops[i]
@@ -139,6 +142,56 @@ func TestTruth(t *testing.T) {
 	if did == 0 || didNot == 0 || failed == 0 {
 		t.Errorf("of unknown outcome: %d done, %d not; %d failed; none of these may be 0", did, didNot, failed)
 	}
+}
+
+// TestDroppedConditions has a gateway that forgets what a write is to depend on, and says that all is
+// done: wherever a workload makes conditions that need not hold, its clients are told what cannot be.
+func TestDroppedConditions(t *testing.T) {
+	for _, name := range []string{"list-append", "predicate", "bank", "register", "monotonic"} {
+		t.Run(name, func(t *testing.T) {
+			s, err := clienttest.NewServer(clienttest.Options{
+				Hook: func(_ context.Context, _ cairnv1.Method, req proto.Message) error {
+					forgetConditions(req)
+					return nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			r := history.NewRecorder(io.Discard)
+			w, _ := workload.ByName(name)
+			l, err := workload.Start(t.Context(), w, workload.Options{Endpoints: []string{s.URL},
+				Recorder: r, Seed: 1, Think: time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			awaitEvents(t, r, func(e *history.Event) bool {
+				return strings.Contains(e.Odd, "its condition did not hold")
+			}, 1)
+			l.Stop()
+		})
+	}
+}
+
+// forgetConditions takes the conditions out of a call.
+func forgetConditions(req proto.Message) {
+	switch q := req.(type) {
+	case *cairnv1.SetRequest:
+		q.Conditions = nil
+	case *cairnv1.ExecuteRequest:
+		q.If = nil
+	}
+}
+
+// told are the answers of a history that cannot be.
+func told(ops []history.Op) (all []string) {
+	for i := range ops {
+		if o := &ops[i]; o.Odd != "" {
+			all = append(all, fmt.Sprintf("%s: %v", o.Odd, o))
+		}
+	}
+	return all
 }
 
 func pair(t *testing.T, out *bytes.Buffer) []history.Op {

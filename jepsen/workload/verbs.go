@@ -226,6 +226,7 @@ func (v *verbs) compareAndSet(ctx context.Context, p *plan) (answer, error) {
 		if err := a.got(s.key, e); err != nil {
 			return a, err
 		}
+		a.conditional(p)
 	}
 	err = a.put(v.layout, &s.asked()[0], &r)
 	return a, err

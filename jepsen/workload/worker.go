@@ -98,6 +98,9 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 	default:
 		event.Error = describe(e.err)
 	}
+	if impossible(e.err) {
+		event.Odd = fmt.Sprintf("%s: %v", p.called(), e.err)
+	}
 	c.load.o.Recorder.Add(event)
 	return e
 }
@@ -123,9 +126,6 @@ func (c *worker) attempt(ctx context.Context, p *plan, dbs []*client.DB) *ending
 	}
 	if err == nil && len(a.mops) == 0 {
 		return &ending{outcome: history.Fail, db: dbs[0], err: errConditions}
-	}
-	if _, odd := errors.AsType[*contradiction](err); odd || txn.KindOf(err) == txn.Invalid {
-		c.load.contradicted(fmt.Errorf("%s, %s: %w", t.name, p.called(), err))
 	}
 	return &ending{outcome: judge(p, err), answer: a, err: err, db: dbs[0]}
 }
@@ -157,6 +157,20 @@ func judge(p *plan, err error) history.Type {
 		return history.Info
 	}
 	return history.Fail
+}
+
+// impossible reports whether err is what no client may be told, whatever is broken: that
+// something contradicts itself, a bug, or a refusal for which no plan gives a reason.
+func impossible(err error) bool {
+	if err == nil || errors.Is(err, errConditions) {
+		return false
+	}
+	switch txn.KindOf(err) {
+	case txn.Conflict, txn.Wounded, txn.Moved, txn.Unavailable, txn.Exhausted, txn.Deadline,
+		txn.Unknown:
+		return false
+	}
+	return true // a contradiction has no kind, and so it is Internal
 }
 
 // conflicted reports whether err is the work of other clients, not of the gateway.

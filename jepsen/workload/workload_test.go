@@ -181,6 +181,9 @@ func (h *recorded) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, odd := range told(ops) {
+		t.Error(odd)
+	}
 	finals := 0
 	for i := range ops {
 		if ops[i].Mode == "final" {
