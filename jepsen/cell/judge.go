@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,28 +21,30 @@ const (
 	porcupineMax = 20 * time.Second // for all registers
 	picturesMax  = 3
 	pictureMax   = 2 * time.Second // for porcupine to find what it draws
-	decidedMin   = 0.5             // of the registers
+	undecidedMax = 0.1             // of the registers, but always one
 	externalMax  = 2 * time.Minute
-	foundMin     = 0.1 // of the committed operations: reads that found something
+	foundMin     = 0.1 // of the committed operations: their reads found something
 	observedMin  = 0.2 // of what was written: somebody else must have read it
+	toldMin      = 0.5 // of the reads: the cycle checker knows whose write they found
+	triedMin     = 100 // operations of a mode, or by a gateway: one must have committed
 	anomaliesMax = 20  // told of each checker
 )
 
-// checkers are those that fit a workload. All workloads are judged by replay, too, and registers
-// by porcupine (see registers).
+// checkers are those that fit a workload. All workloads are judged by replay and by what clients
+// say, too, and registers by porcupine (see registers).
 var checkers = map[string][]check.Checker{
-	"list-append":    {cycle.Checker()},
+	"list-append":    {cycle.Unique()},
 	"predicate":      {check.Predicate()},
 	"bank":           {check.Bank()},
 	"set":            {check.Set()},
-	"register":       {cycle.Checker()},
+	"register":       {cycle.Unique()},
 	"monotonic":      {check.Monotonic(), cycle.Checker()},
 	"causal-reverse": {check.CausalReverse()},
 }
 
 // Checkers are all that judge a workload.
 func Checkers(workload string) []check.Checker {
-	return append(slices.Clone(checkers[workload]), check.Replay())
+	return append(slices.Clone(checkers[workload]), check.Replay(), check.Client())
 }
 
 // AllCheckers are those of all workloads, each once.
@@ -73,7 +76,7 @@ func (r *run) judge(ctx context.Context) {
 		return // there was no load
 	}
 	if err := r.draw(h); err != nil {
-		r.v.problem("the timeline: %v", err)
+		r.v.note("no timeline: %v", err)
 	}
 	all := Checkers(r.w.Name)
 	if err := check.Controls(append(all, check.Linearizable())); err != nil {
@@ -83,9 +86,24 @@ func (r *run) judge(ctx context.Context) {
 		found := c.Check(h)
 		r.v.anomalies(c.Name, found[:min(len(found), anomaliesMax)])
 	}
+	r.reached(h)
 	r.registers(h)
 	r.external(ctx)
 	r.recovery()
+}
+
+// reached says how far the cycle checker got. Where several may have written the same it does not
+// know whose was read: too much of that, and it has judged nothing.
+func (r *run) reached(h *check.History) {
+	if !slices.ContainsFunc(checkers[r.w.Name], func(c check.Checker) bool { return c.Name == "cycle" }) {
+		return
+	}
+	got := cycle.Reached(h)
+	r.v.note("cycle: %d of %d keys judged; %d of %d reads tell whose write they found",
+		got.Judged, got.Keys, got.Told, got.Reads)
+	if got.Told == 0 || ratio(got.Told, got.Reads) < toldMin {
+		r.v.problem("the cycle checker knows of %d of %d reads whose write they found", got.Told, got.Reads)
+	}
 }
 
 // registers asks porcupine about each register, and draws some. Those that it could not decide in
@@ -96,17 +114,37 @@ func (r *run) registers(h *check.History) {
 	}
 	l := check.Linearize(h, porcupineMax)
 	r.v.anomalies("register", l.Anomalies[:min(len(l.Anomalies), anomaliesMax)])
-	decided := len(l.Judged) - len(l.Undecided)
-	if decided == 0 || ratio(decided, len(l.Judged)) < decidedMin {
-		r.v.problem("porcupine decided within %v whether %d of %d registers are linearizable",
-			porcupineMax, decided, len(l.Judged))
+	r.v.note("porcupine: %d registers judged, %d of them undecided within %v",
+		len(l.Judged), len(l.Undecided), porcupineMax)
+	if tooUndecided(len(l.Undecided), len(l.Judged)) {
+		r.v.problem("porcupine could not decide within %v whether %d of %d registers are linearizable",
+			porcupineMax, len(l.Undecided), len(l.Judged))
 	}
-	for _, key := range l.Judged[:min(len(l.Judged), picturesMax)] {
+	for _, key := range pictured(&l) {
 		file := filepath.Join(r.o.Dir, fmt.Sprintf("register-%s.html", key))
 		if err := check.DrawRegister(h, key, file, pictureMax); err != nil {
-			r.v.problem("the picture of register %s: %v", key, err)
+			r.v.note("no picture of register %s: %v", key, err)
 		}
 	}
+}
+
+func tooUndecided(undecided, judged int) bool {
+	return undecided == judged || undecided > 1 && ratio(undecided, judged) > undecidedMax
+}
+
+// pictured are the registers to draw: first those that are wrong, then those that might be.
+func pictured(l *check.Linearity) (keys []string) {
+	for _, key := range slices.Concat(l.Illegal, l.Undecided, l.Judged) {
+		if !slices.Contains(keys, key) && len(keys) < picturesMax {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// note takes down what is worth a line, whatever the outcome.
+func (v *Verdict) note(format string, args ...any) {
+	v.Notes = append(v.Notes, fmt.Sprintf(format, args...))
 }
 
 // count takes down how much happened, and whether anybody looked at it.
@@ -122,12 +160,29 @@ func (r *run) count(h *check.History) {
 		}
 	}
 	r.v.Rate = float64(r.v.Committed) / max(r.loaded.Seconds(), 1)
-	c := check.Cover(h)
-	r.v.Coverage = c
-	found, observed := ratio(c.Found, c.OK), ratio(c.Observed, c.Written)
-	if found < foundMin || observed < observedMin {
-		r.v.problem("%d reads found something, and %d of %d writes were read by somebody: "+
-			"a run is not certified on unread data", c.Found, c.Observed, c.Written)
+	r.v.Coverage = check.Cover(h)
+	r.v.covered()
+}
+
+// covered holds against a run what nobody looked at: what was not read, and ways and gateways of
+// which nothing is known but that they failed.
+func (v *Verdict) covered() {
+	c := &v.Coverage
+	v.note("%d of %d operations read something, %d of %d writes were read by somebody else",
+		c.Found, c.OK, c.Observed, c.Written)
+	if ratio(c.Found, c.OK) < foundMin || ratio(c.Observed, c.Written) < observedMin {
+		v.problem("%d of %d operations read something, and %d of %d writes were read by somebody else: "+
+			"a run is not certified on unread data", c.Found, c.OK, c.Observed, c.Written)
+	}
+	if c.Final == 0 {
+		v.problem("nothing was read when all was over")
+	}
+	for what, all := range map[string]map[string]check.Tries{"mode": c.Modes, "gateway": c.Gateways} {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if t := all[name]; t.OK == 0 && t.All >= triedMin {
+				v.problem("none of %d operations with %s %q ended well", t.All, what, name)
+			}
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ type Verdict struct {
 	Refused   int            `json:"refused"`
 	Unknown   int            `json:"unknown"`
 	Rate      float64        `json:"rate"` // committed a second
+	Notes     []string       `json:"notes,omitempty"`
 	Rounds    []RoundResult  `json:"rounds"`
 	Coverage  check.Coverage `json:"coverage"`
 	Anomalies []string       `json:"anomalies,omitempty"`
@@ -92,6 +93,9 @@ func (v *Verdict) String() string {
 	fmt.Fprintf(&b, "%s: %s\n", v.Outcome, v.Plan.String())
 	fmt.Fprintf(&b, "  %d committed (%.0f/s), %d refused, %d unknown, took %v\n", v.Committed, v.Rate,
 		v.Refused, v.Unknown, time.Duration(v.Took).Round(100*time.Millisecond))
+	for _, n := range v.Notes {
+		fmt.Fprintf(&b, "  %s\n", n)
+	}
 	for i := range v.Rounds {
 		r := &v.Rounds[i]
 		fmt.Fprintf(&b, "  %s: %s\n", r.Round, r.What)

@@ -2,34 +2,37 @@ package check
 
 import "github.com/cairnkv/cairn/jepsen/history"
 
-// Coverage says how much a history has to show. What nobody read was not judged.
+// Coverage says how much a history has to show. What nobody read was not judged. Final
+// reads are apart: they come when everything is over, and see what is left.
 type Coverage struct {
-	OK, Fail, Info int // operations
-	Reads          int // of keys and ranges, by operations that ended well
-	Found          int // those that found something
+	OK, Fail, Info int // operations but for final reads
+	Found          int // those that ended well and whose reads found something
 	Written        int // values, rows and elements that were written, or may have been
-	Observed       int // those of them that somebody else has read
-	Final          int // operations of mode Final that ended well
-	Modes          map[string]int
-	Gateways       map[string]int // operations that ended well, as above
+	Observed       int // those of them that an operation of somebody else has read
+	Final          int // final reads that ended well
+	// Modes and Gateways are what was tried of each, and how often it ended well.
+	Modes, Gateways map[string]Tries
 }
+
+// Tries are operations of a kind.
+type Tries struct{ All, OK int }
 
 // Cover counts what is in h.
 func Cover(h *History) Coverage {
-	c := Coverage{Modes: map[string]int{}, Gateways: map[string]int{}}
+	c := Coverage{Modes: map[string]Tries{}, Gateways: map[string]Tries{}}
 	by := map[write]int{}
 	observed := map[write]bool{}
 	for i := range h.Ops {
 		o := &h.Ops[i]
-		switch o.Type {
-		case history.OK:
+		tried(c.Modes, o.Mode, o)
+		tried(c.Gateways, o.Gateway, o)
+		switch {
+		case isFinal(o) && o.Type == history.OK:
+			c.Final++
+		case isFinal(o):
+		case o.Type == history.OK:
 			c.OK++
-			c.Modes[o.Mode]++
-			c.Gateways[o.Gateway]++
-			if isFinal(o) {
-				c.Final++
-			}
-		case history.Fail:
+		case o.Type == history.Fail:
 			c.Fail++
 			continue
 		default:
@@ -42,46 +45,50 @@ func Cover(h *History) Coverage {
 		}
 	}
 	c.Written = len(by)
-	for _, o := range byInvocation(h) {
-		see := func(key string, n int64) {
-			w := write{key, n}
-			if writer, known := by[w]; known && writer != o.ID {
-				observed[w] = true
-			}
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		if isFinal(o) || o.Type != history.OK {
+			continue
 		}
-		for i := range o.Mops {
-			c.read(&o.Mops[i], see)
+		found := false
+		for j := range o.Mops {
+			shown(&o.Mops[j], func(w write) {
+				found = true
+				if writer, known := by[w]; known && writer != o.ID {
+					observed[w] = true
+				}
+			})
+		}
+		if found {
+			c.Found++
 		}
 	}
 	c.Observed = len(observed)
 	return c
 }
 
-// read counts a read, and tells see what it found.
-func (c *Coverage) read(m *history.Mop, see func(key string, n int64)) {
-	if m.Writes() || !m.Known {
-		return
+func tried(all map[string]Tries, name string, o *history.Op) {
+	t := all[name]
+	t.All++
+	if o.Type == history.OK {
+		t.OK++
 	}
-	c.Reads++
+	all[name] = t
+}
+
+// shown tells see what a read found.
+func shown(m *history.Mop, see func(w write)) {
 	switch {
-	case m.Missing:
-		return
+	case m.Writes(), !m.Known, m.Missing:
 	case m.Kind == history.Scan:
 		for key, n := range m.Rows { // order: a set
-			see(key, n)
-		}
-		if len(m.Rows) == 0 {
-			return
+			see(write{key, n})
 		}
 	case m.Listed:
 		for _, n := range m.List {
-			see(m.Key, n)
-		}
-		if len(m.List) == 0 {
-			return
+			see(write{m.Key, n})
 		}
 	default:
-		see(m.Key, m.N)
+		see(write{m.Key, m.N})
 	}
-	c.Found++
 }

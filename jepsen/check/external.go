@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// ExternalVar names a program of others that judges histories: it is run with a
-// model, such as list-append, and a file, and ends with 0 for a valid history and 1
-// for one with an anomaly.
+// ExternalVar is the path of a program of others that judges histories, and nothing
+// but the path: it may have blanks in it. It is run with a model, such as list-append,
+// and a file, and ends with 0 for a valid history and 1 for one with an anomaly.
 const ExternalVar = "ISOLATION_CHECKER"
 
 // ErrNoExternal is what External returns where that is not set.
@@ -26,11 +26,11 @@ const (
 // External asks the checker of others about a file. Whatever is neither yes nor no
 // is an error, and so is the end of ctx, which kills it.
 func External(ctx context.Context, model, path string) ([]Anomaly, error) {
-	words := strings.Fields(os.Getenv(ExternalVar))
-	if len(words) == 0 {
+	program := os.Getenv(ExternalVar)
+	if program == "" {
 		return nil, ErrNoExternal
 	}
-	cmd := exec.CommandContext(ctx, words[0], append(words[1:], model, path)...)
+	cmd := exec.CommandContext(ctx, program, model, path)
 	cmd.WaitDelay = externalWait
 	out := &tail{max: externalOutputMax}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -45,7 +45,7 @@ func External(ctx context.Context, model, path string) ([]Anomaly, error) {
 	case ended && exit.ExitCode() == 1:
 		return []Anomaly{{Name: "external-" + model, What: said}}, nil
 	}
-	return nil, fmt.Errorf("%s on %s: %w: %s", words[0], path, err, said)
+	return nil, fmt.Errorf("%s on %s: %w: %s", program, path, err, said)
 }
 
 // tail keeps the end of what is written to it.

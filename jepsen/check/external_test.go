@@ -11,7 +11,7 @@ import (
 )
 
 func TestExternal(t *testing.T) {
-	script := filepath.Join(t.TempDir(), "checker")
+	script := filepath.Join(t.TempDir(), "the checker")
 	text := "#!/bin/sh\necho \"$1 of $2\"\ncase $2 in\n" +
 		"good) exit 0;;\nbad) exit 1;;\nslow) exec sleep 60;;\nesac\nexit 3\n"
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {

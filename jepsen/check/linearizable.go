@@ -29,10 +29,11 @@ func Linearizable() Checker {
 // Linearity is what Linearize found out.
 type Linearity struct {
 	Anomalies []Anomaly
-	// Judged are the registers that were looked at, and Ops their operations; Undecided those of
-	// them for which time was up before there was an answer. They prove nothing.
-	Judged, Undecided []string
-	Ops               int
+	// Judged are the registers that were looked at; Illegal those of them that are not
+	// linearizable, and Undecided those for which time was up before there was an answer. The
+	// latter prove nothing.
+	Judged, Illegal, Undecided []string
+	Ops                        int // on all of them
 }
 
 // Linearize checks each register: an operation reads or writes it, or does both as a
@@ -59,6 +60,7 @@ func Linearize(h *History, limit time.Duration) Linearity {
 		case porcupine.Unknown:
 			l.Undecided = append(l.Undecided, key)
 		case porcupine.Illegal:
+			l.Illegal = append(l.Illegal, key)
 			f.add("not-linearizable", nil,
 				"no order of the %d operations on %q explains what they read", len(ops), key)
 		case porcupine.Ok:
