@@ -48,6 +48,25 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestHold: an end has its place before its timestamp is known, and nothing later is written before.
+func TestHold(t *testing.T) {
+	var b bytes.Buffer
+	r := NewRecorder(&b)
+	r.Add(Event{Type: Invoke})
+	first := r.Hold(Event{Type: OK})
+	r.Add(Event{Process: 1, Type: Invoke})
+	second := r.Hold(Event{Process: 1, Type: OK})
+	second(9)
+	if events, err := r.Events(); err != nil || len(events) != 1 || strings.Count(b.String(), "\n") != 1 {
+		t.Errorf("%v, %v, in the file %s", events, err, b.String())
+	}
+	first(7)
+	events, err := ReadEvents(&b)
+	if err != nil || len(events) != 4 || events[1].TS != 7 || events[3].TS != 9 || events[1].Time > events[2].Time {
+		t.Errorf("%v, %v", events, err)
+	}
+}
+
 // TestPairAsked: what an operation wanted to write is known at its end, if not before.
 func TestPairAsked(t *testing.T) {
 	for _, end := range []Type{Fail, Info} {

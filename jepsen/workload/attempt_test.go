@@ -58,6 +58,10 @@ func testLastAttempt(t *testing.T, m mode) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got.ts != 0 || got.late == nil {
+		t.Fatalf("it says that it committed at %d before it was asked", got.ts)
+	}
+	got.ts = got.late()
 	if len(got.mops) != 2 || got.mops[0].N != 2 || got.mops[1].N != 7 {
 		t.Errorf("%+v", got.mops)
 	}

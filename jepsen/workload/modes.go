@@ -144,7 +144,8 @@ func (t *attempts) update(ctx context.Context, p *plan) (answer, error) {
 		return err
 	})
 	if err == nil && last.wrote != "" {
-		last.ts = t.lookUp(ctx, last.wrote)
+		last.ts = 0
+		last.late = func() client.Timestamp { return t.lookUp(ctx, last.wrote) }
 	}
 	return last, err
 }

@@ -101,7 +101,14 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 	if impossible(e.err) {
 		event.Odd = fmt.Sprintf("%s: %v", p.called(), e.err)
 	}
-	c.load.o.Recorder.Add(event)
+	if e.outcome != history.OK || e.answer.late == nil {
+		c.load.o.Recorder.Add(event)
+		return e
+	}
+	// Looking up takes its time, in which the operation is over.
+	settle := c.load.o.Recorder.Hold(event)
+	e.answer.ts = e.answer.late()
+	settle(uint64(e.answer.ts))
 	return e
 }
 
