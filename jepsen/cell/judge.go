@@ -95,14 +95,16 @@ func (r *run) judge(ctx context.Context) {
 // reached says how far the cycle checker got. Where several may have written the same it does not
 // know whose was read: too much of that, and it has judged nothing.
 func (r *run) reached(h *check.History) {
-	if !slices.ContainsFunc(checkers[r.w.Name], func(c check.Checker) bool { return c.Name == "cycle" }) {
+	isCycle := func(c check.Checker) bool { return c.Name == "cycle" }
+	if !slices.ContainsFunc(checkers[r.w.Name], isCycle) {
 		return
 	}
 	got := cycle.Reached(h)
 	r.v.note("cycle: %d of %d keys judged; %d of %d reads tell whose write they found",
 		got.Judged, got.Keys, got.Told, got.Reads)
 	if got.Told == 0 || ratio(got.Told, got.Reads) < toldMin {
-		r.v.problem("the cycle checker knows of %d of %d reads whose write they found", got.Told, got.Reads)
+		r.v.problem("the cycle checker knows of %d of %d reads whose write they found",
+			got.Told, got.Reads)
 	}
 }
 

@@ -24,12 +24,13 @@
 // Lists grow by appends alone, and no two appends to a key are the same; so
 // their longest read is their order. Of registers a value that several may have
 // written tells nothing, and who wrote or read it is judged by the rest of what he
-// did; Reached says how much that is. The order of what a register was is inferred from who replaced what it had read, and beyond that
-// from processes and from real time, because the store claims to be strict;
-// what rests on that has -process or -realtime in its name. Keys may be deleted
-// and inserted; then a read that finds nothing says little, because nobody knows
-// which deletion it saw. What a scan found is so many reads, and what it did not
-// find is for others to judge: they know its range.
+// did; Reached says how much that is. The order of what a register was is inferred
+// from who replaced what it had read, and beyond that from processes and from real
+// time, because the store claims to be strict; what rests on that has -process or
+// -realtime in its name. Keys may be deleted and inserted; then a read that finds
+// nothing says little, because nobody knows which deletion it saw. What a scan
+// found is so many reads, and what it did not find is for others to judge: they
+// know its range.
 //
 // An operation must say what it writes, and one without an end at its invocation:
 // what is unknown of it is whether it happened, not what it was. Else what it
