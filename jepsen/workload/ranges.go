@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	rangeCount   = 4 // one a shard
+	rangeCount   = 8 // two a shard: with fewer of them clients wait for each other most of the time
 	rowsMax      = 8 // of a range, for inserts
 	deadMax      = 8 // names of a range that were deleted, and may be used again
 	reusePercent = 20
