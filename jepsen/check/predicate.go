@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cairnkv/cairn/jepsen/check/depend"
 	"github.com/cairnkv/cairn/jepsen/history"
 )
 
@@ -120,57 +121,38 @@ func (p *predicate) learnRange(o *history.Op, k *knowledge, m *history.Mop) {
 	k.ranges = append(k.ranges, m.Key)
 }
 
-// checkOrder looks for cycles, those without real time first.
+// checkOrder looks for cycles.
 func (p *predicate) checkOrder() {
-	v := newVersions(p)
-	d := v.order()
-	told := map[int32]bool{}
-	for _, try := range []struct {
-		name  string
-		kinds tie
-	}{
-		{"G1-predicate", tieWW | tieWR},
-		{"G2-predicate", tieWW | tieWR | tieRW},
-		{"G1-predicate-realtime", tieWW | tieWR | tieTime},
-		{"G2-predicate-realtime", tieWW | tieWR | tieRW | tieTime | tieInferred},
-	} {
-		for _, knot := range d.knots(try.kinds) {
-			if slices.ContainsFunc(knot, func(n int32) bool { return told[n] }) {
-				continue
-			}
-			for _, n := range knot {
-				told[n] = true
-			}
-			p.tell(try.name, d, d.ring(knot, try.kinds))
+	for _, cycle := range newVersions(p).order().Find() {
+		name := "G2-predicate"
+		if strings.HasPrefix(cycle.Name(), "G0") || strings.HasPrefix(cycle.Name(), "G1") {
+			name = "G1-predicate"
 		}
+		if strings.HasSuffix(cycle.Name(), "-realtime") {
+			name += "-realtime"
+		}
+		var ids []int
+		var text []string
+		for _, s := range cycle.Steps {
+			ids = append(ids, s.From)
+			text = append(text, fmt.Sprintf("op %d %s op %d", s.From, words(s), s.To))
+		}
+		p.add(name, ids, "each is before the next, and the last before the first: %s",
+			strings.Join(text, "; "))
 	}
 }
 
-// tell reports a cycle.
-func (p *predicate) tell(name string, d *digraph, ring []arc) {
-	words := map[tie]string{
-		tieWW: "was overwritten by", tieWR: "was shown to", tieRW: "did not see the write of",
-		tieTime: "ended before", tieInferred: "must be before",
+// words are why a step of a cycle is there.
+func words(s depend.Step) string {
+	switch {
+	case s.Kind == depend.RealTime:
+		return "ended before"
+	case s.Level == depend.InRealTime:
+		return "must be before"
+	case s.Kind == depend.WW:
+		return "was overwritten by"
+	case s.Kind == depend.WR:
+		return "was shown to"
 	}
-	var ids []int
-	var text []string
-	for _, a := range ring {
-		if int(a.to) < d.ops {
-			ids = append(ids, int(a.to))
-		}
-	}
-	last, why := ids[len(ids)-1], "" // where the ring begins
-	for _, a := range ring {
-		switch {
-		case int(a.to) >= d.ops: // a moment between the end of one and the beginning of another
-			why = words[tieTime]
-			continue
-		case why == "":
-			why = words[a.why]
-		}
-		text = append(text, fmt.Sprintf("op %d %s op %d", last, why, a.to))
-		last, why = int(a.to), ""
-	}
-	p.add(name, ids, "each is before the next, and the last before the first: %s",
-		strings.Join(text, "; "))
+	return "did not see the write of"
 }

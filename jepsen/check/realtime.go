@@ -63,3 +63,31 @@ func (t *realTime) between(o *history.Op, first []int) span {
 	}
 	return s
 }
+
+// InRealTime tells, by their places in ops, which operations had ended before
+// which began: not all pairs of them, but those that all others follow from. So
+// there are at most as many for an operation as others were open at a time. The
+// operations are in the order in which they were invoked.
+func InRealTime(ops []*history.Op, tell func(a, b int)) {
+	ends := make([]int, 0, len(ops))
+	for i, op := range ops {
+		if op.Completed != history.Never {
+			ends = append(ends, i)
+		}
+	}
+	slices.SortFunc(ends, func(a, b int) int { return ops[a].Completed - ops[b].Completed })
+	var latest []int // of what has ended, what nothing that has ended came after
+	for i, op := range ops {
+		for len(ends) > 0 && ops[ends[0]].Completed < op.Invoked {
+			ended := ends[0]
+			ends = ends[1:]
+			latest = slices.DeleteFunc(latest, func(a int) bool {
+				return ops[a].Completed < ops[ended].Invoked
+			})
+			latest = append(latest, ended)
+		}
+		for _, a := range latest {
+			tell(a, i)
+		}
+	}
+}

@@ -1,9 +1,12 @@
 package check
 
-import "github.com/cairnkv/cairn/jepsen/history"
+import (
+	"github.com/cairnkv/cairn/jepsen/check/depend"
+	"github.com/cairnkv/cairn/jepsen/history"
+)
 
-// order ties operations by what they saw.
-func (v *versions) order() *digraph {
+// order ties operations by what they saw, and by real time.
+func (v *versions) order() *depend.Graph {
 	ops := byInvocation(v.p.h)
 	for _, o := range ops {
 		v.collect(o)
@@ -13,11 +16,21 @@ func (v *versions) order() *digraph {
 			v.collectInserts(o)
 		}
 	}
-	v.d = newDigraph(v.p.h, func(op int) bool { return v.happens[op] })
+	v.graph = depend.New(len(v.p.h.Ops))
+	var happened []*history.Op
+	for i := range v.p.h.Ops {
+		if v.happens[i] {
+			happened = append(happened, &v.p.h.Ops[i])
+		}
+	}
+	InRealTime(happened, func(a, b int) {
+		v.graph.Add(happened[a].ID, depend.Edge{To: happened[b].ID, Kind: depend.RealTime,
+			Level: depend.InRealTime})
+	})
 	for _, key := range sortedKeys(v.keys) {
 		v.tie(v.keys[key])
 	}
-	return v.d
+	return v.graph
 }
 
 // collect finds the versions that o saw before it wrote the key itself, and of
@@ -160,18 +173,18 @@ func (v *versions) tie(l *lineage) {
 		at := version{w.by, w.dead}
 		next[at] = append(next[at], w)
 		if v.counts(w) {
-			v.d.tie(w.by, w.op, w.why(tieWW))
+			v.graph.Add(w.by, w.edge(w.op, depend.WW))
 		}
 	}
 	for _, r := range l.reads {
 		if v.counts(r) {
-			v.d.tie(r.by, r.op, r.why(tieWR))
+			v.graph.Add(r.by, r.edge(r.op, depend.WR))
 		}
 		for _, w := range next[version{r.by, r.dead}] {
 			if r.inferred {
 				w.inferred = true
 			}
-			v.d.tie(r.op, w.op, w.why(tieRW))
+			v.graph.Add(r.op, w.edge(w.op, depend.RW))
 		}
 	}
 }
@@ -180,10 +193,11 @@ func (v *versions) tie(l *lineage) {
 // outcome it is not known that it happened.
 func (v *versions) counts(s sight) bool { return s.by != atFirst && v.happens[s.by] }
 
-// why is the tie, or that only real time tells.
-func (s sight) why(t tie) tie {
+// edge leads to an operation that comes later. Where only real time tells which version it was
+// that s saw, it counts as an anti-dependency: to say more would be too much.
+func (s sight) edge(to int, kind depend.Kind) depend.Edge {
 	if s.inferred {
-		return tieInferred
+		return depend.Edge{To: to, Kind: depend.RW, Level: depend.InRealTime}
 	}
-	return t
+	return depend.Edge{To: to, Kind: kind}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/cairnkv/cairn/jepsen/check/depend"
 	"github.com/cairnkv/cairn/jepsen/history"
 )
 
@@ -13,7 +14,7 @@ type versions struct {
 	keys    map[string]*lineage
 	inRange map[string][]*lineage
 	happens []bool // by operation: it ended well, or what it wrote was seen
-	d       *digraph
+	graph   *depend.Graph
 }
 
 // atFirst stands for an operation before all others.

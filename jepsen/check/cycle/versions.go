@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cairnkv/cairn/jepsen/check"
 	"github.com/cairnkv/cairn/jepsen/check/depend"
 	"github.com/cairnkv/cairn/jepsen/history"
 )
@@ -193,7 +194,7 @@ func (v *versions) follow(writers bool) {
 	}
 	var turns []turn
 	inProcess(ops, func(a, b int) { turns = append(turns, turn{a, b, depend.InProcess}) })
-	inRealTime(ops, func(a, b int) { turns = append(turns, turn{a, b, depend.InRealTime}) })
+	check.InRealTime(ops, func(a, b int) { turns = append(turns, turn{a, b, depend.InRealTime}) })
 	slices.SortStableFunc(turns, func(a, b turn) int { return a.b - b.b })
 	for _, t := range turns {
 		a, b := touches[t.a], touches[t.b]
