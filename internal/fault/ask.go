@@ -21,6 +21,9 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 }
 
+// ErrRefused says that a process does not do as it was told: it has done nothing.
+var ErrRefused = errors.New("refused")
+
 // Ask tells the debug build that listens at a unix socket what to do to itself, and answers with
 // what it has done so far. The zero Command only asks. After a PowerLoss the State is empty: the
 // process has ended when Ask returns.
@@ -67,7 +70,7 @@ func ask(ctx context.Context, path string, do Command) (State, error) {
 		return State{}, err
 	}
 	if got.Error != "" {
-		return State{}, errors.New(got.Error)
+		return State{}, fmt.Errorf("%w: %s", ErrRefused, got.Error)
 	}
 	return *got.State, nil
 }

@@ -71,7 +71,8 @@ type State struct {
 	WallMicros int64 `json:"wall_us"`
 }
 
-func (c *Command) validate() error {
+// Validate says what is wrong with it.
+func (c *Command) Validate() error {
 	var errs []error
 	if c.Clock != nil && c.Clock.Rate != 0 && (c.Clock.Rate < rateMin || c.Clock.Rate > rateMax) {
 		errs = append(errs, fmt.Errorf("a rate of %v is not between %v and %v",

@@ -152,7 +152,7 @@ func (c *Control) carryOut(line []byte) (State, error) {
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		return State{}, errors.New("more than one command in a line")
 	}
-	if err := do.validate(); err != nil {
+	if err := do.Validate(); err != nil {
 		return State{}, err
 	}
 	if do.Disk != nil && c.o.SetDisk == nil {

@@ -76,7 +76,7 @@ func (c *Cluster) Leader(ctx context.Context, shard uint64) (leader Node, err er
 func leaderOf(s client.ShardStatus) (Node, error) {
 	for _, r := range s.Replicas {
 		if s.Leader && r.Leader && r.Member == s.LeaderID {
-			return member(int(r.Member)), nil
+			return member(r.Member), nil
 		}
 	}
 	return "", fmt.Errorf("shard %d has no leader", s.ID)
@@ -96,7 +96,7 @@ func (c *Cluster) awaitStatus(ctx context.Context, good func(client.Status) erro
 		if ctx.Err() == nil { // else it is only about that
 			why = err
 		}
-		pause(ctx, pollEvery)
+		Sleep(ctx, pollEvery)
 	}
 	return fmt.Errorf("it did not happen in time: %w: %w", context.Cause(ctx), why)
 }
@@ -107,9 +107,9 @@ func (c *Cluster) Transfer(ctx context.Context, shard uint64, to Node) error {
 		return fmt.Errorf("%s cannot lead shard %d: it is no member", to, shard)
 	}
 	return c.ask(ctx, transferTimeout, func(ctx context.Context, db *client.DB) error {
-		id, err := db.TransferLeader(ctx, shard, uint64(to.id()))
-		if err == nil && int(id) != to.id() {
-			err = fmt.Errorf("shard %d is led by %s now, not by %s: try again", shard, member(int(id)), to)
+		id, err := db.TransferLeader(ctx, shard, to.ID())
+		if err == nil && id != to.ID() {
+			err = fmt.Errorf("shard %d is led by %s now, not by %s: try again", shard, member(id), to)
 		}
 		return err
 	})
@@ -152,7 +152,7 @@ func applied(s client.Status) (map[uint64]uint64, error) {
 func healthy(s client.Status, members []Node, goal map[uint64]uint64) error {
 	for _, m := range s.Members {
 		if m.Down != "" {
-			return fmt.Errorf("%s is down: %s", member(int(m.ID)), m.Down)
+			return fmt.Errorf("%s is down: %s", member(m.ID), m.Down)
 		}
 	}
 	if len(s.Shards) != len(goal) {
@@ -165,14 +165,14 @@ func healthy(s client.Status, members []Node, goal map[uint64]uint64) error {
 		}
 		var voters []Node
 		for _, v := range shard.Voters {
-			voters = append(voters, member(int(v)))
+			voters = append(voters, member(v))
 		}
 		if !slices.Equal(voters, members) || len(shard.Learners) > 0 {
 			return fmt.Errorf("shard %d has the voters %v and the learners %v, not the voters %v",
 				shard.ID, voters, shard.Learners, members)
 		}
 		for _, r := range shard.Replicas {
-			n := member(int(r.Member))
+			n := member(r.Member)
 			if r.Leader != (n == leader) {
 				return fmt.Errorf("shard %d is led by %s, and %s does not agree", shard.ID, leader, n)
 			}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/cairnkv/cairn/client"
@@ -84,15 +85,16 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	members []Node // that the cluster has, in the order of their ids
-	next    int    // the id of the next member
+	next    uint64 // the id of the next member
 	closed  bool
 }
 
-func member(id int) Node { return Node("m" + strconv.Itoa(id)) }
+func member(id uint64) Node { return Node("m" + strconv.FormatUint(id, 10)) }
 
-// id of a member.
-func (n Node) id() int {
-	id, _ := strconv.Atoi(string(n[1:]))
+// ID of a member; 0: it is none.
+func (n Node) ID() uint64 {
+	digits, _ := strings.CutPrefix(string(n), "m")
+	id, _ := strconv.ParseUint(digits, 10, 64) // 0 with an error
 	return id
 }
 

@@ -5,26 +5,47 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cairnkv/cairn/internal/fault"
 )
 
+// ErrDown says that there was no process to take a Command, or that it ended before it answered.
+var ErrDown = errors.New("it does not run")
+
+// endMax is how long a process that does not answer is given to end: one that was told to end, or
+// whose disk has failed, closes what it has first.
+const endMax = 5 * time.Second
+
 // Command tells the debug build of a process what to do to itself, or asks for its State. One that
-// loses power has ended when Command returns, as it was asked to. A clock stays wrong when the
-// process is started again; a disk is well then.
+// has just been started is waited for. One that loses power has ended when Command returns, as it
+// was asked to. A clock stays wrong when the process is started again; a disk is well then. Where
+// the error is ErrDown, the next process has the clock from its start.
 func (c *Cluster) Command(ctx context.Context, n Node, do fault.Command) (fault.State, error) {
 	s, err := c.server(n)
 	if err != nil {
 		return fault.State{}, err
 	}
-	p, undo, err := s.prepare(do)
+	if err := do.Validate(); err != nil { // what is noted is never taken back
+		return fault.State{}, fmt.Errorf("%s: %w", n, err)
+	}
+	p, err := s.prepare(do)
 	if err != nil {
 		return fault.State{}, err
 	}
+	select {
+	case <-p.listening: // its socket listens since before
+	case <-p.exited:
+	case <-ctx.Done():
+		return fault.State{}, fmt.Errorf("%s does not listen: %w", n, context.Cause(ctx))
+	}
 	state, err := fault.Ask(ctx, s.socket, do)
 	if err != nil {
-		undo()
+		if !errors.Is(err, fault.ErrRefused) && p.endsIn(ctx, endMax) {
+			return state, fmt.Errorf("%s: %w: %w", n, ErrDown, err)
+		}
 		return state, fmt.Errorf("%s: %w; is it a program that Build has made?", n, err)
 	}
 	if do.PowerLoss != nil {
@@ -33,26 +54,33 @@ func (c *Cluster) Command(ctx context.Context, n Node, do fault.Command) (fault.
 	return state, nil
 }
 
-// prepare notes what is to come, unless it is undone.
-func (s *server) prepare(do fault.Command) (p *process, undo func(), err error) {
+// endsIn reports whether a process ends in that time.
+func (p *process) endsIn(ctx context.Context, d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	select {
+	case <-p.exited:
+	case <-ctx.Done():
+	}
+	return p.ended()
+}
+
+// prepare notes what is to come.
+func (s *server) prepare(do fault.Command) (*process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p, err = s.running(); err != nil {
-		return nil, nil, err
+	p, err := s.running()
+	if err == nil && s.paused {
+		return nil, fmt.Errorf("%s is paused and cannot hear: resume it first", s.node)
 	}
-	if s.paused {
-		return nil, nil, fmt.Errorf("%s is paused and cannot hear: resume it first", s.node)
-	}
-	asked, clock := p.asked, s.clock
-	p.asked = asked || do.PowerLoss != nil
 	if do.Clock != nil {
 		s.clock = do.Clock
 	}
-	return p, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		p.asked, s.clock = asked, clock
-	}, nil
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	p.asked = p.asked || do.PowerLoss != nil
+	return p, nil
 }
 
 // first is what the next process is told before it opens anything.

@@ -25,7 +25,7 @@ func Found(ctx context.Context, o Options) (*Cluster, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("options of a cluster: %w", err)
 	}
-	c := &Cluster{o: o, links: newLinks(), dialer: new(net.Dialer), next: o.Members + 1,
+	c := &Cluster{o: o, links: newLinks(), dialer: new(net.Dialer), next: uint64(o.Members) + 1,
 		servers: make(map[Node]*server), dbs: make(map[Node]*client.DB)}
 	err := c.plan()
 	if err == nil {
@@ -47,7 +47,7 @@ func (c *Cluster) plan() (err error) {
 		return err
 	}
 	for id := 1; id <= c.o.Members+sparesMax; id++ {
-		n := member(id)
+		n := member(uint64(id))
 		c.servers[n] = &server{node: n, program: c.o.Programs.Shard,
 			data: filepath.Join(c.o.Dir, string(n))}
 		if id <= c.o.Members {
@@ -152,7 +152,7 @@ func environment() []string {
 // found starts everything at once: members wait for each other, and gateways for them.
 func (c *Cluster) found(ctx context.Context) error {
 	for _, m := range c.members {
-		c.servers[m].args = []string{"--id", strconv.Itoa(m.id()), "--join", c.addresses(c.members)}
+		c.servers[m].args = []string{"--id", strconv.FormatUint(m.ID(), 10), "--join", c.addresses(c.members)}
 	}
 	for _, n := range c.nodes() {
 		if err := c.start(c.servers[n]); err != nil {

@@ -86,8 +86,8 @@ func (c *Cluster) Running(n Node) (ok bool, ended string) {
 	return true, ""
 }
 
-// Expect says that a node may end by itself from now on, as one does whose disk fails: Close does
-// not complain.
+// Expect says that a process may end by itself, as one does whose disk fails: Close does not
+// complain. That is about the one that runs, or else the next one; those after it may not.
 func (c *Cluster) Expect(n Node) error {
 	s, err := c.server(n)
 	if err != nil {
@@ -95,7 +95,11 @@ func (c *Cluster) Expect(n Node) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expected = true
+	if p, err := s.running(); err == nil {
+		p.expected = true
+	} else {
+		s.excused = true
+	}
 	return nil
 }
 
@@ -146,16 +150,18 @@ func (c *Cluster) AwaitReady(ctx context.Context, n Node) error {
 		default:
 			why = fmt.Sprintf("/readyz says %d %.200s", status, body)
 		}
-		pause(ctx, pollEvery)
+		Sleep(ctx, pollEvery)
 	}
 }
 
-// pause returns early when ctx is done.
-func pause(ctx context.Context, d time.Duration) {
+// Sleep returns early when ctx is done; then it says no.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }

@@ -43,19 +43,20 @@ type server struct {
 	// launcher is shared by all, unless the node has a namespace.
 	launcher *launcher
 
-	mu       sync.Mutex
-	process  *process // nil: there never was one
-	closed   bool     // there will be no other
-	paused   bool
-	expected bool         // it may end by itself
-	clock    *fault.Clock // how it is to go; nil: as it should
-	ends     []error      // that nobody had asked for
+	mu      sync.Mutex
+	process *process // nil: there never was one
+	closed  bool     // there will be no other
+	paused  bool
+	excused bool         // the next process may end by itself
+	clock   *fault.Clock // how it is to go; nil: as it should
+	ends    []error      // that nobody had asked for
 }
 
 // process is one life of a server.
 type process struct {
 	cmd       *exec.Cmd
 	asked     bool          // its end was asked for; under the server's lock
+	expected  bool          // it may end by itself; under the server's lock
 	listening chan struct{} // closed once it can be dialled through its links, if ever
 	gone      chan struct{} // closed when it has ended
 	exited    chan struct{} // closed when that was noted, and the links know
@@ -102,9 +103,9 @@ func (c *Cluster) start(s *server) error {
 	if err := s.launcher.start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", s.node, err)
 	}
-	p := &process{cmd: cmd, listening: make(chan struct{}),
+	p := &process{cmd: cmd, expected: s.excused, listening: make(chan struct{}),
 		gone: make(chan struct{}), exited: make(chan struct{})}
-	s.process, s.paused = p, false
+	s.process, s.paused, s.excused = p, false, false
 	c.tasks.Go(func() { c.watch(s, p) })
 	return nil
 }
@@ -134,7 +135,7 @@ func (s *server) note(p *process) {
 	how := "it was asked to"
 	switch {
 	case p.asked:
-	case s.expected:
+	case p.expected:
 		how = "by itself, as was expected"
 	default:
 		how = "by itself"
@@ -209,8 +210,8 @@ func (s *server) close() error {
 	return errors.Join(append(s.ends, s.complaint())...)
 }
 
-// complaint is about the first line of the log that no healthy process writes. What one that may
-// end by itself writes when it does is no such line, unless it is about a race.
+// complaint is about the first line of the log that no process may write, whatever has befallen it:
+// one whose disk fails ends with an error that says so.
 func (s *server) complaint() error {
 	log, err := os.Open(s.log)
 	if err != nil {
@@ -220,9 +221,6 @@ func (s *server) complaint() error {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, logLineMax)
 	bad := [][]byte{[]byte("WARNING: DATA RACE"), []byte("panic: "), []byte("fatal error: ")}
-	if s.expected {
-		bad = bad[:1]
-	}
 	for n := 1; lines.Scan(); n++ {
 		for _, b := range bad {
 			if bytes.HasPrefix(lines.Bytes(), b) {

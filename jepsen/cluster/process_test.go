@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -56,9 +57,29 @@ func TestProcessEnds(t *testing.T) {
 		{"by itself", "echo last words; exit 7", nil, "last words"},
 		{"by itself, well", "exit 0", nil, "exit status 0"},
 		{"by a signal", "kill -SEGV $$", nil, "segmentation fault"},
-		{"as expected", "sleep 0.1; echo panic: of its own; exit 7", func(c *Cluster) error {
+		{"as expected", "sleep 0.1; exit 7", func(c *Cluster) error {
 			defer func() { <-c.servers["m1"].process.exited }()
 			return c.Expect("m1")
+		}, ""},
+		{"expected, with a panic", "sleep 0.1; echo panic: of its own; exit 7", func(c *Cluster) error {
+			defer func() { <-c.servers["m1"].process.exited }()
+			return c.Expect("m1")
+		}, "panic: of its own"},
+		{"expected the life before", "test -f again && echo second life && exit 8; touch again; sleep 0.1; exit 7",
+			func(c *Cluster) error {
+				err := c.Expect("m1")
+				<-c.servers["m1"].process.exited
+				err = errors.Join(err, c.Start("m1"))
+				<-c.servers["m1"].process.exited
+				return err
+			}, "exit status 8"},
+		{"expected the next life", "test -f again && exit 8; touch again; exec sleep 100", func(c *Cluster) error {
+			for again := errors.New("not yet"); again != nil; <-time.After(time.Millisecond) {
+				_, again = os.Stat("again")
+			}
+			err := errors.Join(c.Kill("m1"), c.Expect("m1"), c.Start("m1"))
+			<-c.servers["m1"].process.exited
+			return err
 		}, ""},
 		{"again", "test -f again && exec sleep 100; touch again; echo first life; exit 7", func(c *Cluster) error {
 			<-c.servers["m1"].process.exited

@@ -44,7 +44,7 @@ func (c *Cluster) enlist(lost Node) (Node, error) {
 	c.next++
 	c.members = append(slices.Delete(slices.Clone(c.members), i, i+1), n)
 	living := c.members[:len(c.members)-1]
-	s.args = []string{"--id", strconv.Itoa(n.id()), "--join", c.addresses(living),
-		"--replace", strconv.Itoa(lost.id())}
+	s.args = []string{"--id", strconv.FormatUint(n.ID(), 10), "--join", c.addresses(living),
+		"--replace", strconv.FormatUint(lost.ID(), 10)}
 	return n, nil
 }
