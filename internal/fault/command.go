@@ -59,6 +59,8 @@ type PowerLoss struct {
 
 // State is what a process has done to itself since it started.
 type State struct {
+	// Pid is the process's: one that was started again counts from nothing.
+	Pid           int   `json:"pid"`
 	Clock         Clock `json:"clock"`
 	Disk          Disk  `json:"disk"`
 	SyncsDelayed  int64 `json:"syncs_delayed"`

@@ -187,7 +187,7 @@ func (c *Control) losePower(p PowerLoss) {
 }
 
 func (c *Control) state() State {
-	s := State{Clock: c.o.Clock.Clock(), NowMicros: c.o.Clock.Now().Microseconds(),
+	s := State{Pid: os.Getpid(), Clock: c.o.Clock.Clock(), NowMicros: c.o.Clock.Now().Microseconds(),
 		WallMicros:     c.o.Clock.Wall(),
 		StallMaxMillis: time.Duration(c.stalls.longest.Load()).Milliseconds()}
 	if c.o.CountDisk != nil {

@@ -65,7 +65,7 @@ func inPlace(
 		return "", err
 	}
 	for _, shard := range s.Shards {
-		if !slices.Contains(shard.Voters, idOf(fresh)) || slices.Contains(shard.Voters, idOf(lost)) {
+		if !slices.Contains(shard.Voters, fresh.ID()) || slices.Contains(shard.Voters, lost.ID()) {
 			return "", fmt.Errorf("%s is not in the place of %s in shard %d: voters %v",
 				fresh, lost, shard.ID, shard.Voters)
 		}
@@ -110,7 +110,7 @@ func storm(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error
 	chance := fork(r)
 	asked := 0
 	work := begin(ctx, func(ctx context.Context) error {
-		for wait(ctx, time.Duration(50+chance.IntN(200))*time.Millisecond) {
+		for cluster.Sleep(ctx, time.Duration(50+chance.IntN(200))*time.Millisecond) {
 			shard := before.Shards[chance.IntN(len(before.Shards))].ID
 			// One that comes to nothing is as good: its lease is gone.
 			if c.Transfer(ctx, shard, one(chance, c.Members())) == nil {

@@ -128,7 +128,7 @@ func (v *victim) settle(ctx context.Context) error {
 
 // settled notes how far the leader's log reached when it was seen for the first time.
 func (v *victim) settled(shard client.ShardStatus, goal map[uint64]uint64) bool {
-	dead := idOf(v.node)
+	dead := v.node.ID()
 	for _, replica := range shard.Replicas {
 		leads := shard.Leader && replica.Leader && replica.Member == shard.LeaderID
 		if _, known := goal[shard.ID]; leads && !known && replica.Member != dead {

@@ -14,15 +14,6 @@ import (
 	"github.com/cairnkv/cairn/jepsen/cluster"
 )
 
-// idOf is a member's id.
-func idOf(n cluster.Node) uint64 {
-	id, err := strconv.ParseUint(strings.TrimPrefix(string(n), "m"), 10, 64)
-	if err != nil {
-		return 0 // a gateway
-	}
-	return id
-}
-
 // aLeader is who leads the oracle's shard, or one of all.
 func aLeader(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (cluster.Node, error) {
 	const shards = 5
@@ -69,7 +60,7 @@ func portrait(ctx context.Context, c *cluster.Cluster, n cluster.Node) string {
 func portrayed(s client.Status, n cluster.Node) string {
 	var led []string
 	for _, shard := range s.Shards {
-		if shard.Leader && shard.LeaderID == idOf(n) {
+		if shard.Leader && shard.LeaderID == n.ID() {
 			led = append(led, strconv.FormatUint(shard.ID, 10))
 		}
 	}
@@ -121,7 +112,7 @@ func killed(ctx context.Context, c *cluster.Cluster, nodes []cluster.Node) (*Fau
 	var whom, ends, errs = []string{}, []string{}, []error{}
 	for _, n := range nodes {
 		errs = append(errs, c.Kill(n))
-		if idOf(n) > 0 {
+		if n.ID() > 0 {
 			whom = append(whom, portrayed(s, n))
 		} else {
 			whom = append(whom, string(n))

@@ -199,7 +199,7 @@ func blinking(
 				dropped -= c.Link(k.from, k.to).Dropped
 				c.Cut(k.from, k.to)
 			}
-			more = wait(ctx, time.Duration(100+chance.IntN(400))*time.Millisecond)
+			more = cluster.Sleep(ctx, time.Duration(100+chance.IntN(400))*time.Millisecond)
 			for _, k := range cuts {
 				c.Mend(k.from, k.to)
 				dropped += c.Link(k.from, k.to).Dropped

@@ -47,7 +47,7 @@ func pausing() []Nemesis {
 // paused stops nodes. Each measures by itself for how long it did not run.
 func paused(ctx context.Context, c *cluster.Cluster, nodes []cluster.Node) (*Fault, error) {
 	what := names(nodes)
-	if len(nodes) == 1 && idOf(nodes[0]) > 0 {
+	if len(nodes) == 1 && nodes[0].ID() > 0 {
 		what = portrait(ctx, c, nodes[0])
 	}
 	t, err := layTrail(c, nodes...)

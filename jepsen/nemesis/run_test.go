@@ -185,7 +185,7 @@ func befall(ctx context.Context, c *cluster.Cluster, w *trickle, r *row, chance 
 	if r.n.Served {
 		served = step(func(ctx context.Context) error { return w.await(ctx, r) })
 	}
-	wait(ctx, r.n.Hold-time.Since(began))
+	cluster.Sleep(ctx, r.n.Hold-time.Since(began))
 	r.held = time.Since(began).Round(time.Millisecond)
 	if err := errors.Join(served, step(f.Heal)); err != nil {
 		return fmt.Errorf("%s: %w", f.What, err)

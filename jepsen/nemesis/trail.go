@@ -112,18 +112,6 @@ func until(ctx context.Context, what string, ok func() (bool, error)) error {
 	}
 }
 
-// wait waits, unless ctx is done before; then it says so.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // chore is what a fault does again and again while it lasts.
 type chore struct {
 	cancel context.CancelFunc

@@ -96,7 +96,7 @@ func (w *trickle) write(ctx context.Context, db *client.DB, shard uint64, by str
 		_, err := db.Set(call, key, client.IntValue(n), client.SetOptions{})
 		cancel()
 		w.note(key, n, shard, began, err)
-		wait(ctx, trickleEvery)
+		cluster.Sleep(ctx, trickleEvery)
 	}
 }
 
