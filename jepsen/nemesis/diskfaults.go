@@ -53,8 +53,8 @@ func diskFaults() []Nemesis {
 	}}
 }
 
-// sickDisk makes the disk of a member bad. The member may end of it; then Heal starts it again, as
-// whoever watches over processes would, on a disk that is well.
+// sickDisk makes the disk of a member bad. The member may end of it, unless the disk is only slow;
+// then Heal starts it again, as whoever watches over processes would, on a disk that is well.
 func sickDisk(
 	ctx context.Context, c *cluster.Cluster, n cluster.Node, d fault.Disk,
 ) (*Fault, error) {
@@ -63,45 +63,85 @@ func sickDisk(
 		return nil, err
 	}
 	what := portrait(ctx, c, n)
-	if err := c.Expect(n); err != nil {
-		return nil, err
+	if d.SyncError || d.Full {
+		if err := c.Expect(n); err != nil {
+			return nil, err
+		}
 	}
-	before, err := c.Command(ctx, n, fault.Command{Disk: &d})
-	if err != nil {
+	s := &sick{c: c, node: n, disk: d, trail: t}
+	if s.before, err = c.Command(ctx, n, fault.Command{Disk: &d}); err != nil {
 		return nil, fmt.Errorf("the disk of %s: %w", n, err)
 	}
-	var after fault.State
-	var ended string
 	return &Fault{
-		What: fmt.Sprintf("%s has a bad disk: %+v", what, d),
-		Heal: func(ctx context.Context) error {
-			if d.SyncError { // it must not go on whatever else it does
-				short, cancel := context.WithTimeout(ctx, mustEnd)
-				defer cancel()
-				var err error
-				if ended, err = awaitEnd(short, c, n); err != nil {
-					_, well := c.Command(ctx, n, fault.Command{Disk: &fault.Disk{}})
-					return errors.Join(fmt.Errorf("its syncs fail: %w", err), well)
-				}
-				return revive(ctx, c, []cluster.Node{n})
-			}
-			var err error
-			after, err = c.Command(ctx, n, fault.Command{Disk: &fault.Disk{}})
-			ok, how := c.Running(n)
-			if ok {
-				return err
-			}
-			ended = how
-			return revive(ctx, c, []cluster.Node{n})
-		},
+		What: fmt.Sprintf("%s has a bad disk: %+v", what, d), Heal: s.heal,
 		Proof: func(context.Context) (string, error) {
-			if ended == "" {
-				return counted(before, after, d)
+			if s.ended == "" {
+				return counted(s.before, s.after, d)
 			}
-			return endedOf(t, n, ended, d)
+			return endedOf(t, n, s.ended, d)
 		},
 	}, nil
 }
+
+// sick is a member whose disk is bad.
+type sick struct {
+	c             *cluster.Cluster
+	node          cluster.Node
+	disk          fault.Disk
+	trail         *trail
+	before, after fault.State
+	ended         string // how; empty: it lived on
+}
+
+func (s *sick) heal(ctx context.Context) error {
+	var err error
+	if s.disk.SyncError { // it must not go on whatever else it does
+		if err = s.awaitEnd(ctx, mustEnd); err != nil {
+			_, well := s.c.Command(ctx, s.node, fault.Command{Disk: &fault.Disk{}})
+			return errors.Join(fmt.Errorf("its syncs fail: %w", err), well)
+		}
+		return revive(ctx, s.c, []cluster.Node{s.node})
+	}
+	s.after, err = s.c.Command(ctx, s.node, fault.Command{Disk: &fault.Disk{}})
+	if err == nil {
+		err = s.goes(ctx)
+	}
+	if ok, how := s.c.Running(s.node); !ok {
+		s.ended = how
+		return revive(ctx, s.c, []cluster.Node{s.node})
+	}
+	return err
+}
+
+// goes waits for the end of a member that is well again, if it cannot go on after what it met.
+func (s *sick) goes(ctx context.Context) error {
+	if s.after.WritesRefused == s.before.WritesRefused {
+		return nil
+	}
+	line, err := s.trail.line(s.node, "has failed", noSpace)
+	if err != nil {
+		return err
+	}
+	if line != "" {
+		return s.awaitEnd(ctx, mustEnd)
+	}
+	_ = s.awaitEnd(ctx, mayEnd) // or it could do without what was refused
+	return nil
+}
+
+func (s *sick) awaitEnd(ctx context.Context, most time.Duration) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	s.ended, err = awaitEnd(ctx, s.c, s.node)
+	return err
+}
+
+// noSpace is what a member writes whose disk is full.
+const noSpace = "no space left on device"
+
+// mayEnd is how long a member that was refused something may take until it says that it cannot go
+// on, or ends.
+const mayEnd = 2 * time.Second
 
 // mustEnd is how long a member may live on a disk that fails: it always has something to sync, and
 // closing waits a while for the engine.
@@ -120,7 +160,7 @@ func endedOf(t *trail, n cluster.Node, ended string, d fault.Disk) (string, erro
 	words := []string{"input/output error"}
 	switch {
 	case d.Full:
-		words = []string{"no space left on device"}
+		words = []string{noSpace}
 	case d.SyncDelayMillis > 0:
 		return "", fmt.Errorf("slow syncs have ended %s (%s): %s", n, ended, t.lastWords(n))
 	}
