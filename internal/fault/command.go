@@ -21,6 +21,7 @@ const (
 	rateMin            = 0.1
 	rateMax            = 10
 	syncDelayMillisMax = 600_000
+	waitMillisMax      = 5_000
 )
 
 // Command is what a debug build does to itself. Whatever is nil stays as it is.
@@ -51,10 +52,13 @@ type Disk struct {
 	Low bool `json:"low"`
 }
 
-// PowerLoss says what is left of what was not synced.
+// PowerLoss says what is left of what was not synced: each piece of it is kept by chance, and not
+// all of them unless KeepPercent is 100.
 type PowerLoss struct {
 	KeepPercent int    `json:"keep_percent"`
 	Seed        uint64 `json:"seed"`
+	// WaitMillis is for how long it waits at most for a moment at which something is not synced.
+	WaitMillis int64 `json:"wait_ms"`
 }
 
 // State is what a process has done to itself since it started.
@@ -86,6 +90,10 @@ func (c *Command) Validate() error {
 	}
 	if p := c.PowerLoss; p != nil && (p.KeepPercent < 0 || p.KeepPercent > 100) {
 		errs = append(errs, fmt.Errorf("keep_percent %d is not between 0 and 100", p.KeepPercent))
+	}
+	if p := c.PowerLoss; p != nil && (p.WaitMillis < 0 || p.WaitMillis > waitMillisMax) {
+		errs = append(errs, fmt.Errorf("wait_ms %d is not between 0 and %d",
+			p.WaitMillis, waitMillisMax))
 	}
 	return errors.Join(errs...)
 }

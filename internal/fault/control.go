@@ -41,6 +41,10 @@ type Options struct {
 type Loss struct {
 	Bytes int64 // written and not synced
 	Names int   // files that came, went or were renamed in directories that were not synced
+	// UnsyncedBytes and UnsyncedNames are what could have been lost: with none, nothing happened
+	// that a kill does not do.
+	UnsyncedBytes int64
+	UnsyncedNames int
 }
 
 // Control does to a process what it is told.
@@ -178,7 +182,8 @@ func (c *Control) losePower(p PowerLoss) {
 	if c.o.LosePower != nil {
 		switch lost, err := c.o.LosePower(p); err {
 		case nil:
-			c.o.Log.Warn("fault", "lost_bytes", lost.Bytes, "lost_names", lost.Names)
+			c.o.Log.Warn("fault", "lost_bytes", lost.Bytes, "lost_names", lost.Names,
+				"unsynced_bytes", lost.UnsyncedBytes, "unsynced_names", lost.UnsyncedNames)
 		default: // what is on the disk now is what no loss of power leaves
 			c.o.Log.Error("fault", "power_loss_failed", err)
 		}

@@ -51,7 +51,7 @@ func newVictim(t *testing.T, change func(*fault.Options)) *victim {
 		CountDisk: func(s *fault.State) { s.Disk, s.SyncsDelayed = v.disk, 7 },
 		LosePower: func(p fault.PowerLoss) (fault.Loss, error) {
 			v.lost = append(v.lost, p)
-			return fault.Loss{Bytes: 42, Names: 2}, nil
+			return fault.Loss{Bytes: 42, Names: 2, UnsyncedBytes: 43, UnsyncedNames: 3}, nil
 		},
 		Kill: func() { v.killed++ },
 	}
@@ -104,7 +104,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("lost power %v, killed %d times", v.lost, v.killed)
 	}
 	for _, want := range []string{"msg=fault", "offset_us", "sync_delay_ms", "power_loss", "lost_bytes=42",
-		"lost_names=2"} {
+		"lost_names=2", "unsynced_bytes=43", "unsynced_names=3"} {
 		if !strings.Contains(v.log.String(), want) {
 			t.Errorf("the log does not say %s: %s", want, v.log.String())
 		}
@@ -133,6 +133,7 @@ func TestRefusedCommands(t *testing.T) {
 		{fault.Command{Disk: &fault.Disk{SyncDelayMillis: -1}}, "sync delay"},
 		{fault.Command{Clock: &fault.Clock{Rate: 1000}}, "rate"},
 		{fault.Command{PowerLoss: &fault.PowerLoss{KeepPercent: 101}}, "keep_percent"},
+		{fault.Command{PowerLoss: &fault.PowerLoss{WaitMillis: 60_000}}, "wait_ms"},
 	} {
 		if _, err := fault.Ask(t.Context(), v.socket, c.do); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %s", c.do, err, c.want)

@@ -23,6 +23,7 @@ func (f *file) Write(p []byte) (int, error) {
 	defer f.fs.gate.RUnlock()
 	n, err := f.File.Write(p)
 	f.node.size.Add(int64(n))
+	f.fs.tell()
 	return n, err
 }
 
@@ -97,7 +98,7 @@ func (d *dirFile) Sync() error {
 		return d.File.Sync()
 	}
 	d.fs.mu.Lock()
-	until := d.node.lastChange()
+	until := d.node.last
 	d.fs.mu.Unlock()
 	if err := d.File.Sync(); err != nil {
 		d.spoil()

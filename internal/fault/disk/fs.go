@@ -28,6 +28,8 @@ type FS struct {
 	gate sync.RWMutex
 	mu   sync.Mutex // over tree, and over changes of names on the disk
 	tree tree
+	// changed is told, if it has room, that there may be something that is not synced.
+	changed chan struct{}
 }
 
 // New follows what lies below root, which need not be there yet.
@@ -36,7 +38,8 @@ func New(root string) (*FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no disk at %s: %w", root, err)
 	}
-	fs := &FS{FS: vfs.Default, tree: tree{root: at, top: &inode{dir: true}}}
+	fs := &FS{FS: vfs.Default, tree: tree{root: at, top: &inode{dir: true}},
+		changed: make(chan struct{}, 1)}
 	fs.ill.Store(new(fault.Disk))
 	return fs, nil
 }
@@ -98,8 +101,17 @@ func (fs *FS) change() (done func()) {
 	fs.gate.RLock()
 	fs.mu.Lock()
 	return func() {
+		fs.tell()
 		fs.mu.Unlock()
 		fs.gate.RUnlock()
+	}
+}
+
+// tell is called by whoever changes the disk, before he lets go of the gate.
+func (fs *FS) tell() {
+	select {
+	case fs.changed <- struct{}{}:
+	default:
 	}
 }
 

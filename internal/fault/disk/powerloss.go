@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cairnkv/cairn/internal/fault"
 )
@@ -20,6 +21,8 @@ const sectorBytes = 512
 type loss struct {
 	chance *rand.Rand
 	keep   int // percent
+	drawn  int // how often chance was asked
+	never  int // the draw that is lost in any case; -1: none
 	ends   map[*inode]end
 	graves map[*inode]*grave
 	lost   fault.Loss
@@ -34,10 +37,13 @@ type end struct {
 // LosePower stops all writers for good, and leaves of what was not synced what chance keeps. The
 // process has to end then: to itself, the disk is as it was.
 func (fs *FS) LosePower(p fault.PowerLoss) (fault.Loss, error) {
-	fs.gate.Lock()
-	fs.mu.Lock()
-	l := &loss{chance: rand.New(rand.NewPCG(p.Seed, 0)), keep: p.KeepPercent,
-		ends: make(map[*inode]end), graves: make(map[*inode]*grave)}
+	s := fs.stop(time.Duration(p.WaitMillis) * time.Millisecond)
+	l := &loss{chance: rand.New(rand.NewPCG(p.Seed, 0)), keep: p.KeepPercent, never: -1,
+		ends: make(map[*inode]end), graves: make(map[*inode]*grave),
+		lost: fault.Loss{UnsyncedBytes: s.bytes, UnsyncedNames: s.names}}
+	if pieces := s.sectors + s.names; pieces > 0 && p.KeepPercent < 100 {
+		l.never = l.chance.IntN(pieces)
+	}
 	if !fs.tree.top.read {
 		return l.lost, nil
 	}
@@ -47,7 +53,57 @@ func (fs *FS) LosePower(p fault.PowerLoss) (fault.Loss, error) {
 	return l.lost, nil
 }
 
-func (l *loss) kept() bool { return l.chance.IntN(100) < l.keep }
+// stop returns with all writers stopped, when something is not synced or that time is over.
+func (fs *FS) stop(most time.Duration) *stake {
+	over := time.NewTimer(most)
+	defer over.Stop()
+	for last := most == 0; ; {
+		fs.gate.Lock() // a sync that comes after the write that woke us waits behind this
+		fs.mu.Lock()
+		s := &stake{seen: make(map[*inode]bool)}
+		s.count(fs.tree.top)
+		if last || s.sectors+s.names > 0 {
+			return s
+		}
+		fs.mu.Unlock()
+		fs.gate.Unlock()
+		select {
+		case <-fs.changed:
+		case <-over.C:
+			last = true
+		}
+	}
+}
+
+// stake is what is not synced.
+type stake struct {
+	bytes   int64
+	sectors int
+	names   int
+	seen    map[*inode]bool
+}
+
+func (s *stake) count(d *inode) {
+	s.names += len(d.changes)
+	for _, n := range d.names { // order: it is a sum
+		size, synced := n.size.Load(), n.synced.Load()
+		switch {
+		case n.dir:
+			s.count(n)
+		case !s.seen[n] && size > synced:
+			s.seen[n] = true // a file with two names has one end
+			s.bytes += size - synced
+			s.sectors += int((size-1)/sectorBytes - synced/sectorBytes + 1)
+		}
+	}
+}
+
+// kept says what becomes of the next piece. If no name is lost every piece is asked for once, so
+// that something is.
+func (l *loss) kept() bool {
+	l.drawn++
+	return l.chance.IntN(100) < l.keep && l.drawn-1 != l.never
+}
 
 // survivors are the names that a directory has afterwards.
 func (l *loss) survivors(d *inode) map[string]*inode {
@@ -57,7 +113,7 @@ func (l *loss) survivors(d *inode) map[string]*inode {
 		if c.grave != nil {
 			l.graves[c.grave.node] = c.grave
 		}
-		if keep := l.kept(); keep && (all || c.adds) {
+		if keep := l.kept(); keep && (all || c.adds && !c.replaces(names)) {
 			c.apply(names)
 			continue
 		}

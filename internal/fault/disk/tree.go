@@ -34,7 +34,7 @@ type inode struct {
 type change struct {
 	number uint64
 	set    map[string]*inode // nil: the name is gone
-	adds   bool              // it only adds a name
+	adds   bool              // it took no name from anybody
 	grave  *grave            // of who lost its name; nil: nobody
 }
 
@@ -103,8 +103,6 @@ func (n *inode) load(path string) error {
 	return nil
 }
 
-func (n *inode) lastChange() uint64 { return n.last }
-
 // settle takes note of a sync of a directory that began when until was its last change.
 func (n *inode) settle(until uint64) error {
 	if n.spoilt.Load() {
@@ -141,6 +139,16 @@ func (c *change) apply(names map[string]*inode) {
 			names[name] = n
 		}
 	}
+}
+
+// replaces reports whether somebody has one of the names that it gives.
+func (c *change) replaces(names map[string]*inode) bool {
+	for name, n := range c.set { // order: any one will do
+		if n != nil && names[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // add makes a change to the directory at path.
