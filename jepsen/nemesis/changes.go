@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
-	"github.com/cairnkv/cairn/client"
 	"github.com/cairnkv/cairn/jepsen/cluster"
 )
 
@@ -101,45 +101,60 @@ func roll(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error)
 	}, nil
 }
 
-// storm hands a leadership to another member, several times a second.
+// storm hands leaderships to other members, several times a second.
 func storm(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
-	before, err := c.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
 	chance := fork(r)
-	asked := 0
+	var asked, came atomic.Int64
 	work := begin(ctx, func(ctx context.Context) error {
 		for cluster.Sleep(ctx, time.Duration(50+chance.IntN(200))*time.Millisecond) {
-			shard := before.Shards[chance.IntN(len(before.Shards))].ID
-			// One that comes to nothing is as good: its lease is gone.
-			if c.Transfer(ctx, shard, one(chance, c.Members())) == nil {
-				asked++
+			from, err := anyLead(ctx, c, chance)
+			if err != nil {
+				continue
+			}
+			to := one(chance, without(c.Members(), from.node))
+			asked.Add(1)
+			if c.Transfer(ctx, from.shard, to) != nil {
+				continue // as good: its lease is gone
+			}
+			s, err := c.Status(ctx)
+			if n, term, ok := leaderOf(s, from.shard); err == nil && ok && n == to && term > from.term {
+				came.Add(1)
 			}
 		}
 		return nil
 	})
 	return &Fault{
 		What: "leaderships are handed around",
-		Heal: func(context.Context) error { return work.stop() },
-		Proof: func(ctx context.Context) (string, error) {
-			after, err := c.Status(ctx)
-			if err != nil {
-				return "", err
+		Heal: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, soon)
+			defer cancel()
+			_ = until(ctx, "one was seen to arrive", func() (bool, error) { // Proof tells if not
+				return came.Load() > 0, nil
+			})
+			return work.stop()
+		},
+		Proof: func(context.Context) (string, error) {
+			if came.Load() == 0 {
+				return "", fmt.Errorf("of %d transfers none was seen to arrive", asked.Load())
 			}
-			grown := terms(after) - terms(before)
-			// Some are to whoever leads; one whose answer did not come in time may have been done.
-			if grown == 0 || grown < uint64(asked)/4 {
-				return "", fmt.Errorf("of %d transfers only %d raised a term", asked, grown)
-			}
-			return fmt.Sprintf("%d transfers, terms grew by %d", asked, grown), nil
+			return fmt.Sprintf("%d transfers, %d were seen to arrive", asked.Load(), came.Load()), nil
 		},
 	}, nil
 }
 
-func terms(s client.Status) (sum uint64) {
-	for _, shard := range s.Shards {
-		sum += shard.Term
+// anyLead is that of some shard that has a leader now.
+func anyLead(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (l lead, err error) {
+	if l.seen, err = c.Status(ctx); err != nil {
+		return l, err
 	}
-	return sum
+	var all []lead
+	for _, shard := range l.seen.Shards {
+		if n, term, ok := leaderOf(l.seen, shard.ID); ok {
+			all = append(all, lead{node: n, shard: shard.ID, term: term, seen: l.seen})
+		}
+	}
+	if len(all) == 0 {
+		return l, errors.New("no shard has a leader")
+	}
+	return all[r.IntN(len(all))], nil
 }

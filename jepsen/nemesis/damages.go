@@ -48,11 +48,11 @@ func damaging(k kind, cutOff bool) func(
 			return nil, err
 		}
 		done, err := v.damage(ctx, k, cutOff, r)
+		if err == nil {
+			v.trail, err = layTrail(c, v.node)
+		}
 		if err != nil {
 			return nil, errors.Join(err, revive(ctx, c, []cluster.Node{v.node}))
-		}
-		if v.trail, err = layTrail(c, v.node); err != nil {
-			return nil, err
 		}
 		if err := errors.Join(c.Expect(v.node), c.Start(v.node)); err != nil {
 			return nil, fmt.Errorf("starting %s on damaged files: %w", v.node, err)
@@ -112,7 +112,7 @@ func (v *victim) damage(
 func (v *victim) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleMax)
 	defer cancel()
-	goal := make(map[uint64]uint64)
+	goal := make(goals)
 	return until(ctx, "all others have what "+string(v.node)+" had", func() (bool, error) {
 		s, err := v.c.Status(ctx)
 		if err != nil {
@@ -126,22 +126,29 @@ func (v *victim) settle(ctx context.Context) error {
 	})
 }
 
-// settled notes how far the leader's log reached when it was seen for the first time.
-func (v *victim) settled(shard client.ShardStatus, goal map[uint64]uint64) bool {
+// goals are how far the leader's log of each shard reached, when it was seen first in its term.
+type goals map[uint64]struct{ term, last uint64 }
+
+// settled notes the goal, of the latest term that a leader was seen in: who led before may not have
+// had all. As long as two say that they lead, neither is believed.
+func (v *victim) settled(shard client.ShardStatus, goal goals) bool {
 	dead := v.node.ID()
+	leader, term, ok := leaderOf(client.Status{Shards: []client.ShardStatus{shard}}, shard.ID)
+	if !ok || leader == v.node || term < goal[shard.ID].term {
+		return false
+	}
 	for _, replica := range shard.Replicas {
-		leads := shard.Leader && replica.Leader && replica.Member == shard.LeaderID
-		if _, known := goal[shard.ID]; leads && !known && replica.Member != dead {
-			goal[shard.ID] = replica.Last
+		if replica.Member == shard.LeaderID && term > goal[shard.ID].term {
+			goal[shard.ID] = struct{ term, last uint64 }{term, replica.Last}
 		}
 	}
-	want, known := goal[shard.ID]
 	for _, replica := range shard.Replicas {
-		if replica.Member != dead && (replica.Lag == client.LagUnknown || replica.Applied < want) {
+		lags := replica.Lag == client.LagUnknown || replica.Applied < goal[shard.ID].last
+		if replica.Member != dead && lags {
 			return false
 		}
 	}
-	return known
+	return true
 }
 
 // heal waits for what comes of it. A member that has ended, or has found its damage, or has some
@@ -187,7 +194,8 @@ var findings = []string{
 	"storage has failed", "missing from the log", "malformed manifest", "file does not exist",
 }
 
-// proof says what came of the damage. To end without a word about it would be wrong.
+// proof says what came of the damage. To end without a word about it would be wrong; to notice
+// nothing is not: where nobody reads nobody can.
 func (v *victim) proof(ctx context.Context) (string, error) {
 	line, err := v.trail.line(v.node, findings...)
 	switch {
@@ -201,7 +209,7 @@ func (v *victim) proof(ctx context.Context) (string, error) {
 	case line != "":
 		line = "it found that: " + line
 	default:
-		line = "it noticed nothing"
+		line = "latent: it has not met the damage yet"
 	}
 	if v.fresh == "" {
 		again, err := v.trail.restarted(ctx, []cluster.Node{v.node})

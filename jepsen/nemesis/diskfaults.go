@@ -21,10 +21,11 @@ func diskFaults() []Nemesis {
 	sick := func(leads bool, d fault.Disk) func(
 		context.Context, *cluster.Cluster, *rand.Rand) (*Fault, error) {
 		return func(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
-			n, err := aLeader(ctx, c, r)
+			l, err := aLeader(ctx, c, r)
 			if err != nil {
 				return nil, err
 			}
+			n := l.node
 			if !leads {
 				n = one(r, without(c.Members(), n))
 			}

@@ -14,18 +14,69 @@ import (
 	"github.com/cairnkv/cairn/jepsen/cluster"
 )
 
+// lead is that a member leads a shard.
+type lead struct {
+	node        cluster.Node
+	shard, term uint64
+	seen        client.Status // that says so
+}
+
 // aLeader is who leads the oracle's shard, or one of all.
-func aLeader(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (cluster.Node, error) {
+func aLeader(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (lead, error) {
 	const shards = 5
-	shard := uint64(1)
+	l := lead{shard: 1}
 	if r.IntN(2) == 1 {
-		shard = 1 + r.Uint64N(shards)
+		l.shard = 1 + r.Uint64N(shards)
 	}
-	n, err := c.Leader(ctx, shard)
-	if err != nil {
-		return "", fmt.Errorf("who leads shard %d: %w", shard, err)
+	err := until(ctx, fmt.Sprintf("shard %d has a leader", l.shard), func() (ok bool, err error) {
+		if l.seen, err = c.Status(ctx); err != nil {
+			return false, err
+		}
+		l.node, l.term, ok = leaderOf(l.seen, l.shard)
+		return ok, nil
+	})
+	return l, err
+}
+
+// leaderOf is the member that says so and is known for it. None, if another one says so too.
+func leaderOf(s client.Status, shard uint64) (n cluster.Node, term uint64, ok bool) {
+	for _, sh := range s.Shards {
+		if sh.ID != shard || !sh.Leader {
+			continue
+		}
+		for _, r := range sh.Replicas {
+			if r.Leader && r.Member != sh.LeaderID {
+				return "", 0, false
+			}
+			ok = ok || r.Leader
+		}
+		return cluster.Node(fmt.Sprint("m", sh.LeaderID)), sh.Term, ok
 	}
-	return n, nil
+	return "", 0, false
+}
+
+// over adds to the proof that the leadership has ended: there is a later term.
+func (l lead) over(c *cluster.Cluster, f *Fault) *Fault {
+	proof := f.Proof
+	f.Proof = func(ctx context.Context) (string, error) {
+		said, err := proof(ctx)
+		if err != nil {
+			return said, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, soon)
+		defer cancel()
+		var now lead
+		err = until(ctx, fmt.Sprintf("shard %d is led in a term after %d", l.shard, l.term),
+			func() (bool, error) {
+				s, err := c.Status(ctx)
+				var ok bool
+				now.node, now.term, ok = leaderOf(s, l.shard)
+				return ok && now.term > l.term, err
+			})
+		return fmt.Sprintf("%s; shard %d was led by %s in term %d, and by %s in %d then",
+			said, l.shard, l.node, l.term, now.node, now.term), err
+	}
+	return f
 }
 
 // living are the members that run, by chance, and then those that do not: to cut off who is dead
@@ -99,35 +150,28 @@ func awaitEnd(ctx context.Context, c *cluster.Cluster, n cluster.Node) (ended st
 	return ended, err
 }
 
-// killed kills nodes, all of them before it looks at any.
-func killed(ctx context.Context, c *cluster.Cluster, nodes []cluster.Node) (*Fault, error) {
-	t, err := layTrail(c, nodes...)
-	if err != nil {
-		return nil, err
-	}
-	s, err := c.Status(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("before a kill: %w", err)
-	}
+// killed kills nodes, all of them before it looks at any. They were seen just before.
+func killed(
+	ctx context.Context, t *trail, seen client.Status, nodes []cluster.Node,
+) (*Fault, error) {
 	var whom, ends, errs = []string{}, []string{}, []error{}
 	for _, n := range nodes {
-		errs = append(errs, c.Kill(n))
+		errs = append(errs, t.c.Kill(n))
 		if n.ID() > 0 {
-			whom = append(whom, portrayed(s, n))
+			whom = append(whom, portrayed(seen, n))
 		} else {
 			whom = append(whom, string(n))
 		}
 	}
 	for _, n := range nodes {
-		ok, ended := c.Running(n)
-		if ok {
-			errs = append(errs, fmt.Errorf("%s was killed and runs", n))
+		if err := wasKilled(t.c, n); err != nil {
+			errs = append(errs, err)
 		}
-		ends = append(ends, fmt.Sprintf("%s: %s", n, ended))
+		ends = append(ends, fmt.Sprintf("%s: %s", n, killedEnd))
 	}
 	f := &Fault{
 		What: strings.TrimSuffix(strings.Join(whom, " "), ",") + " killed",
-		Heal: func(ctx context.Context) error { return revive(ctx, c, nodes) },
+		Heal: func(ctx context.Context) error { return revive(ctx, t.c, nodes) },
 		Proof: func(ctx context.Context) (string, error) {
 			again, err := t.restarted(ctx, nodes)
 			return strings.Join(ends, ", ") + "; " + again, err
@@ -137,4 +181,17 @@ func killed(ctx context.Context, c *cluster.Cluster, nodes []cluster.Node) (*Fau
 		return nil, errors.Join(err, f.Heal(ctx))
 	}
 	return f, nil
+}
+
+// killedEnd is how a process ends by SIGKILL.
+const killedEnd = "signal: killed"
+
+// wasKilled says if it was otherwise.
+func wasKilled(c *cluster.Cluster, n cluster.Node) error {
+	if ok, ended := c.Running(n); ok {
+		return fmt.Errorf("%s was killed and runs", n)
+	} else if ended != killedEnd {
+		return fmt.Errorf("%s was killed and ended otherwise: %s", n, ended)
+	}
+	return nil
 }

@@ -42,6 +42,7 @@ func TestCompatible(t *testing.T) {
 		{"pause-leader", "kill-gateway", true},
 		{"slow-sync-leader", "isolate-one", false}, // who is cut off may have nothing to sync
 		{"transfer-storm", "deaf-leader", true},
+		{"delay-gateway", "kill-gateway", false},       // who is slow is dead
 		{"majorities-ring", "bridge", false},           // the same links
 		{"kill-leader", "power-loss-one", false},       // one starts what the other wants down
 		{"pause-all", "clock-rate", false},             // who stands still takes no commands
@@ -67,6 +68,7 @@ func TestCompatible(t *testing.T) {
 			t.Errorf("both %s and %s: %v", c.a, c.b, err)
 		}
 	}
+	chosen(t, pairs) // fails unless each can be
 }
 
 // What none survives goes with nothing else.

@@ -71,13 +71,13 @@ func partitions() []Nemesis {
 		Name: "gateway-cut", Number: "N12", What: "a gateway does not reach the leader of some shard",
 		Served: true, touches: gateways,
 		Begin: func(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
-			n, err := aLeader(ctx, c, r)
+			l, err := aLeader(ctx, c, r)
 			if err != nil {
 				return nil, err
 			}
 			g := one(r, c.Gateways())
-			return parted(c, fmt.Sprintf("%s and %s do not reach each other", g, portrait(ctx, c, n)),
-				apart([]cluster.Node{g}, []cluster.Node{n}))
+			what := fmt.Sprintf("%s and %s do not reach each other", g, portrayed(l.seen, l.node))
+			return parted(c, what, apart([]cluster.Node{g}, []cluster.Node{l.node}))
 		},
 	}, {
 		Name: "clients-cut", Number: "N12", What: "clients lose one gateway after the other",
@@ -112,12 +112,12 @@ func oneWay(
 	ctx context.Context, c *cluster.Cluster, r *rand.Rand,
 	which func(cluster.Node, []cluster.Node) []cut,
 ) (*Fault, error) {
-	n, err := aLeader(ctx, c, r)
+	l, err := aLeader(ctx, c, r)
 	if err != nil {
 		return nil, err
 	}
-	cuts := which(n, c.Members())
-	return parted(c, fmt.Sprintf("%s: nothing goes %v", portrait(ctx, c, n), cuts), cuts)
+	cuts := which(l.node, c.Members())
+	return parted(c, fmt.Sprintf("%s: nothing goes %v", portrayed(l.seen, l.node), cuts), cuts)
 }
 
 // String is "m1>m2".

@@ -16,11 +16,11 @@ import (
 // pausing is SIGSTOP, N5 and N6.
 func pausing() []Nemesis {
 	leader := func(ctx context.Context, c *cluster.Cluster, r *rand.Rand) (*Fault, error) {
-		n, err := aLeader(ctx, c, r)
+		l, err := aLeader(ctx, c, r)
 		if err != nil {
 			return nil, err
 		}
-		return paused(ctx, c, []cluster.Node{n})
+		return paused(ctx, c, []cluster.Node{l.node})
 	}
 	return []Nemesis{{
 		Name: "pause-leader", Number: "N5", What: "SIGSTOP of a leader for twice an election",
