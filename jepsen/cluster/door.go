@@ -35,6 +35,7 @@ type door struct {
 	state    doorState
 	lis      *net.TCPListener // unless it refuses
 	plug     net.Conn         // while it hangs
+	missed   uint32           // of those who dialled while it hangs, how many were counted
 	open     map[*connection]struct{}
 	tasks    sync.WaitGroup
 	failed   atomic.Pointer[error] // why nobody is let in any more
@@ -88,6 +89,7 @@ func (d *door) set(s doorState) error {
 
 // shut ends whatever listens. What waits there, accepted by nobody, is reset.
 func (d *door) shut() {
+	d.note()
 	d.state = refuses
 	if d.lis != nil {
 		_ = d.lis.Close()
@@ -114,7 +116,29 @@ func (d *door) hang() error {
 	}
 	// An error says that another one has taken the place.
 	d.plug, _ = net.DialTimeout("tcp", d.address, plugTimeout)
+	d.missed = missedBy(d.lis)
 	return nil
+}
+
+// count takes note of those who have dialled in vain.
+func (d *door) count() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.note()
+}
+
+// note is count. The caller holds the lock. What is cut has lost them; if both ways are, either has.
+func (d *door) note() {
+	if d.state != hangs {
+		return
+	}
+	missed := missedBy(d.lis)
+	for _, w := range []*way{d.there, d.back} {
+		if w.cut.Load() {
+			w.dials.Add(int64(missed - d.missed))
+		}
+	}
+	d.missed = missed
 }
 
 func (d *door) accept(lis *net.TCPListener) {
@@ -150,6 +174,19 @@ func (d *door) connect(near *net.TCPConn) {
 	d.mu.Lock()
 	delete(d.open, c)
 	d.mu.Unlock()
+}
+
+// until is when a piece that is being passed on over a way must have been; zero: whenever it can be.
+func (d *door) until(w *way, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.open { // order: each on its own
+		for _, p := range []*pipe{&c.there, &c.back} {
+			if p.way == w {
+				_ = p.dst.SetWriteDeadline(at) // fails only if it is closed
+			}
+		}
+	}
 }
 
 // mended ends the connections that have lost something.

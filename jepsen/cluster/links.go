@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Cut drops what from sends to to from now on, whoever dialled.
+// Cut drops what from sends to to from now on, whoever dialled: nothing passes once it returns.
 func (c *Cluster) Cut(from, to Node) { c.links.cut(pair{from, to}) }
 
 // Slow lets each piece of what from sends to to take delay, and up to jitter more; none overtakes
@@ -27,6 +27,10 @@ func (c *Cluster) MendAll() { c.links.mendAll() }
 type LinkState struct {
 	Passed, Dropped int64 // bytes
 	Delayed         int64 // pieces
+	Ends            int64 // of streams, that were lost; with namespaces they are packets
+	// Dials are attempts to open a connection that have got no answer since it is cut; each time
+	// that one was sent again counts. Linux counts them; with namespaces they are packets.
+	Dials int64
 }
 
 // pair of nodes: what is said of it is about what from does to to.
@@ -107,6 +111,7 @@ func (l *links) adjust(p pair) {
 func (l *links) change(p pair, do func(*way)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.count(p)
 	do(l.way(p))
 	for _, side := range []pair{p, p.reverse()} {
 		l.adjust(side)
@@ -116,7 +121,31 @@ func (l *links) change(p pair, do func(*way)) {
 	}
 }
 
-func (l *links) cut(p pair) { l.change(p, func(w *way) { w.cut.Store(true) }) }
+func (l *links) cut(p pair) {
+	l.change(p, func(w *way) {
+		w.cut.Store(true)
+		l.until(p, time.Now()) // who does not take what is being passed on does not hold us up
+		w.quiet()
+	})
+}
+
+// until is when a piece must have been passed on over a way; zero: whenever it can be.
+func (l *links) until(p pair, at time.Time) {
+	for _, side := range []pair{p, p.reverse()} {
+		if d := l.doors[side]; d != nil {
+			d.until(l.way(p), at)
+		}
+	}
+}
+
+// count takes note of who has dialled in vain.
+func (l *links) count(p pair) {
+	for _, side := range []pair{p, p.reverse()} {
+		if d := l.doors[side]; d != nil {
+			d.count()
+		}
+	}
+}
 
 func (l *links) slow(p pair, delay, jitter time.Duration) {
 	l.change(p, func(w *way) { w.slow(delay, jitter) })
@@ -124,6 +153,7 @@ func (l *links) slow(p pair, delay, jitter time.Duration) {
 
 func (l *links) mend(p pair) {
 	l.change(p, func(w *way) {
+		l.until(p, time.Time{})
 		w.cut.Store(false)
 		w.slow(0, 0)
 	})
@@ -146,6 +176,7 @@ func (l *links) mendAll() {
 func (l *links) state(p pair) LinkState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.count(p)
 	return l.way(p).state()
 }
 

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -241,6 +242,11 @@ func TestLinkCutDialHangs(t *testing.T) {
 				t.Fatalf("dialling gave %v, %v; want a timeout", c, err)
 			}
 		}
+		if runtime.GOOS == "linux" {
+			if s, back := r.l.state(p), r.l.state(p.reverse()); s.Dials != 3 || back.Dials != 0 {
+				t.Errorf("three have dialled in vain: %+v, and %+v back", s, back)
+			}
+		}
 		dialled := make(chan error, 1)
 		go func() {
 			c, err := net.DialTimeout("tcp", r.l.address(there), patience)
@@ -334,8 +340,49 @@ func TestLinkPassesEnds(t *testing.T) {
 	r.l.cut(there)
 	_ = near.Close()
 	r.silent(far)
+	r.counts(there, func(s LinkState) bool { return s.Ends == 1 })
 	r.l.mend(there)
 	r.ends(far, syscall.ECONNRESET)
+}
+
+// TestLinkCutIsComplete: nothing passes once a link is cut, although somebody was passing something
+// on, to one who reads or to one who does not.
+func TestLinkCutIsComplete(t *testing.T) {
+	for _, reads := range []bool{true, false} {
+		r := newRig(t)
+		near, far := r.connect()
+		var ends sync.WaitGroup
+		ends.Go(func() {
+			for b := make([]byte, 64<<10); ; {
+				if _, err := near.Write(b); err != nil {
+					return
+				}
+			}
+		})
+		if reads {
+			ends.Go(func() { _, _ = io.Copy(io.Discard, far) })
+			r.counts(there, func(s LinkState) bool { return s.Passed > 64<<20 })
+		} else {
+			passed := int64(-1)
+			r.counts(there, func(s LinkState) bool {
+				stuck := s.Passed == passed
+				passed = s.Passed
+				<-time.After(50 * time.Millisecond)
+				return stuck && passed > 0
+			})
+		}
+		r.l.cut(there)
+		passed := r.l.state(there).Passed
+		r.counts(there, func(s LinkState) bool { return s.Dropped > 16<<20 })
+		if now := r.l.state(there).Passed; now != passed {
+			t.Errorf("%d bytes passed after the cut", now-passed)
+		}
+		r.l.mend(there)
+		ends.Wait()
+		near, far = r.connect()
+		r.send(near, "again")
+		r.hears(far, "again")
+	}
 }
 
 // TestLinkBuffersAreBounded: whoever sends to somebody who does not read has to wait.

@@ -260,6 +260,8 @@ func (f *flight) run(stopped <-chan struct{}) {
 }
 
 func (f *flight) arrive(data []byte) {
+	f.way.passing.RLock()
+	defer f.way.passing.RUnlock()
 	n := int64(len(data))
 	if f.way.cut.Load() {
 		f.way.dropped.Add(n)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,20 +166,33 @@ func (p *pipe) drop(v piece) bool {
 	if !p.way.cut.Load() && !p.lost.Load() {
 		return false
 	}
+	p.lose(v)
+	return true
+}
+
+func (p *pipe) lose(v piece) {
 	p.way.dropped.Add(int64(len(v.data)))
+	if v.end != nil {
+		p.way.ends.Add(1)
+	}
 	p.lost.Store(true)
 	p.c.settle() // whoever mended it meanwhile has not seen this one
-	return true
 }
 
 // arrive is the end of the way.
 func (p *pipe) arrive(v piece) {
+	p.way.passing.RLock()
+	defer p.way.passing.RUnlock()
 	if p.drop(v) {
 		return
 	}
 	if len(v.data) > 0 && !p.deaf {
 		n, err := p.dst.Write(v.data)
 		p.way.passed.Add(int64(n))
+		if errors.Is(err, os.ErrDeadlineExceeded) { // it was cut meanwhile
+			p.lose(piece{data: v.data[n:]})
+			return
+		}
 		p.deaf = err != nil
 	}
 	switch {

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,9 +12,18 @@ import (
 // way is what one node sends to another, over all connections between the two.
 type way struct {
 	cut           atomic.Bool
+	passing       sync.RWMutex // held for reading by whoever passes something on
 	delay, jitter atomic.Int64 // nanoseconds; a piece takes delay, and up to jitter more
 
 	passed, dropped, delayed atomic.Int64
+	ends, dials              atomic.Int64
+}
+
+// quiet returns when whatever began to be passed on before has been. Whoever begins after that knows
+// whether it is cut.
+func (w *way) quiet() {
+	w.passing.Lock()
+	defer w.passing.Unlock()
 }
 
 // slows reports whether pieces take their time.
@@ -34,5 +44,6 @@ func (w *way) slow(delay, jitter time.Duration) {
 }
 
 func (w *way) state() LinkState {
-	return LinkState{Passed: w.passed.Load(), Dropped: w.dropped.Load(), Delayed: w.delayed.Load()}
+	return LinkState{Passed: w.passed.Load(), Dropped: w.dropped.Load(), Delayed: w.delayed.Load(),
+		Ends: w.ends.Load(), Dials: w.dials.Load()}
 }
