@@ -77,6 +77,26 @@ func TestRingMajorities(t *testing.T) {
 	}
 }
 
+// A cut is proven by whatever was lost, on any link, and by nothing if something has passed.
+func TestLostOn(t *testing.T) {
+	cuts := apart(nodes("a"), nodes("b"))
+	for _, c := range []struct {
+		name  string
+		tolls []toll
+		ok    bool
+	}{
+		{"nothing", []toll{{}, {}}, false},
+		{"bytes", []toll{{}, {bytes: 1}}, true},
+		{"the end of a stream", []toll{{ends: 1}, {}}, true},
+		{"who dialled", []toll{{}, {dials: 1}}, true},
+		{"and something passed", []toll{{bytes: 100}, {passed: 1}}, false},
+	} {
+		if said, err := lostOn(cuts, c.tolls); (err == nil) != c.ok {
+			t.Errorf("%s: %q, %v", c.name, said, err)
+		}
+	}
+}
+
 func TestMinority(t *testing.T) {
 	for n, want := range map[int]int{1: 0, 3: 1, 5: 2} {
 		if got := minority(n); got != want {

@@ -63,6 +63,7 @@ const (
 // How long it may take until the slowest of all shards commits again.
 const (
 	leaderLoss  = 1500 * time.Millisecond // of all that one member leads
+	oracleLoss  = 3 * time.Second         // of sight; a leader without timestamps bears that for 1.5 s
 	gatewayLoss = 3 * time.Second         // until what it has left open is decided
 	slowDisk    = 3 * time.Second
 	restartAll  = 5 * time.Second  // of every member, with little data
@@ -133,9 +134,12 @@ func (t touch) order() touch {
 	return t
 }
 
-// Both is two at the same time, healed in the order of what they touch. Links are mended first:
-// what waits for a process to be ready again would wait for ever on one that is cut off. Clocks are
-// set right when all processes are there: one that starts has the clock that it had.
+// Both is two at the same time. What either leaves of a majority the two may take: it counts from
+// when they are healed until commits go on, even if both are served alone.
+//
+// They are healed in the order of what they touch. Links are mended first: what waits for a process
+// to be ready again would wait for ever on one that is cut off. Clocks are set right when all
+// processes are there: one that starts has the clock that it had.
 func Both(a, b Nemesis) (Nemesis, error) {
 	if !Compatible(a, b) {
 		return Nemesis{}, fmt.Errorf("%s and %s cannot last at the same time", a.Name, b.Name)
