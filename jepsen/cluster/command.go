@@ -15,9 +15,13 @@ import (
 // ErrDown says that there was no process to take a Command, or that it ended before it answered.
 var ErrDown = errors.New("it does not run")
 
-// endMax is how long a process that does not answer is given to end: one that was told to end, or
-// whose disk has failed, closes what it has first.
-const endMax = 5 * time.Second
+const (
+	// commandMax bounds a Command: a process may have to become one that listens first.
+	commandMax = 30 * time.Second
+	// endMax is how long a process that does not answer is given to end: one that was told to end,
+	// or whose disk has failed, closes what it has first.
+	endMax = 5 * time.Second
+)
 
 // Command tells the debug build of a process what to do to itself, or asks for its State. One that
 // has just been started is waited for. One that loses power has ended when Command returns, as it
@@ -35,6 +39,8 @@ func (c *Cluster) Command(ctx context.Context, n Node, do fault.Command) (fault.
 	if err != nil {
 		return fault.State{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, commandMax)
+	defer cancel()
 	select {
 	case <-p.listening: // its socket listens since before
 	case <-p.exited:

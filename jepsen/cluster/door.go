@@ -127,7 +127,7 @@ func (d *door) count() {
 	d.note()
 }
 
-// note is count. The caller holds the lock. What is cut has lost them; if both ways are, either has.
+// note is count. The caller holds the lock. The way that is cut has lost them; if both are, either.
 func (d *door) note() {
 	if d.state != hangs {
 		return
@@ -176,7 +176,7 @@ func (d *door) connect(near *net.TCPConn) {
 	d.mu.Unlock()
 }
 
-// until is when a piece that is being passed on over a way must have been; zero: whenever it can be.
+// until is when what is being passed on over a way must have been; zero: whenever it can be.
 func (d *door) until(w *way, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

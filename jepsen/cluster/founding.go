@@ -152,7 +152,8 @@ func environment() []string {
 // found starts everything at once: members wait for each other, and gateways for them.
 func (c *Cluster) found(ctx context.Context) error {
 	for _, m := range c.members {
-		c.servers[m].args = []string{"--id", strconv.FormatUint(m.ID(), 10), "--join", c.addresses(c.members)}
+		c.servers[m].args = []string{"--id", strconv.FormatUint(m.ID(), 10),
+			"--join", c.addresses(c.members)}
 	}
 	for _, n := range c.nodes() {
 		if err := c.start(c.servers[n]); err != nil {

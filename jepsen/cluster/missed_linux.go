@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// missedBy is how many packets that would have opened a connection a listener's kernel has dropped.
-// SO_MEMINFO answers nine numbers of 32 bits, and that is the last one. In TCPInfo, the one thing of
-// such a form that can be asked for, Lost is in its place.
+// missedBy is how many packets that would have opened a connection a listener's kernel has
+// dropped. SO_MEMINFO answers nine numbers of 32 bits, of which that is the last one. In TCPInfo,
+// the one thing of such a form that can be asked for, Lost is in its place.
 func missedBy(lis *net.TCPListener) uint32 {
 	raw, err := lis.SyscallConn()
 	if err != nil {

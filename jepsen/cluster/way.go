@@ -19,8 +19,8 @@ type way struct {
 	ends, dials              atomic.Int64
 }
 
-// quiet returns when whatever began to be passed on before has been. Whoever begins after that knows
-// whether it is cut.
+// quiet returns when whatever began to be passed on before has been. Whoever begins after that
+// knows whether it is cut.
 func (w *way) quiet() {
 	w.passing.Lock()
 	defer w.passing.Unlock()

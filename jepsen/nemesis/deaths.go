@@ -47,7 +47,8 @@ func deaths() []Nemesis {
 			return killedNow(ctx, c, c.Members())
 		},
 	}, {
-		Name: "kill-gateway", Number: "N4", What: "kill -9 of a gateway, if it can be while intents are open",
+		Name: "kill-gateway", Number: "N4",
+		What:   "kill -9 of a gateway, if it can be while intents are open",
 		Served: true, Objective: gatewayLoss, Hold: 2 * time.Second, touches: gateways,
 		Begin: killGateway,
 	}}

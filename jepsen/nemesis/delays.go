@@ -14,11 +14,11 @@ import (
 // lag is how long a link takes, jitter more or less.
 type lag struct{ delay, jitter time.Duration }
 
-// delays are slow links. A question and its answer take 200 ms over two of 100 ms, more with jitter,
-// and a leader that is silent for 400 ms is taken for dead: leaders change, and sessions of gateways
-// end. With one slow member every shard committed after 30 ms to 17 s, the latter where that member
-// led the oracle's; with all slow not all did in a minute. So those must only be stood, and commits
-// come back when they are over.
+// delays are slow links. A question and its answer take 200 ms over two of 100 ms, more with
+// jitter, and a leader that is silent for 400 ms is taken for dead: leaders change, and sessions of
+// gateways end. With one slow member every shard committed after 30 ms to 17 s, the latter where
+// that member led the oracle's; with all slow not all did in a minute. So those must only be stood,
+// and commits come back when they are over.
 func delays() []Nemesis {
 	long := lag{100 * time.Millisecond, 50 * time.Millisecond}
 	short := lag{20 * time.Millisecond, 10 * time.Millisecond}

@@ -109,7 +109,8 @@ func (a *readings) proof(ctx context.Context) (string, error) {
 	case odd > 0 && wrong == 0:
 		return "", fmt.Errorf("of %d clocks none went otherwise than a right one", odd)
 	case odd > 0:
-		return fmt.Sprintf("%d of %d clocks went as no right one does, each at its rate", wrong, seen), nil
+		return fmt.Sprintf("%d of %d clocks went as no right one does, each at its rate",
+			wrong, seen), nil
 	}
 	return fmt.Sprintf("each showed what it was set to, and %d went on from there", seen), nil
 }

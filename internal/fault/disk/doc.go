@@ -11,8 +11,8 @@
 //   - A new name is kept or lost by chance, whatever became of earlier ones: file systems exist
 //     that keep no order between files.
 //   - A name that went, or was replaced by a rename or by a new file, goes for good only if all
-//     that changed in its directory before has been kept. So a rename is one step, and nothing is lost to a
-//     removal that rests on something else. Pebble expects no less (vfs.NewCrashableMem, which
+//     that changed in its directory before has been kept. So a rename is one step, and nothing is
+//     lost to a removal that rests on something else. Pebble expects no less (vfs.NewCrashableMem, which
 //     always brings such names back), and journals of real file systems give no less.
 //
 // Something is lost wherever something was not synced, unless all is to be kept.
