@@ -63,7 +63,7 @@ const (
 // How long it may take until the slowest of all shards commits again.
 const (
 	leaderLoss  = 1500 * time.Millisecond // of all that one member leads
-	oracleLoss  = 10 * time.Second        // of sight: until every leader that has lost it is another one
+	oracleLoss  = 10 * time.Second        // of sight: until those who lead see it
 	gatewayLoss = 3 * time.Second         // until what it has left open is decided
 	slowDisk    = 3 * time.Second
 	restartAll  = 5 * time.Second  // of every member, with little data

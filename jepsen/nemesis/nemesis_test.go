@@ -85,6 +85,23 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+func TestLossIn(t *testing.T) {
+	for _, c := range []struct {
+		line         string
+		bytes, names int64
+		ok           bool
+	}{
+		{"level=WARN msg=fault lost_bytes=512 lost_names=2 unsynced_bytes=900 unsynced_names=3", 512, 2, true},
+		{"level=WARN msg=fault lost_bytes=0 lost_names=0 unsynced_bytes=0 unsynced_names=0", 0, 0, true},
+		{"level=ERROR msg=fault power_loss_failed=stuck", 0, 0, false},
+		{"", 0, 0, false},
+	} {
+		if _, bytes, names, ok := lossIn(c.line); bytes != c.bytes || names != c.names || ok != c.ok {
+			t.Errorf("%q: %d bytes, %d names, %v", c.line, bytes, names, ok)
+		}
+	}
+}
+
 func TestLongestStall(t *testing.T) {
 	for _, c := range []struct {
 		log  string

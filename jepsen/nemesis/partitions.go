@@ -17,10 +17,10 @@ import (
 const partitionHold = 2500 * time.Millisecond
 
 // partitions are links that carry nothing, N7 to N12. In a ring and over a bridge every leader
-// keeps its majority, and still a shard whose leader does not reach the oracle's cannot commit until
-// that leader gives it away, after 1.5 s, to one that does. That is not always the next one: all
-// shards committed after 30 ms to 9 s over a bridge, which is served for that reason, and after
-// 50 ms to 17 s in a ring of five, which must only be stood.
+// keeps its majority, and still a shard whose leader does not reach the oracle's cannot commit
+// until that leader gives it away, after 1.5 to 3 s, to one that does. That is not always the next
+// one: all shards committed after 30 ms to 9 s over a bridge, which is served for that reason, and
+// after 50 ms to 17 s in a ring of five, which must only be stood.
 func partitions() []Nemesis {
 	list := []Nemesis{{
 		Name: "isolate-one", Number: "N7", What: "a member reaches nobody", Served: true,

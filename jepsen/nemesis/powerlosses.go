@@ -120,9 +120,8 @@ func (t *trail) lost(nodes []cluster.Node) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		_, words, _ := strings.Cut(line, "msg=fault ")
-		var b, m int64
-		if _, err := fmt.Sscanf(words, "lost_bytes=%d lost_names=%d", &b, &m); err != nil {
+		words, b, m, ok := lossIn(line)
+		if !ok {
 			return "", fmt.Errorf("%s does not tell of a loss of power: %s", n, t.lastWords(n))
 		}
 		bytes, names = bytes+b, names+m
@@ -132,6 +131,13 @@ func (t *trail) lost(nodes []cluster.Node) (string, error) {
 		return "", fmt.Errorf("nothing was lost with the power: %s", strings.Join(said, "; "))
 	}
 	return strings.Join(said, "; "), nil
+}
+
+// lossIn is what a line of a log tells of a loss of power.
+func lossIn(line string) (words string, bytes, names int64, ok bool) {
+	_, words, _ = strings.Cut(line, "msg=fault ")
+	_, err := fmt.Sscanf(words, "lost_bytes=%d lost_names=%d", &bytes, &names)
+	return words, bytes, names, err == nil
 }
 
 // darkWithout takes a leader away, by out, and then from another member what it had not synced.

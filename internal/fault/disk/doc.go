@@ -12,8 +12,9 @@
 //     that keep no order between files.
 //   - A name that went, or was replaced by a rename or by a new file, goes for good only if all
 //     that changed in its directory before has been kept. So a rename is one step, and nothing is
-//     lost to a removal that rests on something else. Pebble expects no less (vfs.NewCrashableMem, which
-//     always brings such names back), and journals of real file systems give no less.
+//     lost to a removal that rests on something else. Pebble expects no less
+//     (vfs.NewCrashableMem, which always brings such names back), and journals of real file
+//     systems give no less.
 //
 // Something is lost wherever something was not synced, unless all is to be kept.
 //
