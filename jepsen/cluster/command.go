@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/cairnkv/cairn/internal/fault"
@@ -41,13 +42,10 @@ func (c *Cluster) Command(ctx context.Context, n Node, do fault.Command) (fault.
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandMax)
 	defer cancel()
-	select {
-	case <-p.listening: // its socket listens since before
-	case <-p.exited:
-	case <-ctx.Done():
-		return fault.State{}, fmt.Errorf("%s does not listen: %w", n, context.Cause(ctx))
-	}
 	state, err := fault.Ask(ctx, s.socket, do)
+	for unheard(err) && !p.endsIn(ctx, pollEvery) && ctx.Err() == nil {
+		state, err = fault.Ask(ctx, s.socket, do)
+	}
 	if err != nil {
 		if !errors.Is(err, fault.ErrRefused) && p.endsIn(ctx, endMax) {
 			return state, fmt.Errorf("%s: %w: %w", n, ErrDown, err)
@@ -58,6 +56,12 @@ func (c *Cluster) Command(ctx context.Context, n Node, do fault.Command) (fault.
 		<-p.exited
 	}
 	return state, nil
+}
+
+// unheard: nobody listens at the socket. The process begins to after its port does, or is about to
+// end.
+func unheard(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // endsIn reports whether a process ends in that time.

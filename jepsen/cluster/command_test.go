@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cairnkv/cairn/internal/fault"
 )
@@ -27,16 +28,20 @@ func told(t *testing.T, c *Cluster, clock *fault.Clock) <-chan error {
 
 // A process that has just been started takes commands a moment later.
 func TestCommandAwaitsListening(t *testing.T) {
-	p := &process{listening: make(chan struct{}), exited: make(chan struct{})}
+	p := &process{exited: make(chan struct{})}
 	s := &server{node: "m1", socket: filepath.Join(t.TempDir(), "s"), process: p}
 	c := &Cluster{servers: map[Node]*server{"m1": s}}
 	done := told(t, c, &fault.Clock{Rate: 1.5})
+	select {
+	case err := <-done:
+		t.Fatalf("with nobody at the socket: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
 	control, err := fault.Start(fault.Options{Socket: s.socket, Clock: fault.NewDrift(),
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(p.listening)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
