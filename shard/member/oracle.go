@@ -22,9 +22,9 @@ const (
 	// doubles up to oracleRetryMax.
 	oracleRetryEvery = 2 * time.Millisecond
 	oracleRetryMax   = 32 * time.Millisecond
-	// oracleLost is after how long without an answer a leader gives its shard to
-	// another member, which may reach the oracle.
-	oracleLost = 1500 * time.Millisecond
+	// oracleLost is how long after a request has failed a leader that gets no answer gives its
+	// shard to another member, which may reach the oracle; and then how often.
+	oracleLost = 1200 * time.Millisecond
 )
 
 // oracle is the way to the oracle of the meta group, wherever its leader is.
@@ -45,8 +45,8 @@ func (o *oracle) ask(h *hosted, n int) {
 		return
 	}
 	o.m.tasks.Go(func() {
-		env := o.m.o.Env
-		lost := env.Now() + oracleLost
+		ctx, cancel := context.WithCancel(o.m.running)
+		defer cancel()
 		most, pause := oracleTry, oracleRetryEvery
 		for {
 			first, err := o.once(n, most)
@@ -54,11 +54,10 @@ func (o *oracle) ask(h *hosted, n int) {
 				h.worker.post(h, shard.Timestamps{First: first, N: n})
 				return
 			}
-			if env.Now() >= lost {
-				o.giveAway(h)
-				lost = env.Now() + oracleLost
+			if pause == oracleRetryEvery { // the first time
+				o.m.tasks.Go(func() { o.giveAway(ctx, h) })
 			}
-			if env.Sleep(o.m.running, pause) != nil {
+			if o.m.o.Env.Sleep(ctx, pause) != nil {
 				return
 			}
 			pause = min(2*pause, oracleRetryMax)
@@ -69,15 +68,17 @@ func (o *oracle) ask(h *hosted, n int) {
 	})
 }
 
-// giveAway hands the leadership of a shard that gets no timestamps here to a
-// member that is there and whose turn it is by chance. Where links are cut such
-// that each member sees another majority, somebody sees the oracle's, too.
-func (o *oracle) giveAway(h *hosted) {
-	if up := o.m.peers.up(); len(up) > 0 && h.Leader() == o.m.ID() {
-		to := up[o.m.o.Env.Rand()%uint64(len(up))]
-		o.m.o.Log.Warn("no timestamps for a shard: its leadership is handed to another member",
-			"shard", h.Status().Shard, "to", to)
-		h.worker.post(h, shard.Transfer{To: to})
+// giveAway hands the leadership of a shard that gets no timestamps here, until ctx ends, to a
+// member that is there and whose turn it is by chance. Where links are cut such that each member
+// sees another majority, somebody sees the oracle's, too.
+func (o *oracle) giveAway(ctx context.Context, h *hosted) {
+	for o.m.o.Env.Sleep(ctx, oracleLost) == nil {
+		if up := o.m.peers.up(); len(up) > 0 && h.Leader() == o.m.ID() {
+			to := up[o.m.o.Env.Rand()%uint64(len(up))]
+			o.m.o.Log.Warn("no timestamps for a shard: its leadership is handed to another member",
+				"shard", h.Status().Shard, "to", to)
+			h.worker.post(h, shard.Transfer{To: to})
+		}
 	}
 }
 
