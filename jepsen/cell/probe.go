@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	probeEvery = 50 * time.Millisecond // while a round lasts
-	probeRest  = 8                     // times as long otherwise: they cost what the load needs
+	probeEvery = 100 * time.Millisecond // while a round lasts
+	probeRest  = 4                     // times as long otherwise: they cost what the load needs
 	probeMax   = 2 * time.Second       // what a probe may take
 	probesOpen = 64                    // of a shard, at the same time
 )

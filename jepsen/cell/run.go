@@ -200,7 +200,11 @@ func (r *run) drive(ctx context.Context) {
 		}
 		r.wait(ctx, calm)
 	}
-	r.wait(ctx, time.Duration(r.v.Plan.Load)-(r.rec.Now()-began))
+	least := time.Duration(r.v.Plan.Load)
+	r.wait(ctx, least-(r.rec.Now()-began))
+	for r.o.Strict && r.rec.OK() < committedMin && r.rec.Now()-began < 2*least && ctx.Err() == nil {
+		r.wait(ctx, calm)
+	}
 	load.Stop()
 	r.probes.stop()
 	r.loaded = r.rec.Now() - began

@@ -33,10 +33,12 @@ type Verdict struct {
 	Plan    Plan    `json:"plan"`
 	Outcome Outcome `json:"outcome"`
 	// Committed, Refused and Unknown count operations of the workload.
-	Committed int            `json:"committed"`
-	Refused   int            `json:"refused"`
-	Unknown   int            `json:"unknown"`
-	Rate      float64        `json:"rate"` // committed a second
+	Committed int `json:"committed"`
+	Refused   int `json:"refused"`
+	Unknown   int `json:"unknown"`
+	// Rate is what committed in a second of load, without the time of faults during which commits
+	// need not go on.
+	Rate      float64        `json:"rate"`
 	Notes     []string       `json:"notes,omitempty"`
 	Rounds    []RoundResult  `json:"rounds"`
 	Coverage  check.Coverage `json:"coverage"`
@@ -75,6 +77,16 @@ func (v *Verdict) decide() {
 	default:
 		v.Outcome = Passed
 	}
+}
+
+// stopped is how long faults lasted during which commits need not go on, until they came again.
+func (v *Verdict) stopped() (all time.Duration) {
+	for i := range v.Rounds {
+		if r := &v.Rounds[i]; !r.Served && r.Healed > r.Began {
+			all += time.Duration(r.Healed - r.Began + r.Recovered)
+		}
+	}
+	return all
 }
 
 func (v *Verdict) problem(format string, args ...any) {

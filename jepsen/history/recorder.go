@@ -20,6 +20,7 @@ type Recorder struct {
 	written int
 	held    map[int]bool // by place
 	next    int          // process
+	ok      int
 	err     error
 }
 
@@ -68,6 +69,9 @@ func (r *Recorder) place(e Event) (at int) {
 	if e.F == "" {
 		e.F = "txn"
 	}
+	if e.Type == OK {
+		r.ok++
+	}
 	r.events = append(r.events, e)
 	return len(r.events) - 1
 }
@@ -87,6 +91,13 @@ func (r *Recorder) write() {
 
 // Now is how long ago the history began: the clock of its events.
 func (r *Recorder) Now() time.Duration { return time.Since(r.began) }
+
+// OK is how many operations have ended well.
+func (r *Recorder) OK() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ok
+}
 
 // Events are all that are written so far, and the first error of writing them.
 func (r *Recorder) Events() ([]Event, error) {

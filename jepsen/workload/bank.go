@@ -65,7 +65,7 @@ func (s *bank) initial() (layout, []history.Mop) {
 func (s *bank) next(r *rand.Rand, client int) *plan {
 	own := &s.own[client]
 	mine := pick(r, []choice[func(*rand.Rand, *ownAccounts) *plan]{
-		{28, s.transfer}, {22, s.increment}, {5, s.withdraw}, {45, s.readAll},
+		{38, s.transfer}, {32, s.increment}, {5, s.withdraw}, {25, s.readAll},
 	})(r, own)
 	ended := mine.ended
 	mine.ended = func(e *ending) {
