@@ -161,7 +161,7 @@ func (r *run) count(h *check.History) {
 			r.v.Unknown++
 		}
 	}
-	r.v.Rate = float64(r.v.Committed) / max((r.loaded - r.v.stopped()).Seconds(), 1)
+	r.v.Rate = float64(r.v.Committed) / max((r.loaded-r.v.stopped()).Seconds(), 1)
 	r.v.Coverage = check.Cover(h)
 	r.v.covered()
 }

@@ -14,9 +14,9 @@ import (
 
 const (
 	probeEvery = 100 * time.Millisecond // while a round lasts
-	probeRest  = 4                     // times as long otherwise: they cost what the load needs
-	probeMax   = 2 * time.Second       // what a probe may take
-	probesOpen = 64                    // of a shard, at the same time
+	probeRest  = 4                      // times as long otherwise: they cost what the load needs
+	probeMax   = 2 * time.Second        // what a probe may take
+	probesOpen = 64                     // of a shard, at the same time
 )
 
 // probedShards are what keys begin with that lie in the shards 2 to 5 (the default of --split).
