@@ -115,6 +115,17 @@ func (c *Cluster) Resume(n Node) error {
 	return err
 }
 
+// Paused reports whether the process was paused and not resumed since.
+func (c *Cluster) Paused(n Node) bool {
+	s, err := c.server(n)
+	if err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.paused
+}
+
 // AwaitReady returns when /readyz answers 200 and the node can be reached through its links.
 func (c *Cluster) AwaitReady(ctx context.Context, n Node) error {
 	s, err := c.server(n)

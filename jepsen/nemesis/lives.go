@@ -79,12 +79,12 @@ func (l lead) over(c *cluster.Cluster, f *Fault) *Fault {
 	return f
 }
 
-// living are the members that run, by chance, and then those that do not: to cut off who is dead
-// already would be nothing.
+// living are the members that do something, by chance, and then those that are dead or stand still:
+// to cut these off would be nothing.
 func living(c *cluster.Cluster, r *rand.Rand) (order []cluster.Node, alive int) {
 	var dead []cluster.Node
 	for _, n := range shuffled(r, c.Members()) {
-		if ok, _ := c.Running(n); ok {
+		if ok, _ := c.Running(n); ok && !c.Paused(n) {
 			order = append(order, n)
 		} else {
 			dead = append(dead, n)
@@ -93,7 +93,7 @@ func living(c *cluster.Cluster, r *rand.Rand) (order []cluster.Node, alive int) 
 	return append(order, dead...), len(order)
 }
 
-// aliveOne is a member that runs.
+// aliveOne is a member that does something.
 func aliveOne(c *cluster.Cluster, r *rand.Rand) cluster.Node {
 	order, _ := living(c, r)
 	return order[0]
