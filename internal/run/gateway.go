@@ -76,7 +76,7 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB")
 	f.Int64Var(&g.Ephemeral, "ephemeral-bytes", shard.EphemeralBytesDefault,
 		"memory for ephemeral keys; those that are used least have to go when it is full")
-	f.StringVar(&g.Commit, "commit", "2pc", "how transactions over several shards commit: "+
+	f.StringVar(&g.Commit, "commit", "parallel", "how transactions over several shards commit: "+
 		"parallel takes one consensus round before the answer, 2pc takes two")
 	f.DurationVar(&g.Retention, "request-retention", shard.RetentionDefault,
 		"how long the outcome of a transaction can be asked for (with --shards the members say)")
@@ -106,10 +106,10 @@ func newLogger(w io.Writer, asJSON bool) *slog.Logger {
 // commitMode is what --commit says.
 func commitMode(s string) (coordinator.CommitMode, error) {
 	switch s {
-	case "2pc", "":
-		return coordinator.TwoPhase, nil
-	case "parallel":
+	case "parallel", "":
 		return coordinator.Parallel, nil
+	case "2pc":
+		return coordinator.TwoPhase, nil
 	default:
 		return 0, txn.Errorf(txn.Invalid, "commit", "--commit is parallel or 2pc, not %q", s)
 	}
