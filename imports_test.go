@@ -87,7 +87,18 @@ var (
 		{pkg: "cmd/gateway", imports: []string{"internal/run"}},
 		{pkg: "cmd/shard", imports: []string{"internal/run"}},
 		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli", "internal/demo")},
-		{pkg: "bench", imports: publicOnly},
+		{
+			pkg:     "bench",
+			imports: append(slices.Clone(publicOnly), "bench/..."), never: server,
+		},
+		{pkg: "bench/report", imports: []string{"bench/load"}, never: server},
+		{
+			pkg: "bench/cairn",
+			imports: append(slices.Clone(publicOnly),
+				"bench/load", "bench/driver", "internal/loopback"), never: server,
+		},
+		{pkg: "bench/load", imports: nil},
+		{pkg: "bench/driver", imports: []string{"bench/load"}},
 		{pkg: "conformance", imports: []string{"proto/...", "txn"}}, // the cases; its tests send them
 		{pkg: "conformance/reference", imports: []string{"conformance", "proto/...", "txn"}},
 		{
