@@ -1,0 +1,34 @@
+package report
+
+import (
+	"github.com/cockroachdb/datadriven"
+	"strings"
+	"testing"
+)
+
+// What is printed is in testdata; -rewrite writes it anew.
+func TestTables(t *testing.T) {
+	datadriven.RunTest(t, "testdata/tables.txt", func(t *testing.T, d *datadriven.TestData) string {
+		f := alternating(t)
+		var b strings.Builder
+		var err error
+		switch d.Cmd {
+		case "text":
+			err = f.Text(&b)
+		case "markdown":
+			err = f.Markdown(&b)
+		case "targets":
+			verdicts, judged := Judge(Targets, []*File{f})
+			if judged != nil {
+				t.Fatal(judged)
+			}
+			err = TargetTable(verdicts).Text(&b)
+		default:
+			t.Fatalf("no command %q", d.Cmd)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	})
+}
