@@ -65,6 +65,18 @@ node:
 bench: ## All benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-guard
+bench-guard: ## Key workloads against the commit before, by turns; fails below 0.9 of its medians
+	go run ./bench guard
+
+.PHONY: bench-report
+bench-report: ## Both sides of the targets, and their table in docs/performance.md; takes an hour
+	go run ./bench vs etcd --way stream,unary --out bench/out/cluster
+	go run ./bench vs etcd --kind embedded --peer-members 1 --callers 64 --workload put,get --out bench/out/embedded
+	go run ./bench vs etcd --workload put --callers 64 --keys 1000000 --out bench/out/memory
+	go run ./bench --workload put,get --callers 64 --keys 100000,10000000 --out bench/out/keys
+	go run ./bench report --page docs/performance.md bench/out/{cluster,embedded,memory,keys}/results.json
+
 .PHONY: long-sim
 long-sim: ## The simulator over SEEDS=20000 seeds, in two processes
 	@half=$$(($(SEEDS) / 2)); \
