@@ -77,6 +77,10 @@ bench-report: ## Both sides of the targets, and their table in docs/performance.
 	go run ./bench --workload put,get --callers 64 --keys 100000,10000000 --out bench/out/keys
 	go run ./bench report --page docs/performance.md bench/out/{cluster,embedded,memory,keys}/results.json
 
+.PHONY: long-peers
+long-peers: ## The systems that Cairn is measured against do what their workloads say
+	go -C bench/peers test ./... -count=1
+
 .PHONY: long-sim
 long-sim: ## The simulator over SEEDS=20000 seeds, in two processes
 	@half=$$(($(SEEDS) / 2)); \
