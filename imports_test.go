@@ -83,7 +83,10 @@ var (
 			},
 			never: []string{"jepsen/...", "bench/...", "cmd/..."},
 		},
-		{pkg: "internal/demo", imports: []string{"txn", "internal/loopback"}, never: server}, // it only starts programs
+		{pkg: "internal/launch", imports: nil},
+		{ // it only starts programs
+			pkg: "internal/demo", imports: []string{"txn", "internal/launch", "internal/loopback"}, never: server,
+		},
 		{pkg: "cmd/gateway", imports: []string{"internal/run"}},
 		{pkg: "cmd/shard", imports: []string{"internal/run"}},
 		{pkg: "cmd/cairn", imports: append(publicOnly, "internal/run", "internal/cli", "internal/demo")},
@@ -95,7 +98,7 @@ var (
 		{
 			pkg: "bench/cairn",
 			imports: append(slices.Clone(publicOnly),
-				"bench/load", "bench/driver", "internal/loopback"), never: server,
+				"bench/load", "bench/driver", "internal/launch", "internal/loopback"), never: server,
 		},
 		{pkg: "bench/load", imports: nil},
 		{pkg: "bench/driver", imports: []string{"bench/load"}},
@@ -108,8 +111,9 @@ var (
 		},
 		{pkg: "jepsen/cell", imports: append(slices.Clone(publicOnly), "jepsen/..."), never: server},
 		{
-			pkg:     "jepsen/cluster",
-			imports: append(slices.Clone(publicOnly), "internal/fault", "internal/loopback"), never: server,
+			pkg: "jepsen/cluster",
+			imports: append(slices.Clone(publicOnly), "internal/fault", "internal/launch",
+				"internal/loopback"), never: server,
 		},
 		{pkg: "jepsen/workload", imports: []string{"client", "txn", "jepsen/history"}, never: server},
 		{pkg: "jepsen/check/depend", imports: nil},

@@ -33,17 +33,17 @@ type process struct {
 	gone    chan struct{} // closed when it has ended and was waited for
 }
 
-// launch starts a program whose log is in dir.
-func (l *launcher) launch(dir string, p *process, program string, args ...string) error {
-	p.log = filepath.Join(dir, p.usage.Name+".log")
+// launch starts a program whose log is in s.dir.
+func (s *System) launch(p *process, program string, args ...string) error {
+	p.log = filepath.Join(s.dir, p.usage.Name+".log")
 	log, err := os.Create(p.log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
 	p.cmd = exec.Command(program, append([]string{"--listen", p.address}, args...)...)
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = log, log, attributes()
-	if err := l.start(p.cmd); err != nil {
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := s.launcher.Start(p.cmd); err != nil {
 		return fmt.Errorf("%s: %w", p.usage.Name, err)
 	}
 	p.gone = make(chan struct{})

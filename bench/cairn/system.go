@@ -12,6 +12,7 @@ import (
 	"github.com/cairnkv/cairn/bench/driver"
 	"github.com/cairnkv/cairn/bench/load"
 	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/internal/launch"
 	"github.com/cairnkv/cairn/internal/loopback"
 )
 
@@ -28,7 +29,7 @@ type System struct {
 	o        Options
 	layout   layout
 	dir      string // "": nothing was started
-	launcher *launcher
+	launcher *launch.Launcher
 	members  []*process
 	gateways []*process
 	stream   *client.DB
@@ -69,7 +70,7 @@ func (s *System) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.launcher = newLauncher()
+	s.launcher = launch.New(nil)
 	if s.o.Kind == Embedded {
 		err = s.startEmbedded(filepath.Join(programs, "gateway"))
 	} else {
@@ -94,7 +95,7 @@ func (s *System) startEmbedded(program string) error {
 	}
 	p := &process{usage: load.Usage{Role: "embedded", Name: "e1"}, address: free[0]}
 	args := append([]string{"--data", filepath.Join(s.dir, p.usage.Name)}, s.splitFlags()...)
-	err = s.launcher.launch(s.dir, p, program, append(args, s.o.GatewayFlags...)...)
+	err = s.launch(p, program, append(args, s.o.GatewayFlags...)...)
 	if err == nil {
 		s.gateways = append(s.gateways, p)
 	}
@@ -116,14 +117,14 @@ func (s *System) startCluster(shard, gateway string) error {
 			args = append(args, "--id", fmt.Sprint(i+1), "--join", all)
 		}
 		args = append(args, s.o.MemberFlags...)
-		if err := s.launcher.launch(s.dir, p, shard, args...); err != nil {
+		if err := s.launch(p, shard, args...); err != nil {
 			return err
 		}
 		s.members = append(s.members, p)
 	}
 	p := &process{usage: load.Usage{Role: "gateway", Name: "g1"}, address: free[s.o.Members]}
 	args := append([]string{"--shards", all}, s.o.GatewayFlags...)
-	if err := s.launcher.launch(s.dir, p, gateway, args...); err != nil {
+	if err := s.launch(p, gateway, args...); err != nil {
 		return err
 	}
 	s.gateways = append(s.gateways, p)
@@ -214,7 +215,7 @@ func (s *System) Close() error {
 	}
 	err := errors.Join(stop(s.gateways), stop(s.members))
 	if s.launcher != nil {
-		s.launcher.close()
+		s.launcher.Close()
 	}
 	if s.dir != "" {
 		err = errors.Join(err, os.RemoveAll(s.dir))

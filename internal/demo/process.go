@@ -3,48 +3,9 @@ package demo
 import (
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 )
-
-// launcher starts processes from one OS thread that lives as long as it does:
-// Linux sends the signal for a parent's death when the thread ends that
-// started the child, and Go may end any thread that is not locked.
-type launcher struct {
-	requests chan launch
-	ended    chan struct{}
-}
-
-type launch struct {
-	cmd    *exec.Cmd
-	result chan error
-}
-
-func newLauncher() *launcher {
-	l := &launcher{requests: make(chan launch), ended: make(chan struct{})}
-	go func() {
-		defer close(l.ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		for r := range l.requests {
-			r.result <- r.cmd.Start()
-		}
-	}()
-	return l
-}
-
-func (l *launcher) start(cmd *exec.Cmd) error {
-	r := launch{cmd: cmd, result: make(chan error, 1)}
-	l.requests <- r
-	return <-r.result
-}
-
-// close ends the thread; whatever still runs is killed where the system does that.
-func (l *launcher) close() {
-	close(l.requests)
-	<-l.ended
-}
 
 // process is one life of a child. Its methods are for one goroutine.
 type process struct {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cairnkv/cairn/internal/launch"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -26,7 +27,7 @@ type supervisor struct {
 	out       io.Writer
 	stopMax   time.Duration
 	children  []*child
-	launcher  *launcher
+	launcher  *launch.Launcher
 
 	announced bool // the cluster has served
 	asking    bool // a status is on its way
@@ -59,7 +60,7 @@ type event struct {
 func newSupervisor(d *Demo, dir string, specs []spec) *supervisor {
 	s := &supervisor{
 		exe: d.Exe, dir: dir, temporary: d.Data == "", out: d.Stdout, stopMax: d.stopMax,
-		launcher: newLauncher(), events: make(chan event), lines: make(chan string),
+		launcher: launch.New(nil), events: make(chan event), lines: make(chan string),
 	}
 	if s.stopMax == 0 {
 		s.stopMax = stopMax
@@ -97,7 +98,7 @@ func (s *supervisor) run(ctx context.Context, stdin io.Reader) error {
 	s.stopAll(signals, patience)
 	s.cancel()
 	s.tasks.Wait()
-	s.launcher.close()
+	s.launcher.Close()
 	return err
 }
 
@@ -129,8 +130,8 @@ func (s *supervisor) start(c *child) error {
 	}
 	defer func() { _ = log.Close() }() // the child has its own
 	cmd := exec.Command(s.exe, c.args...)
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, attributes()
-	if err := s.launcher.start(cmd); err != nil {
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := s.launcher.Start(cmd); err != nil {
 		return err
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/cairnkv/cairn/client"
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 // Node names an end of a link: m1 to m5 are members, and those after them that took another's
@@ -73,7 +74,7 @@ func (o *Options) validate() error {
 type Cluster struct {
 	o         Options
 	links     *links
-	launchers []*launcher         // one, or that of each namespace
+	launchers []*launch.Launcher  // one, or that of each namespace
 	router    *router             // between the namespaces; nil: there are none
 	dialer    *net.Dialer         // around the links
 	http      *http.Client        // for the pages of the processes, around the links
@@ -141,7 +142,7 @@ func (c *Cluster) Close() error {
 	}
 	c.tasks.Wait()
 	for _, l := range c.launchers {
-		l.close()
+		l.Close()
 	}
 	if c.router != nil {
 		errs = append(errs, c.router.close())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cairnkv/cairn/client"
 	"github.com/cairnkv/cairn/internal/fault"
+	"github.com/cairnkv/cairn/internal/launch"
 	"github.com/cairnkv/cairn/internal/loopback"
 	"github.com/cairnkv/cairn/proto/transport"
 )
@@ -88,7 +89,7 @@ func (c *Cluster) separate() (err error) {
 
 // connect gives each node an address, and the links that it may ever need.
 func (c *Cluster) connect() error {
-	c.launchers = []*launcher{newLauncher(nil)}
+	c.launchers = []*launch.Launcher{launch.New(nil)}
 	free, err := loopback.Free(len(c.servers))
 	if err != nil {
 		return err

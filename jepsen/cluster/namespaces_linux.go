@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 const (
@@ -73,13 +75,13 @@ func (r *router) admin() *net.Dialer {
 }
 
 // enter gives a node a namespace: that of the thread of the launcher that it returns.
-func (r *router) enter(n Node) (l *launcher, address string, err error) {
+func (r *router) enter(n Node) (l *launch.Launcher, address string, err error) {
 	r.mu.Lock()
 	host := r.next
 	r.next++
 	r.mu.Unlock()
 	prepared := make(chan error, 1)
-	l = newLauncher(func() (own bool) {
+	l = launch.New(func() (own bool) {
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err != nil {
 			err = fmt.Errorf("no network namespace: %w; run this as root, or without Namespaces", err)
@@ -90,7 +92,7 @@ func (r *router) enter(n Node) (l *launcher, address string, err error) {
 		return true
 	})
 	if err := <-prepared; err != nil {
-		l.close()
+		l.Close()
 		return nil, "", fmt.Errorf("%s: %w", n, err)
 	}
 	return l, net.JoinHostPort(r.address(host), strconv.Itoa(portInNamespace)), nil

@@ -5,6 +5,8 @@ package cluster
 import (
 	"errors"
 	"net"
+
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 // router is something that only Linux has.
@@ -14,6 +16,8 @@ func newRouter(*links) (*router, error) { return nil, errors.New("Namespaces nee
 
 func (*router) admin() *net.Dialer { return nil }
 
-func (*router) enter(Node) (*launcher, string, error) { return nil, "", errors.ErrUnsupported }
+func (*router) enter(Node) (*launch.Launcher, string, error) {
+	return nil, "", errors.ErrUnsupported
+}
 
 func (*router) close() error { return nil }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/internal/fault"
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 const (
@@ -41,7 +42,7 @@ type server struct {
 	socket  string   // for commands
 	vias    []string // where it dials the others: real=via
 	// launcher is shared by all, unless the node has a namespace.
-	launcher *launcher
+	launcher *launch.Launcher
 
 	mu      sync.Mutex
 	process *process // nil: there never was one
@@ -98,9 +99,9 @@ func (c *Cluster) start(s *server) error {
 	defer func() { _ = log.Close() }() // the process has its own
 	cmd := exec.Command(s.program, args...)
 	cmd.Env = append(slices.Clip(s.env), s.first()...)
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, attributes()
+	cmd.Stdout, cmd.Stderr = log, log
 	mark(log, "%s starts: %s %s", s.node, filepath.Base(s.program), strings.Join(args, " "))
-	if err := s.launcher.start(cmd); err != nil {
+	if err := s.launcher.Start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", s.node, err)
 	}
 	p := &process{cmd: cmd, expected: s.excused, listening: make(chan struct{}),

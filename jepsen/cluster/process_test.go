@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 // script starts a shell script in the place of a member.
@@ -22,7 +24,7 @@ func script(t *testing.T, text string) (*Cluster, *server) {
 	}
 	dir := t.TempDir()
 	s := &server{node: "m1", program: filepath.Join(dir, "script"), address: lis.Addr().String(),
-		log: filepath.Join(dir, "m1.log"), data: dir, env: os.Environ(), launcher: newLauncher(nil)}
+		log: filepath.Join(dir, "m1.log"), data: dir, env: os.Environ(), launcher: launch.New(nil)}
 	if err := os.WriteFile(s.program, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func script(t *testing.T, text string) (*Cluster, *server) {
 	t.Cleanup(func() {
 		_ = s.close()
 		_ = lis.Close()
-		s.launcher.close()
+		s.launcher.Close()
 		c.tasks.Wait()
 	})
 	return c, s

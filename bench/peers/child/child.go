@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cairnkv/cairn/bench/load"
+	"github.com/cairnkv/cairn/internal/launch"
 )
 
 const (
@@ -26,6 +27,8 @@ type Set struct {
 	dir     string
 	say     io.Writer
 	servers []*server
+
+	launcher *launch.Launcher // none may outlive a driver that dies
 }
 
 type server struct {
@@ -37,7 +40,9 @@ type server struct {
 }
 
 // NewSet makes an empty set, whose logs go to dir and whose commands are told to say.
-func NewSet(dir string, say io.Writer) *Set { return &Set{dir: dir, say: say} }
+func NewSet(dir string, say io.Writer) *Set {
+	return &Set{dir: dir, say: say, launcher: launch.New(nil)}
+}
 
 // Dir is where the servers keep what is theirs.
 func (s *Set) Dir() string { return s.dir }
@@ -50,13 +55,9 @@ func (s *Set) Start(u load.Usage, cmd *exec.Cmd) error {
 		return fmt.Errorf("start %s: %w", u.Name, err)
 	}
 	defer func() { _ = out.Close() }() // the process has its own
-	as := attributes()
-	if cmd.SysProcAttr != nil {
-		as.Credential = cmd.SysProcAttr.Credential
-	}
-	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = as, out, out
+	cmd.Stdout, cmd.Stderr = out, out
 	fmt.Fprintf(s.say, "%s: %s\n", u.Name, strings.Join(cmd.Args, " "))
-	if err := cmd.Start(); err != nil {
+	if err := s.launcher.Start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", u.Name, err)
 	}
 	p := &server{usage: u, cmd: cmd, log: log, done: make(chan struct{})}
@@ -116,7 +117,7 @@ func (s *Set) Processes() map[int]load.Usage {
 	return m
 }
 
-// Stop ends all servers and waits for them.
+// Stop ends all servers and waits for them. It is called once, and nothing is started after it.
 func (s *Set) Stop() error {
 	for _, p := range s.servers {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // one that has ended cannot be told
@@ -138,5 +139,6 @@ func (s *Set) Stop() error {
 		}
 	}
 	s.servers = nil
+	s.launcher.Close()
 	return errors.Join(errs...)
 }
