@@ -41,10 +41,12 @@ func (r *Replica) await(c *command, f waiter) {
 	r.lead.waiting[c.proposal] = f
 }
 
-// propose hands all pending commands to raft, many to an entry. A command is
-// never proposed twice: ErrProposalDropped alone says that it is not in the log.
+// propose hands all pending commands to raft, many to an entry. While the log is
+// being written they wait, as the next entry would: so what comes meanwhile shares
+// it. A command is never proposed twice: ErrProposalDropped alone says that it is
+// not in the log.
 func (r *Replica) propose() {
-	for len(r.pending) > 0 {
+	for len(r.pending) > 0 && r.ready == nil {
 		n, size := 0, 0
 		for n < len(r.pending) && n < entryCommandsMax && size < entryBytesMax {
 			size += r.pending[n].size()
@@ -68,7 +70,9 @@ func (r *Replica) propose() {
 			r.answerWaiter(c.proposal, applied{})
 		}
 	}
-	r.pending = nil
+	if len(r.pending) == 0 {
+		r.pending = nil
+	}
 }
 
 func (r *Replica) answerWaiter(proposal uint64, a applied) {

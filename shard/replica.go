@@ -256,7 +256,7 @@ func (r *Replica) drain() {
 		case r.settle(&rd):
 		case len(rd.Entries) == 0 && !rd.MustSync:
 			r.finish(&rd)
-		default:
+		case r.applyDurable(&rd):
 			r.appendReady(&rd)
 		}
 	}
@@ -264,6 +264,21 @@ func (r *Replica) drain() {
 		r.settle(nil)
 	}
 	r.watchLeadership()
+}
+
+// applyDurable applies what of rd is in the log already: who waits for that need
+// not wait for what comes behind it, too. It reports false if that failed.
+func (r *Replica) applyDurable(rd *raft.Ready) bool {
+	n := len(rd.CommittedEntries)
+	if len(rd.Entries) > 0 {
+		for n > 0 && rd.CommittedEntries[n-1].GetIndex() >= rd.Entries[0].GetIndex() {
+			n--
+		}
+	}
+	err := r.apply(rd.CommittedEntries[:n])
+	rd.CommittedEntries = rd.CommittedEntries[n:]
+	r.failIf(err)
+	return err == nil
 }
 
 // appendReady hands out what must be in the log before rd goes on.
