@@ -38,6 +38,7 @@ type leadership struct {
 	asked     []func(txn.Timestamp) // whose request is with the oracle
 	round     round                 // of heartbeats, on its way
 	claims    []claim               // answers that wait for a round, in order
+	answered  map[uint64]bool       // a heartbeat, since an append without entries
 	volatile  volatile
 	ticks     int    // since it began
 	extending bool   // meta: an ExtendOracle is in the log
@@ -66,6 +67,7 @@ func (r *Replica) watchLeadership() {
 	if r.lead == nil && leads && !r.failed {
 		r.lead = &leadership{term: st.GetTerm(), dead: locks.NewDead(), locks: locks.NewTable(),
 			waiting: make(map[uint64]waiter), writes: make(map[*write]struct{}),
+			answered: make(map[uint64]bool),
 			volatile: volatile{life: r.o.Ephemeral.begin()}}
 		r.lead.records, r.lead.rows = r.collectors()
 		r.lease.begin(st.GetTerm(), r.o.Quorum)

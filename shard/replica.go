@@ -319,12 +319,27 @@ func (r *Replica) send(messages []*raftpb.Message) {
 		switch {
 		case m.GetType() == raftpb.MsgSnap:
 			r.sendSnapshot(m)
+		case r.superfluous(m):
 		case gated(m) && !r.gateOpen():
 			r.gate.out = hold(r.gate.out, m)
 		default:
 			r.eff.Messages = append(r.eff.Messages, m)
 		}
 	}
+}
+
+// superfluous reports whether m says no more than how far the log is committed,
+// which the next append or heartbeat says too. Unsaid it spares a message and an
+// answer for each entry and follower. Raft finds out what a follower lacks by an
+// empty append as well, but by none before that has answered a heartbeat. What the
+// meta group decides all members want to know soon.
+func (r *Replica) superfluous(m *raftpb.Message) bool {
+	if m.GetType() != raftpb.MsgApp || len(m.Entries) > 0 || r.lead == nil || r.o.Meta != nil {
+		return false
+	}
+	answered := r.lead.answered[m.GetTo()]
+	delete(r.lead.answered, m.GetTo())
+	return !answered
 }
 
 func (r *Replica) reply(id uint64, msg any) {

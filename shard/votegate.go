@@ -87,6 +87,9 @@ func (r *Replica) receive(m *raftpb.Message) {
 		r.gate.in = hold(r.gate.in, m)
 		return
 	}
+	if m.GetType() == raftpb.MsgHeartbeatResp && r.lead != nil {
+		r.lead.answered[m.GetFrom()] = true
+	}
 	r.stepRaft(m)
 }
 
