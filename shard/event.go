@@ -65,6 +65,9 @@ type (
 	// Transfer hands the leadership over, if there is one: to member To, or to
 	// whoever is furthest if To is 0.
 	Transfer struct{ To uint64 }
+	// Gather is Transfer, if To has nearly all of the log: it costs next to nothing
+	// then.
+	Gather struct{ To uint64 }
 	// ExtendOracle asks the meta leader for more room for the oracle.
 	ExtendOracle struct{}
 )

@@ -136,6 +136,25 @@ func TestGroupTransfersLeadership(t *testing.T) {
 	g.mustPropose(next, 3)
 }
 
+// Leaderships are gathered by whoever keeps up, and by nobody else.
+func TestGroupGathers(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	late := g.members[lead.id%3+1]
+	late.crash()
+	g.mustPropose(lead, gatherLag+1)
+	late.start()
+	lead.r.Step(Gather{To: late.id}) // was not heard of
+	g.tick(30)
+	if got := g.leader(5); got != lead {
+		t.Fatalf("member %d leads, which was away", got.id)
+	}
+	lead.r.Step(Gather{To: late.id})
+	if g.settle(); g.leader(5) != late {
+		t.Error("a member that has caught up does not lead")
+	}
+}
+
 // What is written while a snapshot travels is kept, or another one follows, and so on.
 func TestGroupSnapshotUnderLoad(t *testing.T) {
 	g := newGroup(t, 1, 2, 3)

@@ -3,6 +3,8 @@ package shard
 import (
 	"slices"
 
+	"go.etcd.io/raft/v3/tracker"
+
 	"github.com/cairnkv/cairn/proto/shardrpc"
 )
 
@@ -25,6 +27,20 @@ func (r *Replica) transfer(to uint64) bool {
 	r.lease.forbid() // before the message leaves: R4
 	r.rn.TransferLeader(to)
 	return true
+}
+
+// gatherLag is how many entries of the log a voter may lack to be gathered to.
+const gatherLag = 64
+
+// gather hands the leadership to a voter that keeps up.
+func (r *Replica) gather(to uint64) {
+	if r.lead == nil || r.lead.startTS == 0 || !r.active(to) {
+		return
+	}
+	p, ok := r.rn.Status().Progress[to]
+	if ok && p.State == tracker.StateReplicate && p.Match+gatherLag >= r.log.last {
+		r.transfer(to)
+	}
 }
 
 // furthest is the voter besides this one that has most of the log; 0: none.

@@ -27,11 +27,12 @@ func (m *Member) keep() {
 	}
 }
 
-// tend watches the disk once a second, truncates the logs, and drops what
-// others have left behind.
+// tend watches the disk once a second, truncates the logs, gathers leaderships, and
+// drops what others have left behind.
 func (m *Member) tend() {
 	seconds := time.NewTicker(keeperInterval)
 	defer seconds.Stop()
+	gathering := gathering{m: m}
 	for {
 		select {
 		case <-seconds.C:
@@ -39,6 +40,7 @@ func (m *Member) tend() {
 			m.peers.refresh()
 			m.lookReplaced()
 			m.moving.sweep(false)
+			gathering.look()
 			if err := m.truncateLogs(); err != nil {
 				m.fail(err)
 			}

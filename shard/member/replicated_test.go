@@ -269,6 +269,28 @@ func TestCloseUnderWay(t *testing.T) {
 	p.stop() // while it asks oracles and votes
 }
 
+// All leaderships go to where the oracle is, and follow it.
+func TestGather(t *testing.T) {
+	c := newCluster(t, 3)
+	c.start()
+	gathered := func() bool {
+		for _, id := range c.all[0].member.ids() {
+			if c.leader(id) != c.leader(shardrpc.MetaShard) {
+				return false
+			}
+		}
+		return true
+	}
+	eventually(t, "one member leads all", gathered)
+	was := c.leader(shardrpc.MetaShard)
+	giveUp(was.member.led([]shardrpc.ShardID{shardrpc.MetaShard}))
+	eventually(t, "the oracle goes elsewhere", func() bool {
+		return c.leader(shardrpc.MetaShard) != was
+	})
+	eventually(t, "one member leads all again", gathered)
+	c.set("a", "1")
+}
+
 // Every leadership goes to the others before a member ends.
 func TestHandOver(t *testing.T) {
 	c := newCluster(t, 3)
