@@ -166,6 +166,17 @@ func (l *raftLog) reset(index, term uint64) *truncation {
 	return t
 }
 
+// promises takes h in, and reports whether it must be kept: term and vote are promises. How far
+// the log is committed a leader will say again, and what is applied says, too (R13).
+func (l *raftLog) promises(h *raftpb.HardState) bool {
+	if raft.IsEmptyHardState(h) {
+		return false
+	}
+	was := l.hard
+	l.hard = h
+	return h.GetTerm() != was.GetTerm() || h.GetVote() != was.GetVote()
+}
+
 func logCorrupt(shard shardrpc.ShardID, what string) error {
 	return txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
 		"the %s of shard %d in the log does not decode", what, shard)

@@ -12,7 +12,7 @@ func (r *Replica) drain() {
 	for r.ready == nil && !r.failed && r.rn.HasReady() {
 		rd := r.rn.Ready()
 		r.confirm(rd.ReadStates)
-		if !raft.IsEmptyHardState(rd.HardState) {
+		if r.log.promises(rd.HardState) {
 			r.unsaved = rd.HardState
 		}
 		if r.rn.BasicStatus().RaftState == raft.StateLeader {

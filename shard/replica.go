@@ -34,8 +34,7 @@ type Replica struct {
 	log   *raftLog
 	ready *raft.Ready // handed out for appending
 	eff   Effects
-	// unsaved is a HardState that needs no sync of its own; it goes with the
-	// next append.
+	// unsaved is a HardState that goes with the next append.
 	unsaved   *raftpb.HardState
 	cut       *truncation // to go with the next append
 	size      logSize

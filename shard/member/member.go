@@ -62,7 +62,9 @@ type hosted struct {
 	ticking, waking atomic.Bool // a Tick, a Confirm is in the worker's inbox
 }
 
-func defaultWorkers() int { return min(max(runtime.GOMAXPROCS(0), 1), 64) }
+// defaultWorkers leaves cores to the links, the appender and the disk; what one worker does in a
+// pass shares messages.
+func defaultWorkers() int { return min(max(runtime.GOMAXPROCS(0)/2, 1), 64) }
 
 // Open opens the data directory, making it if it is new, and starts every
 // replica. It returns before they serve; see Ready. Errors are *txn.Error.

@@ -54,7 +54,7 @@ type Options struct {
 	// QuorumReads makes every read ask a quorum instead of trusting clocks to
 	// run at the same rate within 2 %.
 	QuorumReads bool
-	Workers     int // 1 to 64; default as many as there are processors
+	Workers     int // 1 to 64; default one for two processors
 	// EphemeralBytes bounds the memory for ephemeral keys. 64 MiB
 	EphemeralBytes int64
 	// Retention is how long the outcome of a transaction can be asked for. 15min
