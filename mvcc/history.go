@@ -39,6 +39,7 @@ func (r *Reader) below(key txn.Key, ts txn.Timestamp) (txn.Timestamp, error) {
 	if r.hiddenAt(key) != nil { // the order of the timestamps is not that of the keys
 		return r.find(key, ts-1)
 	}
+	r.stands = false
 	r.it.Next()
 	return r.here()
 }

@@ -25,6 +25,11 @@ type Reader struct {
 	hidden []Hidden
 	seek   []byte // the key of the last seek
 	prefix []byte // of the key in question, closing 00 included
+	// stands says that the iterator is where the last find left it, which looked for
+	// the newest version of prefix at or below at and came to ts. Whoever writes a
+	// key asks for it several times in a row.
+	stands bool
+	at, ts txn.Timestamp
 }
 
 // NewReader reads through it, whose bounds must hold every key asked for.
@@ -34,8 +39,12 @@ func NewReader(it Iterator, hidden []Hidden) *Reader {
 	return &Reader{it: it, hidden: hidden}
 }
 
-// Reset makes r read through another iterator, keeping its buffers.
-func (r *Reader) Reset(it Iterator, hidden []Hidden) { r.it, r.hidden = it, hidden }
+// Reset makes r read through another iterator, keeping its buffers. One that is
+// closed must be replaced, by nil at least, before another is opened.
+func (r *Reader) Reset(it Iterator, hidden []Hidden) {
+	r.stands = r.stands && r.it == it && len(r.hidden) == 0 && len(hidden) == 0
+	r.it, r.hidden = it, hidden
+}
 
 // Get is the newest version of key with a timestamp at or below at, whatever
 // its kind; the zero Version if there is none.
@@ -64,11 +73,16 @@ func (r *Reader) find(key txn.Key, at txn.Timestamp) (txn.Timestamp, error) {
 		return 0, nil
 	}
 	r.seek = AppendDataKey(r.seek[:0], key, at)
-	if !r.it.SeekPrefixGE(r.seek) {
-		return 0, r.it.Error()
+	prefix := r.seek[:len(r.seek)-suffixTS]
+	if r.stands && at <= r.at && r.ts <= at && string(prefix) == string(r.prefix) {
+		return r.ts, nil
 	}
-	r.prefix = append(r.prefix[:0], r.seek[:len(r.seek)-suffixTS]...)
-	return r.settle(r.hiddenAt(key), at)
+	r.stands = false
+	r.prefix = append(r.prefix[:0], prefix...)
+	r.it.SeekPrefixGE(r.seek)
+	ts, err := r.settle(r.hiddenAt(key), at)
+	r.stands, r.at, r.ts = err == nil && len(r.hidden) == 0, at, ts
+	return ts, err
 }
 
 // here is the timestamp of the version that the iterator is on; 0 if it is

@@ -394,6 +394,7 @@ func (r *Replica) dropIter() {
 	if r.iter == nil {
 		return
 	}
+	r.reader.Reset(nil, nil)
 	if err := r.iter.Close(); err != nil {
 		r.fail(err)
 	}
