@@ -41,8 +41,38 @@ type told struct {
 	applied  applied
 }
 
-// apply carries out committed entries, blindly and in order.
+// What a follower leaves for later at most, but for one entry more.
+const (
+	lateEntriesMax = 64
+	lateBytesMax   = 256 << 10
+)
+
+// late is what is committed and not applied.
+type late struct {
+	entries []*raftpb.Entry
+	bytes   int
+}
+
+// apply carries out committed entries, or leaves them for later: nobody asks a
+// follower what they came to, and many together cost less.
 func (r *Replica) apply(entries []*raftpb.Entry) error {
+	l := &r.late
+	now := r.lead != nil || r.o.Meta != nil
+	for _, e := range entries {
+		l.bytes += len(e.Data)
+		now = now || e.GetType() != raftpb.EntryNormal
+	}
+	l.entries = append(l.entries, entries...)
+	if now || len(l.entries) >= lateEntriesMax || l.bytes >= lateBytesMax {
+		return r.applyLate()
+	}
+	return nil
+}
+
+// applyLate applies all that is committed, blindly and in order.
+func (r *Replica) applyLate() error {
+	entries := r.late.entries
+	r.late = late{}
 	if len(entries) == 0 {
 		return nil
 	}

@@ -43,6 +43,7 @@ type Replica struct {
 	locked    atomic.Int64 // locks that are held, at the last tick
 	lockWaits atomic.Int64 // requests that waited for locks then
 	pending   []*command
+	late      late
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
 	lead      *leadership // nil unless leading
@@ -285,6 +286,10 @@ func (r *Replica) outcome(id txn.ID) (txn.Status, txn.Timestamp, bool) {
 func (r *Replica) tick() {
 	r.rn.Tick()
 	r.openGate()
+	if err := r.applyLate(); err != nil {
+		r.fail(err)
+		return
+	}
 	if l := r.lead; l != nil {
 		l.dead.Advance(r.o.Newest.Load())
 		if mutant.On(mutant.A4) && l.ticks%forgetTicks == 0 {

@@ -113,6 +113,7 @@ func (r *Replica) reload() error {
 		return txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
 			"shard %d: a snapshot without a state", r.o.Route.Shard)
 	}
+	r.late = late{} // the snapshot has it
 	intents := mvcc.NewIntents()
 	if err := intents.Load(r.o.State, r.o.Route.Span); err != nil {
 		return err
