@@ -107,6 +107,7 @@ func (r *Replica) commitApply(a *applying) error {
 	}
 	r.mu.Lock()
 	err := a.batch.Commit(false)
+	r.mu.batch++
 	if err == nil {
 		for _, c := range a.intents {
 			if c.put != nil {
@@ -126,6 +127,7 @@ func (r *Replica) commitApply(a *applying) error {
 		return err
 	}
 	r.dropIter()
+	r.readers.drop(r.mu.batch)
 	for _, t := range a.told {
 		r.answerWaiter(t.proposal, t.applied)
 	}

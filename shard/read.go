@@ -155,8 +155,9 @@ type view struct {
 	at    txn.Timestamp
 	keys  []txn.Key
 	spans []txn.Span
-	self  txn.ID // whose own intents do not matter
-	it    mvcc.Iterator
+	self  txn.ID        // whose own intents do not matter
+	it    mvcc.Iterator // of its own
+	lent  *reader       // or one of r.readers
 	rd    *mvcc.Reader
 }
 
@@ -231,6 +232,15 @@ func (v *view) take() ([]shardrpc.Blocker, *env.Future, error) {
 	hidden, blocked := v.intents()
 	if blocked != nil {
 		return blocked, r.waitForChange(), nil
+	}
+	if v.it == nil && len(v.spans) == 0 {
+		var err error
+		if v.lent, err = r.openReader(); err != nil {
+			return nil, nil, err
+		}
+		v.rd = v.lent.Reader
+		v.rd.Reset(v.lent.it, hidden)
+		return nil, nil, nil
 	}
 	if v.it == nil {
 		if err := v.iterate(); err != nil {
@@ -333,6 +343,9 @@ func (v *view) intents() ([]mvcc.Hidden, []shardrpc.Blocker) {
 func (v *view) close() {
 	if v.it != nil {
 		_ = v.it.Close()
+	}
+	if v.lent != nil {
+		v.r.readers.put(v.lent)
 	}
 }
 

@@ -63,8 +63,10 @@ type Replica struct {
 		sync.Mutex
 		*locks.StatusCache
 	}
-	mu struct {
+	readers readers
+	mu      struct {
 		sync.RWMutex
+		batch   uint64 // how often the applied state has changed
 		state   mvcc.ShardState
 		intents *mvcc.Intents
 		dropped dropped
@@ -155,6 +157,7 @@ func New(o Options) (*Replica, error) {
 func (r *Replica) Close() {
 	r.dropLeadership()
 	r.dropIter()
+	r.readers.close()
 	if r.incoming != nil && !r.incoming.installing {
 		r.incoming.stage.Discard()
 	}
@@ -285,6 +288,7 @@ func (r *Replica) outcome(id txn.ID) (txn.Status, txn.Timestamp, bool) {
 // tick passes time: raft's, and that of whoever waits with a bound.
 func (r *Replica) tick() {
 	r.rn.Tick()
+	r.readers.drop(r.mu.batch)
 	r.openGate()
 	if err := r.applyLate(); err != nil {
 		r.fail(err)

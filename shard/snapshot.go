@@ -138,8 +138,10 @@ func (r *Replica) reload() error {
 	r.mu.Lock()
 	r.mu.state, r.mu.intents = state, intents
 	r.mu.dropped, r.mu.usage = gone, used
+	r.mu.batch++
 	r.wakeReaders()
 	r.mu.Unlock()
+	r.readers.drop(r.mu.batch)
 	r.noteGroup()
 	return nil
 }
