@@ -1,4 +1,5 @@
 // Package transport makes the HTTP server and the HTTP client that Cairn speaks with: HTTP/2
 // without TLS beside HTTP/1.1 on the server, HTTP/2 alone on the client, with the limits that
-// streams of many small messages need.
+// streams of many small messages need. A request of HTTP/1.1 may also become a connection of
+// another protocol (upgrade.go), on the same port.
 package transport
