@@ -3,15 +3,11 @@ package link
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"connectrpc.com/connect"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/cairnkv/cairn/proto/transport"
 )
 
 // Options of a Client.
@@ -26,10 +22,9 @@ type Options struct {
 // Client is the calling end. It keeps one stream open from Dial to Close: when it ends, the
 // next one follows, after a pause that grows with every failure.
 type Client struct {
-	o      Options
-	http   *http.Client
-	stream *connect.Client[outFrame, inFrame]
-	room   *semaphore.Weighted // bytes, of CallBytesMax
+	o    Options
+	url  string
+	room *semaphore.Weighted // bytes, of CallBytesMax
 
 	ctx     context.Context // until Close
 	cancel  context.CancelCauseFunc
@@ -41,12 +36,7 @@ type Client struct {
 // Dial begins to connect to the Server at url, as in "http://10.0.0.1:7601", and returns at once.
 // Calls wait while the first attempt lasts, and fail while the link pauses between two.
 func Dial(url string, o Options) *Client {
-	client := transport.NewClient()
-	c := &Client{
-		o: o, http: client, room: semaphore.NewWeighted(CallBytesMax),
-		stream: connect.NewClient[outFrame, inFrame](client, url+Path, connect.WithCodec(codec{}),
-			connect.WithAcceptCompression("gzip", nil, nil), connect.WithReadMaxBytes(frameReadMax)),
-	}
+	c := &Client{o: o, url: url + Path, room: semaphore.NewWeighted(CallBytesMax)}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.session.Store(newSession(c.room))
 	c.running.Go(c.run)
@@ -57,7 +47,6 @@ func Dial(url string, o Options) *Client {
 func (c *Client) Close() {
 	c.cancel(ErrClosed)
 	c.running.Wait()
-	c.http.CloseIdleConnections()
 }
 
 // run keeps a session alive until Close.

@@ -19,6 +19,8 @@ var (
 
 	errGreetingTimeout = errors.New("the other side did not open the stream in time")
 	errEnded           = errors.New("the other side ended the stream")
+	errSilent          = fmt.Errorf("the other side was silent for %v", silenceMax)
+	errStopped         = errors.New("this side ended the stream")
 	errNotConnected    = errors.New("the other side has not answered yet")
 	errPostsFull       = errors.New("too much waits to be sent already")
 )

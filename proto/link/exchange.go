@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
-
-	"connectrpc.com/connect"
+	"time"
 
 	"github.com/cairnkv/cairn/txn"
 )
@@ -19,13 +17,12 @@ import (
 type exchange struct {
 	sender
 	server  *Server
-	stream  stream
+	wire    *wire
 	from    Identity // who the other side is
 	ctx     context.Context
 	cancel  context.CancelFunc
 	work    chan *openCall // without places: only an idle worker takes
 	workers sync.WaitGroup
-	hurry   func() // bounds how long sending may still take
 
 	// Guarded by the sender's lock.
 	open      map[uint64]*openCall
@@ -42,51 +39,52 @@ type openCall struct {
 	cancel  context.CancelFunc
 }
 
-func newExchange(ctx context.Context, s *Server, stream stream) *exchange {
+func newExchange(s *Server, w *wire) *exchange {
 	x := &exchange{
-		sender: sender{wake: make(chan struct{}, 1)}, server: s, stream: stream,
+		sender: sender{wake: make(chan struct{}, 1)}, server: s, wire: w,
 		work: make(chan *openCall), open: make(map[uint64]*openCall),
 	}
 	x.out.withholds = true
-	x.ctx, x.cancel = context.WithCancel(ctx)
+	x.ctx, x.cancel = context.WithCancel(s.closing)
 	return x
 }
 
 // run serves the stream until it ends or the Server closes. Then it cancels the calls that are
 // open, and answers them if there is still somebody to hear it.
-func (x *exchange) run() error {
+func (x *exchange) run() {
 	defer x.cancel()
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		if x.sender.run(x.stream.Send) != nil {
-			x.cancel() // the other side is gone
+		if x.sender.run(x.wire) != nil {
+			x.cancel()              // the other side is gone
+			_ = x.wire.conn.Close() // so the reader hears of it
 		}
 	})
-	failed := x.receive()
+	why := x.receive()
 	x.cancel()
 	close(x.work)
 	x.workers.Wait()
-	x.hurry()
+	if e, ok := errors.AsType[*txn.Error](why); ok {
+		x.mu.Lock()
+		x.out.push(&message{kind: kindFailure, id: streamID, payload: appendFailure(e)})
+		x.mu.Unlock()
+	}
+	hurry := time.AfterFunc(closeGrace, func() { _ = x.wire.conn.Close() })
+	defer hurry.Stop()
 	x.finish()
 	sending.Wait()
-	if failed != nil {
-		return connect.NewError(connect.CodeInvalidArgument, failed)
-	}
-	return nil
+	x.wire.hangUp()
 }
 
-// receive takes frames in until there are no more. It fails if the other side broke the rules.
+// receive takes frames in until there are no more, and returns why: a *txn.Error if the other side
+// broke the rules.
 func (x *exchange) receive() error {
 	for {
-		f, err := x.stream.Receive()
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF), x.server.closing.Err() != nil, x.ctx.Err() != nil:
-			return nil
-		default:
-			return err
+		f, err := x.wire.receive(frameReadMax)
+		if err == nil {
+			err = x.take(&f)
 		}
-		if err := x.take(f); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -2,34 +2,12 @@ package link
 
 import (
 	"context"
-	"io"
+	"net"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-// fakeStream hands frames over in memory, and counts what the other end has taken and answered.
-type fakeStream struct {
-	in                      chan []byte
-	taken, frames, answered atomic.Int64
-}
-
-func (f *fakeStream) Send(o *outFrame) error {
-	f.taken.Add(int64(o.taken))
-	if f.answered.Add(int64(len(o.messages))); len(o.messages) > 0 {
-		f.frames.Add(1)
-	}
-	return nil
-}
-
-func (f *fakeStream) Receive() (*inFrame, error) {
-	b, ok := <-f.in
-	if !ok {
-		return nil, io.EOF
-	}
-	return &inFrame{b: b}, nil
-}
 
 // A client that does not take its answers may send no more, until it does.
 func TestSlowConsumer(t *testing.T) {
@@ -37,41 +15,76 @@ func TestSlowConsumer(t *testing.T) {
 		s := NewServer(func(context.Context, uint8, []byte) ([]byte, error) {
 			return make([]byte, 1<<20), nil
 		}, ServerOptions{})
-		f := &fakeStream{in: make(chan []byte)}
-		x := newExchange(t.Context(), s, f)
-		x.hurry = func() {}
-		ended := make(chan error, 1)
-		go func() { ended <- x.run() }()
-		sent := int64(0)
-		send := func() { // as the window allows
-			for synctest.Wait(); sent-f.taken.Load() < FlyingMax; synctest.Wait() {
-				sent++
-				m := &message{kind: kindCall, id: uint64(sent)}
-				f.in <- (&outFrame{messages: []*message{m}}).append(nil, time.Now())
-				if sent > 1000 {
-					t.Fatal("a client that takes nothing is served for ever")
-				}
-			}
-		}
-		send()
+		ours, theirs := net.Pipe()
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			newExchange(s, newWire(theirs)).run()
+		}()
+		c := &consumer{t: t, w: newWire(ours)}
+		go c.read()
+		c.send()
 		const waiting = AnswerBytesMax >> 20
-		if sent < waiting || sent > waiting+2*FlyingMax+1 || f.answered.Load() != FlyingMax {
-			t.Errorf("%d calls were let in and %d answered", sent, f.answered.Load())
+		if c.sent < waiting || c.sent > waiting+2*FlyingMax+1 || c.answered.Load() != FlyingMax {
+			t.Errorf("%d calls were let in and %d answered", c.sent, c.answered.Load())
 		}
-		for heard := int64(0); f.answered.Load() < sent; synctest.Wait() { // the client wakes up
-			frames := f.frames.Load()
-			f.in <- (&outFrame{taken: int(frames - heard)}).append(nil, time.Now())
+		for heard := int64(0); c.answered.Load() < c.sent; synctest.Wait() { // the client wakes up
+			frames := c.frames.Load()
+			if err := c.w.send(&outFrame{taken: int(frames - heard)}); err != nil {
+				t.Fatal(err)
+			}
 			heard = frames
 		}
-		before := sent
-		if send(); sent == before {
+		before := c.sent
+		if c.send(); c.sent == before {
 			t.Error("the client may still not send")
 		}
-		close(f.in)
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		_ = ours.Close()
+		<-served
 	})
+}
+
+// consumer is a client that sends calls as it is let, and says nothing of what it takes.
+type consumer struct {
+	t                       *testing.T
+	w                       *wire
+	sent                    int64
+	taken, frames, answered atomic.Int64
+}
+
+// read counts what comes.
+func (c *consumer) read() {
+	for {
+		f, err := c.w.receive(frameReadMax)
+		if err != nil {
+			return
+		}
+		taken, err := f.uvarint()
+		c.taken.Add(int64(taken))
+		if len(f.b) > 0 {
+			c.frames.Add(1)
+		}
+		for ; err == nil && len(f.b) > 0; c.answered.Add(1) {
+			_, err = f.next()
+		}
+		if err != nil {
+			c.t.Error(err)
+		}
+	}
+}
+
+// send sends as the window allows.
+func (c *consumer) send() {
+	for synctest.Wait(); c.sent-c.taken.Load() < FlyingMax; synctest.Wait() {
+		c.sent++
+		m := &message{kind: kindCall, id: uint64(c.sent)}
+		if err := c.w.send(&outFrame{messages: []*message{m}}); err != nil {
+			c.t.Fatal(err)
+		}
+		if c.sent > 1000 {
+			c.t.Fatal("a client that takes nothing is served for ever")
+		}
+	}
 }
 
 func FuzzFrame(f *testing.F) {

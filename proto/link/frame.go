@@ -1,17 +1,12 @@
 package link
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"time"
-
-	"connectrpc.com/connect"
 )
 
-// A frame on the wire is the number of frames taken since the last one (varint), then messages:
+// A frame is the number of frames taken since the last one (varint), then messages:
 //
 //	kind (1 byte)
 //	call:             id (varint)  method (1 byte)  microseconds left, 0 = no limit (varint)
@@ -19,16 +14,23 @@ import (
 //	cancel:           id (varint)
 //	answer, failure:  id (varint)  length (varint)  payload
 //	post:             method (1 byte)  length (varint)  payload
+//
+// The ids of calls begin with 1. A failure of call 0 is that of the stream: it ends because of it.
 type outFrame struct {
-	hello    *greeting // the first frame of a stream is this alone
 	taken    int
 	messages []*message
 }
 
-func (f *outFrame) append(dst []byte, now time.Time) []byte {
-	if f.hello != nil {
-		return f.hello.append(dst)
+// size is how long the frame gets at most.
+func (f *outFrame) size() int {
+	n := binary.MaxVarintLen64
+	for _, m := range f.messages {
+		n += messageBytesMax + len(m.payload)
 	}
+	return n
+}
+
+func (f *outFrame) append(dst []byte, now time.Time) []byte {
 	dst = binary.AppendUvarint(dst, uint64(f.taken))
 	for _, m := range f.messages {
 		dst = m.append(dst, now)
@@ -57,6 +59,9 @@ func (m *message) append(dst []byte, now time.Time) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.payload)))
 	return append(dst, m.payload...)
 }
+
+// streamID is in the place of a call's id where a failure is that of the stream.
+const streamID = 0
 
 // inFrame is a frame as it came. What is cut from it shares its memory.
 type inFrame struct {
@@ -128,44 +133,4 @@ func (f *inFrame) next() (a arrival, err error) {
 	}
 	a.payload, f.b = f.b[:n:n], f.b[n:]
 	return a, nil
-}
-
-// codec lets Connect carry frames as they are.
-type codec struct{}
-
-var (
-	_ connect.Codec = codec{}
-
-	errNoFrame = errors.New("a link carries frames alone")
-)
-
-// Name implements connect.Codec.
-func (codec) Name() string { return "cairn-link" }
-
-// Marshal implements connect.Codec.
-func (c codec) Marshal(m any) ([]byte, error) { return c.MarshalAppend(nil, m) }
-
-// MarshalAppend spares Connect an allocation for every frame.
-func (codec) MarshalAppend(dst []byte, m any) ([]byte, error) {
-	f, ok := m.(*outFrame)
-	if !ok {
-		return nil, fmt.Errorf("%w, not %T", errNoFrame, m)
-	}
-	return f.append(dst, time.Now()), nil
-}
-
-// Unmarshal implements connect.Codec. The memory that it is given belongs to Connect.
-func (codec) Unmarshal(b []byte, m any) error {
-	f, ok := m.(*inFrame)
-	if !ok {
-		return fmt.Errorf("%w, not %T", errNoFrame, m)
-	}
-	f.b = bytes.Clone(b)
-	return nil
-}
-
-// stream is what both ends have of Connect's stream.
-type stream interface {
-	Send(f *outFrame) error
-	Receive() (*inFrame, error)
 }

@@ -89,15 +89,16 @@ func (g *greeting) check(self Identity, want uint64) error {
 }
 
 // greet says who we are.
-func greet(s stream, self Identity) error {
-	return s.Send(&outFrame{hello: &greeting{version: Version, Identity: self}})
+func greet(w *wire, self Identity) error {
+	g := greeting{version: Version, Identity: self}
+	return w.write(g.append(w.begin(greetingBytesMax)))
 }
 
 // meet hears who the other side is.
-func meet(s stream) (g greeting, err error) {
-	f, err := s.Receive()
+func meet(w *wire) (g greeting, err error) {
+	f, err := w.receive(greetingBytesMax)
 	if err == nil {
-		err = g.read(f)
+		err = g.read(&f)
 	}
 	return g, err
 }

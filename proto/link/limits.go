@@ -1,13 +1,20 @@
 package link
 
-import "time"
+import (
+	"time"
+
+	"github.com/cairnkv/cairn/proto/transport"
+)
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 8
+const Version = 9
 
-// Path is where a Server is mounted.
-const Path = "/cairn.internal.v1.LinkService/Exchange"
+// Path is where a Server is mounted, and Protocol what a request to it must ask for.
+const (
+	Path     = "/cairn.internal.v1.LinkService/Exchange"
+	Protocol = "cairn-link"
+)
 
 // Limits. Both ends know them, and a stream ends when the other side breaks one.
 const (
@@ -34,12 +41,24 @@ const (
 	PostsMax     = 16 << 10
 
 	callBytesMin = 4 << 10
-	// nameBytesMax bounds the cluster's id and the address in a greeting.
+	// nameBytesMax bounds the cluster's id, the address and the terms in a greeting.
 	nameBytesMax = 256
+	// greetingBytesMax bounds a greeting, of later versions too.
+	greetingBytesMax = 4 << 10
 	// messageBytesMax is what a message takes in a frame besides its payload.
 	messageBytesMax = 1 + 10 + 1 + 10 + 4
 	// frameReadMax is the largest frame that a correct peer sends.
 	frameReadMax = PayloadBytesMax + messageBytesMax + 1
+	// readBytes is how much is read ahead: several small frames with one call of the kernel.
+	readBytes = 64 << 10
+	// readTrustMax is how much memory the other side gets for the length of a frame alone. Beyond
+	// that it gets readTrustGrowth times what has come.
+	readTrustMax    = 256 << 10
+	readTrustGrowth = 4
+	// writeBytesMax is what goes into one write. It has writeTimeout to leave.
+	writeBytesMax = 2 * FrameBytesMax
+	// writeKeepMax is how much memory a wire keeps for the next frame.
+	writeKeepMax = FrameBytesMax
 	// idleWorkersMax is how many goroutines of a stream wait for the next call.
 	idleWorkersMax = 64
 )
@@ -54,4 +73,10 @@ const (
 	backoffMax = 200 * time.Millisecond
 	// closeGrace is how long a closing server waits for its peers to take the last answers.
 	closeGrace = 250 * time.Millisecond
+	// beatEvery is how often each side sends a frame with nothing in it. Whoever hears nothing for
+	// silenceMax, not even that, ends the stream: the other side is gone without a word.
+	beatEvery  = transport.PingAfter
+	silenceMax = transport.PingAfter + transport.PingTimeout
+	// writeTimeout ends a stream that does not take what is written.
+	writeTimeout = transport.WriteTimeout
 )

@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
-
-	"github.com/cairnkv/cairn/proto/transport"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -190,19 +187,15 @@ func TestClientClose(t *testing.T) {
 
 // A peer that greets and then reads nothing gets two frames, and no more.
 func TestHalfOpenPeer(t *testing.T) {
-	h := connect.NewBidiStreamHandler(Path,
-		func(ctx context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
-			if _, err := meet(s); err != nil {
-				return err
-			}
-			err := greet(s, Identity{})
-			<-ctx.Done()
+	url := serveWire(t, func(ctx context.Context, w *wire) error {
+		if _, err := meet(w); err != nil {
 			return err
-		}, connect.WithCodec(codec{}))
-	url, stop := listen(t, h, "127.0.0.1:0")
-	defer stop()
-	c := Dial(url, Options{})
-	defer c.Close()
+		}
+		err := greet(w, Identity{})
+		<-ctx.Done()
+		return err
+	})
+	c := dial(t, url, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var calls sync.WaitGroup
 	var lostCalls, unsentCalls atomic.Int64
@@ -274,55 +267,43 @@ func TestMismatch(t *testing.T) {
 		t.Error(err)
 	}
 
-	raw := rawStream(t, url)
-	if err := raw.Send(&outFrame{hello: &greeting{version: Version + 1}}); err != nil {
+	if err := greetAs(rawWire(t, url), Version+1); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool {
 		m, ok := errors.AsType[*Mismatch](wait(t, refused))
 		return ok && m.What == "protocol version" && m.Theirs == strconv.Itoa(Version+1)
 	})
-	future := connect.NewBidiStreamHandler(Path,
-		func(_ context.Context, s *connect.BidiStream[inFrame, outFrame]) error {
-			return s.Send(&outFrame{hello: &greeting{version: Version + 1}})
-		}, connect.WithCodec(codec{}))
-	url, stop := listen(t, future, "127.0.0.1:0")
-	defer stop()
-	c := Dial(url, Options{})
-	defer c.Close()
-	check(c, fmt.Sprintf("protocol version mismatch: here it is %d, on the other side %d", Version, Version+1))
+	future := serveWire(t, func(_ context.Context, w *wire) error {
+		_, err := meet(w)
+		return errors.Join(err, greetAs(w, Version+1))
+	})
+	check(dial(t, future, Options{}),
+		fmt.Sprintf("protocol version mismatch: here it is %d, on the other side %d", Version, Version+1))
 }
 
-// rawStream opens a stream without a Client.
-func rawStream(t *testing.T, url string) *connect.BidiStreamForClient[outFrame, inFrame] {
-	t.Helper()
-	client := transport.NewClient()
-	ctx, cancel := context.WithCancel(t.Context())
-	s := connect.NewClient[outFrame, inFrame](client, url+Path, connect.WithCodec(codec{})).CallBidiStream(ctx)
-	t.Cleanup(func() {
-		cancel()
-		_ = s.CloseRequest()
-		_ = s.CloseResponse()
-		client.CloseIdleConnections()
-	})
-	return s
+// greetAs greets as a process of another version.
+func greetAs(w *wire, version uint64) error {
+	return w.write((&greeting{version: version}).append(w.begin(0)))
 }
 
 func TestViolationEndsStream(t *testing.T) {
 	_, url := serveAt(t, echo, ServerOptions{})
 	for _, m := range []*message{{kind: kindAnswer, id: 1}, {kind: kindPost}, {kind: 9, id: 1}} {
-		raw := rawStream(t, url)
-		if err := greet(raw, Identity{}); err != nil {
+		raw := rawWire(t, url)
+		introduce(t, raw)
+		if err := raw.send(&outFrame{messages: []*message{m}}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := meet(raw); err != nil {
-			t.Fatal(err)
+		f, err := raw.receive(frameReadMax)
+		if err == nil {
+			err = newSession(nil).deliver(&f)
 		}
-		if err := raw.Send(&outFrame{messages: []*message{m}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := raw.Receive(); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		if e, ok := errors.AsType[*txn.Error](err); !ok || e.Reason != "link_violation" {
 			t.Errorf("kind %d: got %v", m.kind, err)
+		}
+		if _, err := raw.receive(frameReadMax); !errors.Is(err, errEnded) {
+			t.Errorf("kind %d: after that %v", m.kind, err)
 		}
 	}
 }

@@ -163,7 +163,8 @@ func (o *outbox) take() error {
 
 // sender is an outbox with its lock and the goroutine that empties it.
 type sender struct {
-	wake chan struct{} // of one place: there is something to send, or it is all over
+	wake  chan struct{} // of one place: there is something to send, or it is all over
+	frame outFrame      // that run sends; the next one uses its memory
 
 	mu       sync.Mutex
 	out      outbox
@@ -172,27 +173,38 @@ type sender struct {
 
 // run sends frames until finish, and then the rest without regard to the window. A failure ends
 // it early.
-func (s *sender) run(send func(*outFrame) error) error {
-	var f outFrame
-	for range s.wake {
-		for {
-			s.mu.Lock()
-			some, finished := s.out.next(&f), s.finished
-			s.mu.Unlock()
-			if !some && finished {
-				return nil
-			}
-			if !some {
-				break
-			}
-			if err := send(&f); err != nil {
+func (s *sender) run(w *wire) error {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-s.wake:
+			if finished, err := s.empty(w); finished || err != nil {
 				return err
 			}
-			clear(f.messages) // the next may be long in coming
-			f.messages = f.messages[:0]
+		case <-beat.C:
+			if err := w.send(&outFrame{}); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+}
+
+// empty sends frames as long as there are any.
+func (s *sender) empty(w *wire) (finished bool, err error) {
+	for {
+		s.mu.Lock()
+		some, finished := s.out.next(&s.frame), s.finished
+		s.mu.Unlock()
+		if !some {
+			return finished, nil
+		}
+		if err := w.send(&s.frame); err != nil {
+			return false, err
+		}
+		clear(s.frame.messages) // the next may be long in coming
+		s.frame.messages = s.frame.messages[:0]
+	}
 }
 
 // finish makes run end once everything is sent.

@@ -2,12 +2,13 @@ package link
 
 import (
 	"context"
-	"errors"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"connectrpc.com/connect"
+	"github.com/cairnkv/cairn/proto/transport"
 )
 
 // Serve answers one call. It may take as long as it likes, and share payload in its answer, which
@@ -29,11 +30,10 @@ type ServerOptions struct {
 	Refused func(error)
 }
 
-// Server is the answering end, an http.Handler for Path that must be served over HTTP/2.
+// Server is the answering end, an http.Handler for Path that must be served over HTTP/1.1.
 type Server struct {
-	serve   Serve
-	o       ServerOptions
-	handler http.Handler
+	serve Serve
+	o     ServerOptions
 
 	closing context.Context
 	close   context.CancelFunc
@@ -46,13 +46,12 @@ type Server struct {
 func NewServer(serve Serve, o ServerOptions) *Server {
 	s := &Server{serve: serve, o: o}
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.handler = connect.NewBidiStreamHandler(Path, s.exchange, connect.WithCodec(codec{}),
-		connect.WithCompression("gzip", nil, nil), connect.WithReadMaxBytes(frameReadMax))
 	return s
 }
 
 // Close cancels the contexts of all calls, waits for their handlers and for the last answers to
-// leave, and ends every stream.
+// leave, and ends every stream. The http.Server knows nothing of the streams, so Close it is that
+// ends them.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.close()
@@ -71,77 +70,62 @@ func (s *Server) enter() bool {
 	return true
 }
 
-// controlKey is where the context of a request keeps its http.ResponseController.
-type controlKey struct{}
-
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. It returns when the stream ends.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		http.Error(w, ErrClosed.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	defer s.streams.Done()
-	control := http.NewResponseController(w)
-	ctx := context.WithValue(r.Context(), controlKey{}, control)
-	s.handler.ServeHTTP(w, r.WithContext(ctx))
+	conn, err := transport.Hijack(w, r, Protocol)
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.converse(conn)
 }
 
-// exchange is the life of one stream.
-func (s *Server) exchange(
-	ctx context.Context, stream *connect.BidiStream[inFrame, outFrame],
-) error {
-	control, ok := ctx.Value(controlKey{}).(*http.ResponseController)
-	if !ok {
-		return connect.NewError(connect.CodeInternal, errors.New("not called by ServeHTTP"))
-	}
-	unwatch := s.watchClosing(control)
+// converse is the life of one stream.
+func (s *Server) converse(conn net.Conn) {
+	defer func() { _ = conn.Close() }() // it is over, whatever this says
+	w := newWire(conn)
+	unwatch := context.AfterFunc(s.closing, w.stop)
 	defer unwatch()
-	from, err := s.meet(stream, control)
+	from, err := s.meet(w)
 	if err != nil {
-		if s.o.Refused != nil {
-			s.o.Refused(err)
-		}
-		return connect.NewError(connect.CodeFailedPrecondition, err)
+		s.refuse(err)
+		return
 	}
-	x := newExchange(ctx, s, stream)
+	x := newExchange(s, w)
 	x.from = from
-	x.hurry = func() { _ = control.SetWriteDeadline(time.Now().Add(closeGrace)) }
-	return x.run()
+	x.run()
+}
+
+// refuse tells of a process that was turned away, unless all are now.
+func (s *Server) refuse(why error) {
+	if s.o.Refused != nil && s.closing.Err() == nil {
+		s.o.Refused(why)
+	}
 }
 
 // meet introduces both sides to each other. The other side hears who we are even if we refuse
 // it, so that it knows why.
-func (s *Server) meet(stream stream, control *http.ResponseController) (Identity, error) {
-	late := time.AfterFunc(greetingTimeout, func() { stopReading(control) })
-	theirs, err := meet(stream)
-	if !late.Stop() {
-		return Identity{}, errGreetingTimeout
-	}
+func (s *Server) meet(w *wire) (Identity, error) {
+	var late atomic.Bool
+	timer := time.AfterFunc(greetingTimeout, func() {
+		late.Store(true)
+		_ = w.conn.Close() // so it fails
+	})
+	defer timer.Stop()
+	theirs, err := meet(w)
 	if err == nil {
-		err = greet(stream, s.o.Self)
+		err = greet(w, s.o.Self)
 	}
 	if err == nil {
 		err = theirs.check(s.o.Self, 0)
 	}
-	return theirs.Identity, err
-}
-
-// stopReading makes the stream's Receive fail. If it cannot the stream is over already.
-func stopReading(control *http.ResponseController) {
-	_ = control.SetReadDeadline(time.Unix(1, 0))
-}
-
-// watchClosing makes the stream stop reading when the Server closes.
-// The returned function ends that.
-func (s *Server) watchClosing(control *http.ResponseController) (unwatch func()) {
-	ran := make(chan struct{})
-	stop := context.AfterFunc(s.closing, func() {
-		defer close(ran)
-		stopReading(control)
-	})
-	return func() {
-		if !stop() {
-			<-ran
-		}
+	if late.Load() {
+		err = errGreetingTimeout
 	}
+	return theirs.Identity, err
 }

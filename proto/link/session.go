@@ -3,11 +3,13 @@ package link
 import (
 	"context"
 	"errors"
-	"io"
+	"os"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/cairnkv/cairn/proto/transport"
 )
 
 // pending is a call on its way.
@@ -49,37 +51,48 @@ func newSession(room *semaphore.Weighted) *session {
 func (s *session) run(c *Client) (worked bool) {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
-	stream := c.stream.CallBidiStream(ctx)
-	// net/http notices that ctx is done only when it does not wait for more of the request.
-	context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })
 	late := time.AfterFunc(greetingTimeout, func() { cancel(errGreetingTimeout) })
-	err := s.meet(ctx, stream, c.o)
+	defer late.Stop()
+	conn, err := transport.Upgrade(ctx, c.url, Protocol)
+	if err != nil {
+		s.fail(reason(ctx, err))
+		return false
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() }) // it is over, whatever this says
+	w := newWire(conn)
+	err = s.meet(ctx, w, c.o)
 	late.Stop()
 	var sending sync.WaitGroup
 	if worked = err == nil; worked {
 		c.met.Add(1)
 		sending.Go(func() {
-			_ = s.sender.run(stream.Send) // the receiver knows why
+			// Of another failure the receiver knows more, and there may be answers to read.
+			if err := s.sender.run(w); errors.Is(err, os.ErrDeadlineExceeded) {
+				cancel(err)
+			}
 		})
-		err = s.receive(stream)
+		err = s.receive(w)
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause // it says more than what the stream makes of it
-	}
-	s.fail(err)
+	s.fail(reason(ctx, err))
 	cancel(nil)
-	_ = stream.CloseResponse() // it is over, whatever this says
 	sending.Wait()
 	return worked
 }
 
+// reason is why a session is over whose ctx was, or whose stream failed with err.
+func reason(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // it says more than what the connection makes of it
+	}
+	return err
+}
+
 // meet introduces both sides to each other.
-func (s *session) meet(ctx context.Context, stream stream, o Options) error {
-	// If sending fails, receiving says why.
-	if err := greet(stream, o.Self); err != nil && !errors.Is(err, io.EOF) {
+func (s *session) meet(ctx context.Context, w *wire, o Options) error {
+	if err := greet(w, o.Self); err != nil {
 		return err
 	}
-	theirs, err := meet(stream)
+	theirs, err := meet(w)
 	if err != nil {
 		return err
 	}
@@ -98,16 +111,13 @@ func (s *session) meet(ctx context.Context, stream stream, o Options) error {
 }
 
 // receive hands out answers until there are no more.
-func (s *session) receive(stream stream) error {
+func (s *session) receive(w *wire) error {
 	for {
-		f, err := stream.Receive()
-		if errors.Is(err, io.EOF) {
-			return errEnded
-		}
+		f, err := w.receive(frameReadMax)
 		if err != nil {
 			return err
 		}
-		if err := s.deliver(f); err != nil {
+		if err := s.deliver(&f); err != nil {
 			return err
 		}
 	}
@@ -138,6 +148,9 @@ func (s *session) deliver(f *inFrame) error {
 
 // answer ends the call that a is for. The caller holds the lock.
 func (s *session) answer(a *arrival) error {
+	if a.kind == kindFailure && a.id == streamID {
+		return decodeFailure(a.payload)
+	}
 	p := s.open[a.id]
 	if p == nil || p.state != stateSent {
 		return violation("an answer to call %d, which is not open", a.id)

@@ -1,0 +1,135 @@
+package link
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// wire carries frames over a connection: the length of each (4 bytes, big-endian), then its bytes.
+// The length has a fixed size so that its place can be left free in front of a frame and filled in
+// once the frame is encoded: frame and length leave in one write.
+//
+// One goroutine may send while another receives.
+type wire struct {
+	conn    net.Conn
+	in      *bufio.Reader
+	out     []byte // the frame that was sent last, for its memory
+	stopped atomic.Bool
+}
+
+// lengthBytes is the size of a frame's length.
+const lengthBytes = 4
+
+func newWire(conn net.Conn) *wire {
+	w := &wire{conn: conn}
+	w.in = bufio.NewReaderSize((*silence)(w), readBytes)
+	return w
+}
+
+// silence reads from a wire's connection, and fails once nothing has come for silenceMax.
+type silence wire
+
+// Read implements io.Reader.
+func (s *silence) Read(b []byte) (int, error) {
+	if err := s.conn.SetReadDeadline(time.Now().Add(silenceMax)); err != nil {
+		return 0, err
+	}
+	if s.stopped.Load() { // after: either this sees it, or stop moves the deadline that was set
+		return 0, errStopped
+	}
+	n, err := s.conn.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errSilent
+	}
+	return n, err
+}
+
+// stop makes receive fail, now or when it has used up what came.
+func (w *wire) stop() {
+	w.stopped.Store(true)
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0)) // if this fails there is nothing to stop
+}
+
+// send sends a frame.
+func (w *wire) send(f *outFrame) error {
+	return w.write(f.append(w.begin(f.size()), time.Now()))
+}
+
+// begin is where to append a frame that will not be much longer than size.
+func (w *wire) begin(size int) []byte {
+	if cap(w.out) < lengthBytes+size {
+		w.out = make([]byte, 0, lengthBytes+size)
+	}
+	return w.out[:lengthBytes]
+}
+
+// write sends a frame for which begin made room. Of a large one every part has its time.
+func (w *wire) write(b []byte) error {
+	binary.BigEndian.PutUint32(b, uint32(len(b)-lengthBytes))
+	if w.out = b; cap(b) > writeKeepMax {
+		w.out = nil
+	}
+	for len(b) > 0 {
+		n := min(len(b), writeBytesMax)
+		if err := w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		if _, err := w.conn.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// receive waits for the next frame, of at most limit bytes. Whoever gets it owns its memory.
+// It fails with errEnded if the other side ended the connection between two frames.
+func (w *wire) receive(limit int) (f inFrame, err error) {
+	b, err := w.in.Peek(lengthBytes)
+	if errors.Is(err, io.EOF) && len(b) == 0 {
+		return f, errEnded
+	}
+	if err != nil {
+		return f, err
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(limit) {
+		return f, violation("a frame of %d bytes, the limit is %d", n, limit)
+	}
+	_, _ = w.in.Discard(lengthBytes) // they are there
+	f.b, err = w.read(int(n))
+	return f, err
+}
+
+// read reads n bytes. It believes that there are so many as far as they come.
+func (w *wire) read(n int) ([]byte, error) {
+	b := make([]byte, min(n, readTrustMax))
+	for have := 0; ; {
+		if _, err := io.ReadFull(w.in, b[have:]); err != nil {
+			return nil, err
+		}
+		if have = len(b); have == n {
+			return b, nil
+		}
+		more := make([]byte, min(n, readTrustGrowth*have))
+		copy(more, b)
+		b = more
+	}
+}
+
+// hangUp says that nothing more will come, and waits until the other side has read everything and
+// closes too: a connection that is closed while there is something to read may lose what was sent.
+// Whoever calls it bounds the time by closing the connection.
+func (w *wire) hangUp() {
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil &&
+		w.conn.SetReadDeadline(time.Time{}) == nil {
+		_, _ = io.Copy(io.Discard, w.conn) // its end is all that matters
+	}
+	_ = w.conn.Close() // it is over, whatever this says
+}
