@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strconv"
+	"time"
 
 	"github.com/cairnkv/cairn/proto/fields"
 )
@@ -91,7 +92,7 @@ func (g *greeting) check(self Identity, want uint64) error {
 // greet says who we are.
 func greet(w *wire, self Identity) error {
 	g := greeting{version: Version, Identity: self}
-	return w.write(g.append(w.begin(greetingBytesMax)))
+	return w.write(g.append(w.begin(greetingBytesMax)), time.Now())
 }
 
 // meet hears who the other side is.

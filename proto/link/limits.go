@@ -51,9 +51,10 @@ const (
 	frameReadMax = PayloadBytesMax + messageBytesMax + 1
 	// readBytes is how much is read ahead: several small frames with one call of the kernel.
 	readBytes = 64 << 10
-	// readTrustMax is how much memory the other side gets for the length of a frame alone. Beyond
-	// that it gets readTrustGrowth times what has come.
-	readTrustMax    = 256 << 10
+	// readTrustMax is how much memory the other side gets at most for the length of a frame alone,
+	// if it has sent as large a frame before; at first it gets readBytes. Beyond that it gets
+	// readTrustGrowth times what has come.
+	readTrustMax    = FrameBytesMax
 	readTrustGrowth = 4
 	// writeBytesMax is what goes into one write. It has writeTimeout to leave.
 	writeBytesMax = 2 * FrameBytesMax
@@ -79,4 +80,7 @@ const (
 	silenceMax = transport.PingAfter + transport.PingTimeout
 	// writeTimeout ends a stream that does not take what is written.
 	writeTimeout = transport.WriteTimeout
+	// renewAfter is how much earlier than that either may end: to move a deadline with every frame
+	// costs more than it is worth.
+	renewAfter = time.Second
 )

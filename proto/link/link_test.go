@@ -284,7 +284,7 @@ func TestMismatch(t *testing.T) {
 
 // greetAs greets as a process of another version.
 func greetAs(w *wire, version uint64) error {
-	return w.write((&greeting{version: version}).append(w.begin(0)))
+	return w.write((&greeting{version: version}).append(w.begin(0)), time.Now())
 }
 
 func TestViolationEndsStream(t *testing.T) {

@@ -18,16 +18,23 @@ import (
 // One goroutine may send while another receives.
 type wire struct {
 	conn    net.Conn
-	in      *bufio.Reader
-	out     []byte // the frame that was sent last, for its memory
 	stopped atomic.Bool
+
+	// Of the goroutine that receives.
+	in        *bufio.Reader
+	trust     int       // bytes of a frame for which there is memory before they come
+	readSince time.Time // when the deadline for reading was set
+
+	// Of the goroutine that sends.
+	out        []byte    // the frame that was sent last, for its memory
+	writeSince time.Time // when the deadline for writing was set
 }
 
 // lengthBytes is the size of a frame's length.
 const lengthBytes = 4
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn}
+	w := &wire{conn: conn, trust: readBytes}
 	w.in = bufio.NewReaderSize((*silence)(w), readBytes)
 	return w
 }
@@ -37,8 +44,11 @@ type silence wire
 
 // Read implements io.Reader.
 func (s *silence) Read(b []byte) (int, error) {
-	if err := s.conn.SetReadDeadline(time.Now().Add(silenceMax)); err != nil {
-		return 0, err
+	if now := time.Now(); now.Sub(s.readSince) > renewAfter {
+		if err := s.conn.SetReadDeadline(now.Add(silenceMax)); err != nil {
+			return 0, err
+		}
+		s.readSince = now
 	}
 	if s.stopped.Load() { // after: either this sees it, or stop moves the deadline that was set
 		return 0, errStopped
@@ -58,7 +68,8 @@ func (w *wire) stop() {
 
 // send sends a frame.
 func (w *wire) send(f *outFrame) error {
-	return w.write(f.append(w.begin(f.size()), time.Now()))
+	now := time.Now()
+	return w.write(f.append(w.begin(f.size()), now), now)
 }
 
 // begin is where to append a frame that will not be much longer than size.
@@ -70,22 +81,27 @@ func (w *wire) begin(size int) []byte {
 }
 
 // write sends a frame for which begin made room. Of a large one every part has its time.
-func (w *wire) write(b []byte) error {
+func (w *wire) write(b []byte, now time.Time) error {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-lengthBytes))
 	if w.out = b; cap(b) > writeKeepMax {
 		w.out = nil
 	}
-	for len(b) > 0 {
-		n := min(len(b), writeBytesMax)
-		if err := w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return err
+	for {
+		if now.Sub(w.writeSince) > renewAfter {
+			if err := w.conn.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+				return err
+			}
+			w.writeSince = now
 		}
+		n := min(len(b), writeBytesMax)
 		if _, err := w.conn.Write(b[:n]); err != nil {
 			return err
 		}
-		b = b[n:]
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+		now = time.Now()
 	}
-	return nil
 }
 
 // receive waits for the next frame, of at most limit bytes. Whoever gets it owns its memory.
@@ -107,14 +123,16 @@ func (w *wire) receive(limit int) (f inFrame, err error) {
 	return f, err
 }
 
-// read reads n bytes. It believes that there are so many as far as they come.
+// read reads n bytes. It makes room for as many as came in one frame before, and then for more as
+// they come.
 func (w *wire) read(n int) ([]byte, error) {
-	b := make([]byte, min(n, readTrustMax))
+	b := make([]byte, min(n, w.trust))
 	for have := 0; ; {
 		if _, err := io.ReadFull(w.in, b[have:]); err != nil {
 			return nil, err
 		}
 		if have = len(b); have == n {
+			w.trust = min(max(w.trust, n), readTrustMax)
 			return b, nil
 		}
 		more := make([]byte, min(n, readTrustGrowth*have))
