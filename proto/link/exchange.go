@@ -30,14 +30,19 @@ type exchange struct {
 	idle      int
 }
 
-// openCall is a call at work, and the message that will answer it.
+// openCall is a call at work, the message that will answer it, and the context of its handler.
 type openCall struct {
-	answer  message
-	method  uint8
-	payload []byte
-	ctx     context.Context
-	cancel  context.CancelFunc
+	context.Context
+	cancel   context.CancelFunc
+	deadline time.Time // zero: none
+	answer   message
+	method   uint8
+	payload  []byte
 }
+
+// Deadline implements context.Context. The client cancels its call when the time is up; for one
+// that does not, expire does.
+func (c *openCall) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
 func newExchange(s *Server, w *wire) *exchange {
 	x := &exchange{
@@ -55,7 +60,7 @@ func (x *exchange) run() {
 	defer x.cancel()
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		if x.sender.run(x.wire) != nil {
+		if x.sender.run(x.wire, x.expire) != nil {
 			x.cancel()              // the other side is gone
 			_ = x.wire.conn.Close() // so the reader hears of it
 		}
@@ -103,6 +108,7 @@ func (x *exchange) take(f *inFrame) error {
 	}
 	x.poke()
 	x.mu.Unlock()
+	now := time.Now()
 	for err == nil && len(f.b) > 0 {
 		var a arrival
 		if a, err = f.next(); err != nil {
@@ -110,7 +116,7 @@ func (x *exchange) take(f *inFrame) error {
 		}
 		switch a.kind {
 		case kindCall:
-			err = x.begin(&a)
+			err = x.begin(&a, now)
 		case kindCancel:
 			x.cancelCall(a.id)
 		case kindPost:
@@ -131,6 +137,18 @@ func (x *exchange) post(a *arrival) error {
 	return nil
 }
 
+// expire cancels the calls whose time is up. That there is no timer for each call spares more than
+// precision is worth here.
+func (x *exchange) expire(now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.open { // order: does not matter
+		if !c.deadline.IsZero() && now.After(c.deadline) {
+			c.cancel()
+		}
+	}
+}
+
 // cancelCall ends the waiting of a call; its answer says what had become of it by then.
 func (x *exchange) cancelCall(id uint64) {
 	x.mu.Lock()
@@ -141,14 +159,13 @@ func (x *exchange) cancelCall(id uint64) {
 }
 
 // begin gives a call to a worker.
-func (x *exchange) begin(a *arrival) error {
+func (x *exchange) begin(a *arrival, now time.Time) error {
 	c := &openCall{method: a.method, payload: a.payload}
 	c.answer.id = a.id
 	if a.left > 0 {
-		c.ctx, c.cancel = context.WithTimeout(x.ctx, a.left)
-	} else {
-		c.ctx, c.cancel = context.WithCancel(x.ctx)
+		c.deadline = now.Add(a.left)
 	}
+	c.Context, c.cancel = context.WithCancel(x.ctx)
 	if err := x.admit(c); err != nil {
 		c.cancel()
 		return err
@@ -204,7 +221,7 @@ func (x *exchange) worker(c *openCall) {
 
 // run makes the answer.
 func (c *openCall) run(serve Serve) {
-	payload, err := serve(c.ctx, c.method, c.payload)
+	payload, err := serve(c, c.method, c.payload)
 	c.answer.kind, c.answer.payload = kindAnswer, payload
 	if err != nil {
 		c.answer.kind, c.answer.payload = kindFailure, appendFailure(err)

@@ -74,9 +74,11 @@ const (
 	backoffMax = 200 * time.Millisecond
 	// closeGrace is how long a closing server waits for its peers to take the last answers.
 	closeGrace = 250 * time.Millisecond
-	// beatEvery is how often each side sends a frame with nothing in it. Whoever hears nothing for
-	// silenceMax, not even that, ends the stream: the other side is gone without a word.
-	beatEvery  = transport.PingAfter
+	// tickEvery is how often a sender looks at the clock.
+	tickEvery = time.Second
+	// beatTicks is after how many of these each side sends a frame with nothing in it. Whoever hears
+	// nothing for silenceMax, not even that, ends the stream: the other side is gone without a word.
+	beatTicks  = int(transport.PingAfter / tickEvery)
 	silenceMax = transport.PingAfter + transport.PingTimeout
 	// writeTimeout ends a stream that does not take what is written.
 	writeTimeout = transport.WriteTimeout

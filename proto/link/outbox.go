@@ -172,17 +172,23 @@ type sender struct {
 }
 
 // run sends frames until finish, and then the rest without regard to the window. A failure ends
-// it early.
-func (s *sender) run(w *wire) error {
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
-	for {
+// it early. It calls tick, if there is one, once a second, unless a frame takes longer to leave.
+func (s *sender) run(w *wire, tick func(now time.Time)) error {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for ticks := 0; ; {
 		select {
 		case <-s.wake:
 			if finished, err := s.empty(w); finished || err != nil {
 				return err
 			}
-		case <-beat.C:
+		case now := <-ticker.C:
+			if tick != nil {
+				tick(now)
+			}
+			if ticks++; ticks%beatTicks != 0 {
+				continue
+			}
 			if err := w.send(&outFrame{}); err != nil {
 				return err
 			}

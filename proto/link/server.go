@@ -12,8 +12,8 @@ import (
 )
 
 // Serve answers one call. It may take as long as it likes, and share payload in its answer, which
-// must not change afterwards. ctx is done when the caller gives up or its stream ends. An error
-// should be a *txn.Error.
+// must not change afterwards. ctx is done when the caller gives up or its stream ends; if the
+// caller does not say so, within a second of its deadline. An error should be a *txn.Error.
 type Serve func(ctx context.Context, method uint8, payload []byte) ([]byte, error)
 
 // ServerOptions of a Server.

@@ -67,7 +67,7 @@ func (s *session) run(c *Client) (worked bool) {
 		c.met.Add(1)
 		sending.Go(func() {
 			// Of another failure the receiver knows more, and there may be answers to read.
-			if err := s.sender.run(w); errors.Is(err, os.ErrDeadlineExceeded) {
+			if err := s.sender.run(w, nil); errors.Is(err, os.ErrDeadlineExceeded) {
 				cancel(err)
 			}
 		})

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cairnkv/cairn/proto/transport"
 )
 
 // pipe is a connection in memory, of two wires.
@@ -28,7 +30,7 @@ func pipe(t *testing.T) (a, b *wire) {
 func sending(w *wire) (end func() error) {
 	s := sender{wake: make(chan struct{}, 1)}
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(w) }()
+	go func() { ended <- s.run(w, nil) }()
 	return func() error {
 		s.finish()
 		return <-ended
@@ -86,11 +88,11 @@ func TestStuckWrite(t *testing.T) {
 		a, _ := pipe(t)
 		end := sending(a)
 		since := time.Now()
-		<-time.After(beatEvery)
+		<-time.After(transport.PingAfter)
 		if err := end(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if d := time.Since(since) - beatEvery; d != 30*time.Second {
+		if d := time.Since(since) - transport.PingAfter; d != 30*time.Second {
 			t.Errorf("it was held up for %v", d)
 		}
 	})
@@ -156,6 +158,43 @@ func TestGreetingTimeout(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		s.Close()
+	})
+}
+
+// A call whose time is up is cancelled although its client says nothing.
+func TestDeadlineWithoutCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		s := NewServer(func(ctx context.Context, _ uint8, _ []byte) ([]byte, error) {
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil, nil
+		}, ServerOptions{})
+		ours, theirs := pipe(t)
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			newExchange(s, theirs).run()
+		}()
+		since := time.Now()
+		const limit = 90 * time.Second / 4
+		m := &message{kind: kindCall, id: 1, deadline: since.Add(limit)}
+		if err := ours.send(&outFrame{messages: []*message{m}}); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for err := error(nil); err == nil; {
+				_, err = ours.receive(frameReadMax)
+			}
+		}()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if d := time.Since(since); d < limit || d > limit+tickEvery {
+			t.Errorf("it was cancelled after %v", d)
+		}
+		_ = ours.conn.Close()
+		<-served
 	})
 }
 
