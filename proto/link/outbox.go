@@ -1,6 +1,7 @@
 package link
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -179,6 +180,8 @@ func (s *sender) run(w *wire, tick func(now time.Time)) error {
 	for ticks := 0; ; {
 		select {
 		case <-s.wake:
+			// Whoever can run now may have something to send too: so frames get larger, and fewer.
+			runtime.Gosched()
 			if finished, err := s.empty(w); finished || err != nil {
 				return err
 			}
