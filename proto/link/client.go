@@ -25,6 +25,7 @@ type Client struct {
 	o    Options
 	url  string
 	room *semaphore.Weighted // bytes, of CallBytesMax
+	done sync.Pool           // of chan outcome, for the next calls
 
 	ctx     context.Context // until Close
 	cancel  context.CancelCauseFunc
@@ -80,7 +81,10 @@ func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte
 	if err := tooLarge(opCall, payload); err != nil {
 		return nil, err
 	}
-	p := &pending{done: make(chan outcome, 1), weight: max(callBytesMin, int64(len(payload)))}
+	p := &pending{weight: max(callBytesMin, int64(len(payload)))}
+	if p.done, _ = c.done.Get().(chan outcome); p.done == nil {
+		p.done = make(chan outcome, 1)
+	}
 	p.message = message{kind: kindCall, method: method, payload: payload}
 	p.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {
@@ -96,6 +100,7 @@ func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte
 	}
 	select {
 	case out := <-p.done:
+		c.done.Put(p.done)
 		return out.payload, out.err
 	case <-ctx.Done():
 		return s.abandon(p, context.Cause(ctx))
