@@ -59,7 +59,7 @@ const (
 	// writeBytesMax is what goes into one write. It has writeTimeout to leave.
 	writeBytesMax = 2 * FrameBytesMax
 	// writeKeepMax is how much memory a wire keeps for the next frame.
-	writeKeepMax = FrameBytesMax
+	writeKeepMax = 2 * FrameBytesMax
 	// idleWorkersMax is how many goroutines of a stream wait for the next call.
 	idleWorkersMax = 64
 )

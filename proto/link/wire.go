@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -74,10 +75,7 @@ func (w *wire) send(f *outFrame) error {
 
 // begin is where to append a frame that will not be much longer than size.
 func (w *wire) begin(size int) []byte {
-	if cap(w.out) < lengthBytes+size {
-		w.out = make([]byte, 0, lengthBytes+size)
-	}
-	return w.out[:lengthBytes]
+	return slices.Grow(w.out[:0], lengthBytes+size)[:lengthBytes]
 }
 
 // write sends a frame for which begin made room. Of a large one every part has its time.
@@ -145,9 +143,15 @@ func (w *wire) read(n int) ([]byte, error) {
 // closes too: a connection that is closed while there is something to read may lose what was sent.
 // Whoever calls it bounds the time by closing the connection.
 func (w *wire) hangUp() {
-	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil &&
-		w.conn.SetReadDeadline(time.Time{}) == nil {
-		_, _ = io.Copy(io.Discard, w.conn) // its end is all that matters
+	defer func() { _ = w.conn.Close() }() // it is over, whatever this says
+	half, ok := w.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
 	}
-	_ = w.conn.Close() // it is over, whatever this says
+	for w.conn.SetReadDeadline(time.Time{}) == nil {
+		_, err := io.Copy(io.Discard, w.conn)
+		if !errors.Is(err, os.ErrDeadlineExceeded) { // else stop came only now
+			return
+		}
+	}
 }
