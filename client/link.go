@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -107,6 +108,7 @@ func (l *link) send(stream *exchange) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		runtime.Gosched() // those who are about to call do so before: their calls go along
 		l.mu.Lock()
 		frame, wait := l.mu.next(time.Now())
 		l.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -284,6 +285,7 @@ func (x *exchange) send() {
 	gone := false
 	for range x.wake {
 		for {
+			runtime.Gosched() // those who are about to answer do so before: their replies go along
 			frame, finished := x.batch()
 			if frame == nil {
 				if finished {
