@@ -13,6 +13,7 @@ import (
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
+	"github.com/cairnkv/cairn/proto/transport"
 )
 
 const (
@@ -43,7 +44,7 @@ type stream struct {
 func newStream(clients *httpClients, endpoint string, who identity) *stream {
 	return &stream{
 		client: cairnv1connect.NewStreamServiceClient(
-			clients.stream, endpoint, connectOptions(who),
+			transport.JoiningClient{Client: clients.stream}, endpoint, connectOptions(who),
 		),
 		http:     clients,
 		endpoint: endpoint,

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
+	"github.com/cairnkv/cairn/proto/transport"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -68,6 +69,7 @@ func (g *Gateway) servePage(w http.ResponseWriter, r *http.Request, path string)
 	if service == cairnv1connect.StreamServiceName { // its body has no end
 		control := http.NewResponseController(w)
 		r = r.WithContext(context.WithValue(r.Context(), controlKey{}, control))
+		w = &transport.JoiningWriter{ResponseWriter: w}
 	} else {
 		r.Body = http.MaxBytesReader(w, r.Body, RequestBytesMax+envelopeBytes)
 	}
