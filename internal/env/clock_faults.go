@@ -16,6 +16,7 @@ func newClock() clock { return clock{fault.NewDrift()} }
 func (c clock) now() time.Duration                     { return c.drift.Now() }
 func (c clock) wall() int64                            { return c.drift.Wall() }
 func (c clock) timer(after time.Duration) *fault.Timer { return c.drift.NewTimer(after) }
+func (clock) release(t *fault.Timer)                   { t.Stop() }
 
 // Drift is the clock behind Now, Wall and all waits.
 func (r *Real) Drift() *fault.Drift { return r.clock.drift }

@@ -50,7 +50,7 @@ func (r *Real) Go(_ string, task func()) {
 // Sleep implements Env.
 func (r *Real) Sleep(ctx context.Context, d time.Duration) error {
 	t := r.clock.timer(d)
-	defer t.Stop()
+	defer r.clock.release(t)
 	select {
 	case <-t.C:
 		return nil
@@ -63,18 +63,15 @@ func (r *Real) Sleep(ctx context.Context, d time.Duration) error {
 
 // Wait implements Env.
 func (r *Real) Wait(ctx context.Context, f *Future, until time.Duration) error {
-	done := make(chan struct{})
-	f.OnDone(func() { close(done) })
+	done := f.wait()
+	if done == nil {
+		return nil
+	}
 	var timeout <-chan time.Time
 	if until > 0 {
 		t := r.clock.timer(until - r.Now())
-		defer t.Stop()
+		defer r.clock.release(t)
 		timeout = t.C
-	}
-	select {
-	case <-done:
-		return nil
-	default:
 	}
 	select {
 	case <-done:
