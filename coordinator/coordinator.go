@@ -28,6 +28,9 @@ type Options struct {
 	// BackgroundMax is how many decided transactions are cleaned up behind
 	// their callers' backs; over it a caller waits for its own. 256
 	BackgroundMax int
+	// Prompt says that calls of Shards return at once when their context is
+	// done, as those over a link do: then they need no tasks of their own.
+	Prompt bool
 }
 
 // CommitMode is how a transaction over several shards commits.

@@ -84,6 +84,9 @@ func sendWithin[T any](
 	if c.env.Now() >= until {
 		return none, env.ErrTimeout
 	}
+	if c.opts.Prompt {
+		return sendHere(ctx, c, until, call)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // whoever carries the call may forget that we wait
 	a := new(answer[T])
@@ -95,6 +98,26 @@ func sendWithin[T any](
 		return none, err
 	}
 	return a.value, a.err
+}
+
+// sendHere is sendWithin without a task, for Shards that return when their context is done. The
+// context has no deadline: members are not told what is ours alone.
+func sendHere[T any](
+	ctx context.Context, c *Coordinator, until time.Duration, call func(context.Context) (T, error),
+) (T, error) {
+	bounded, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(until-c.env.Now(), cancel)
+	defer timer.Stop()
+	value, err := call(bounded)
+	if err == nil || bounded.Err() == nil {
+		return value, err
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, ctx.Err()
+	}
+	return none, env.ErrTimeout
 }
 
 // delivery is a request that is sent again until it gets an answer.

@@ -20,6 +20,7 @@ import (
 // backend is where a gateway has its shards: in this process, or behind links.
 type backend struct {
 	shards  coordinator.Shards
+	prompt  bool   // see coordinator.Options
 	session uint32 // to begin with; 0: none yet
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
@@ -118,14 +119,14 @@ func (g *Gateway) linked() (*backend, error) {
 		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
 			return showLocks(ctx, c)
 		},
-		shards: c, where: "shards at " + strings.Join(g.Shards, ", "),
+		shards: c, prompt: true, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,
 		begin: l.begin, metrics: newLinkMetrics(c, l),
 		failure: func() error { return nil },
-		leave:   l.leave,
-		close: func() error {
+		leave: func() {
+			l.leave()
 			c.Close()
-			return nil
 		},
+		close: func() error { return nil },
 	}, nil
 }
