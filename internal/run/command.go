@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,11 @@ const (
 	exitUsage   = 2
 )
 
+// heapFloorBytes are allocated and never touched, so they take no memory. What a gateway has
+// alive is a few MiB, and the collector would run each time as much again has been allocated,
+// dozens of times a second; with these it waits for at least that much.
+const heapFloorBytes = 32 << 20
+
 // GatewayCommand is the command line of cmd/gateway, and of the hidden
 // subcommand `cairn gateway`.
 func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -32,7 +38,11 @@ func GatewayCommand(stdout, stderr io.Writer) *cobra.Command {
 			"Without arguments it serves http://127.0.0.1:7600 from ./cairn-data.\n" +
 			"With --shards the data is that of members which run by themselves (cmd/shard).",
 		Version: release.Version, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return g.Run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			floor := make([]byte, heapFloorBytes)
+			defer runtime.KeepAlive(floor)
+			return g.Run(cmd.Context())
+		},
 	}
 	g.Flags(cmd.Flags())
 	return finish(cmd, stdout, stderr)
