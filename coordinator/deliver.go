@@ -186,8 +186,11 @@ func (c *Coordinator) targetOf(ctx context.Context, d *delivery) (shardrpc.Targe
 // parallel runs f for 0 to n-1, each in a task of its own but the first, and
 // waits for all of them: none is cancelled when another one fails (C3).
 func (c *Coordinator) parallel(name string, n int, f func(int) error) error {
-	if n == 0 {
+	switch n {
+	case 0:
 		return nil
+	case 1:
+		return f(0)
 	}
 	errs := make([]error, n)
 	done := make([]env.Future, n)

@@ -108,6 +108,13 @@ type group struct {
 
 // groups sorts keys by shard; groups are in key order, places ascend.
 func (rs routes) groups(keys []txn.Key) ([]group, error) {
+	if len(keys) == 1 {
+		r, err := rs.find(keys[0])
+		if err != nil {
+			return nil, err
+		}
+		return []group{{r, []int{0}}}, nil
+	}
 	byRoute := make([][]int, len(rs))
 	for i, key := range keys {
 		r, err := rs.find(key)
