@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -28,9 +29,10 @@ type Options struct {
 	// BackgroundMax is how many decided transactions are cleaned up behind
 	// their callers' backs; over it a caller waits for its own. 256
 	BackgroundMax int
-	// Prompt says that calls of Shards return at once when their context is
-	// done, as those over a link do: then they need no tasks of their own.
-	Prompt bool
+	// Within, if set, ends a context after some time. It says, too, that calls of
+	// Shards return at once when their context is done, as those over a link do:
+	// then they need no tasks of their own.
+	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
 // CommitMode is how a transaction over several shards commits.

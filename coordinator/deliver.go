@@ -84,7 +84,7 @@ func sendWithin[T any](
 	if c.env.Now() >= until {
 		return none, env.ErrTimeout
 	}
-	if c.opts.Prompt {
+	if c.opts.Within != nil {
 		return sendHere(ctx, c, until, call)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -100,15 +100,12 @@ func sendWithin[T any](
 	return a.value, a.err
 }
 
-// sendHere is sendWithin without a task, for Shards that return when their context is done. The
-// context has no deadline: members are not told what is ours alone.
+// sendHere is sendWithin without a task.
 func sendHere[T any](
 	ctx context.Context, c *Coordinator, until time.Duration, call func(context.Context) (T, error),
 ) (T, error) {
-	bounded, cancel := context.WithCancel(ctx)
+	bounded, cancel := c.opts.Within(ctx, until-c.env.Now())
 	defer cancel()
-	timer := time.AfterFunc(until-c.env.Now(), cancel)
-	defer timer.Stop()
 	value, err := call(bounded)
 	if err == nil || bounded.Err() == nil {
 		return value, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,11 +21,12 @@ import (
 // backend is where a gateway has its shards: in this process, or behind links.
 type backend struct {
 	shards  coordinator.Shards
-	prompt  bool   // see coordinator.Options
 	session uint32 // to begin with; 0: none yet
 	where   string // for people
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
 	locks   func(context.Context) ([]gateway.ShardLocks, error)
+	// within is that of coordinator.Options; nil: calls need tasks.
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	// metrics are those of the member in this process, or of the links to others.
 	metrics prometheus.Collector
 	// transfer hands a leadership over; nil: there is nobody to take it.
@@ -119,7 +121,7 @@ func (g *Gateway) linked() (*backend, error) {
 		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
 			return showLocks(ctx, c)
 		},
-		shards: c, prompt: true, where: "shards at " + strings.Join(g.Shards, ", "),
+		shards: c, within: within, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,
 		begin: l.begin, metrics: newLinkMetrics(c, l),
 		failure: func() error { return nil },
@@ -129,4 +131,15 @@ func (g *Gateway) linked() (*backend, error) {
 		},
 		close: func() error { return nil },
 	}, nil
+}
+
+// within is context.WithTimeout without a deadline to tell: what a coordinator allows for one
+// attempt is no business of the member's.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(d, cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
 }

@@ -131,7 +131,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 		return err
 	}
 	c, err := coordinator.New(coordinator.Options{
-		Env: g.env, Shards: g.back.shards, Prompt: g.back.prompt, Session: g.back.session,
+		Env: g.env, Shards: g.back.shards, Within: g.back.within, Session: g.back.session,
 		Commit: mode})
 	if err != nil {
 		return err

@@ -19,11 +19,12 @@ func (silent) Timestamp(ctx context.Context, _ int) (txn.Timestamp, error) {
 	return 0, ctx.Err()
 }
 
-// TestPromptCallsEnd: without tasks of their own calls end in time, and with their caller.
-func TestPromptCallsEnd(t *testing.T) {
+// Without tasks of their own calls end in time, and with their caller.
+func TestCallsEndWithin(t *testing.T) {
 	r := env.NewReal()
 	defer r.Close()
-	c, err := coordinator.New(coordinator.Options{Env: r, Shards: silent{}, Prompt: true, AttemptTimeout: 5 * time.Millisecond})
+	c, err := coordinator.New(coordinator.Options{Env: r, Shards: silent{},
+		Within: context.WithTimeout, AttemptTimeout: 5 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
