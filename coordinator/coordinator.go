@@ -93,6 +93,7 @@ type Coordinator struct {
 	shards Shards
 
 	oracle     oracle
+	present    present
 	router     router
 	session    atomic.Uint32 // 0: none now
 	counter    atomic.Uint64 // of transaction ids

@@ -27,6 +27,7 @@ type fake struct {
 	routes []shardrpc.Route
 	next   []shardrpc.Route // routes after the next refresh
 	oracle txn.Timestamp
+	beside bool // the leaders have the oracle beside them
 	data   map[string]txn.Version
 	script map[string][]reply // by "method shard"
 	first  map[string]string  // the first copy of each request
@@ -196,6 +197,9 @@ func (f *fake) Routes(context.Context) ([]shardrpc.Route, error) {
 }
 
 func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
+	if req.At == 0 && !f.beside {
+		return &shardrpc.ReadResponse{Retry: true}, nil
+	}
 	text := fmt.Sprintf("at=%d %s", req.At, keyList(req.Keys))
 	if req.Revision != nil {
 		text += fmt.Sprintf(" revision=%d", *req.Revision)
@@ -236,6 +240,10 @@ func (f *fake) Read(_ context.Context, req *shardrpc.ReadRequest) (*shardrpc.Rea
 		defer f.mu.Unlock()
 		for _, k := range req.Keys {
 			resp.Versions = append(resp.Versions, f.data[string(k)])
+		}
+		if resp.At = req.At; resp.At == 0 {
+			f.oracle++
+			resp.At = f.oracle
 		}
 		resp.Next = r.ts("next")
 		if req.Scan != nil && req.Scan.Since != 0 {

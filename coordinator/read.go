@@ -27,6 +27,12 @@ func (c *Coordinator) Get(ctx context.Context, r Read) (
 	versions []txn.Version, at txn.Timestamp, err error,
 ) {
 	until := c.until(r.Deadline)
+	if r.At == 0 {
+		var ok bool
+		if versions, at, ok = c.getNow(ctx, &r, until); ok {
+			return versions, at, c.env.Point("coordinator.read.after-snapshot")
+		}
+	}
 	at, err = c.snapshot(ctx, r.At, until)
 	if err == nil {
 		s := snapshot{c: c, at: at, until: until}

@@ -24,10 +24,7 @@ type routes []shardrpc.Route
 func (c *Coordinator) routes(ctx context.Context, until time.Duration) (routes, error) {
 	pause := backoff{c: c}
 	for {
-		c.router.mu.Lock()
-		held := c.router.routes
-		c.router.mu.Unlock()
-		if held != nil {
+		if held := c.held(); held != nil {
 			return held, nil
 		}
 		err := c.refreshRoutes(ctx, until)
@@ -43,6 +40,13 @@ func (c *Coordinator) routes(ctx context.Context, until time.Duration) (routes, 
 			return nil, noAnswer(perr, err)
 		}
 	}
+}
+
+// held is the map as it was last seen; nil: it never was.
+func (c *Coordinator) held() routes {
+	c.router.mu.Lock()
+	defer c.router.mu.Unlock()
+	return c.router.routes
 }
 
 // refreshRoutes asks once for the map.

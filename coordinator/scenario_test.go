@@ -102,6 +102,9 @@ func (s *story) command(d *datadriven.TestData) string {
 			s.env.points[d.CmdArgs[0].Key] = env.ErrStopped
 		}
 		return ""
+	case "beside":
+		s.fake.beside = d.CmdArgs[0].Key == "yes"
+		return ""
 	case "move": // what the shards say is there after the next refresh
 		s.fake.next = cuts(11, "m")
 		s.fake.routes, s.fake.next = s.fake.next, nil

@@ -79,6 +79,9 @@ type Options struct {
 	// Wake, from any goroutine, makes the driver step Confirm soon. Required
 	// where there are several replicas.
 	Wake func()
+	// Now is a timestamp that the oracle issues now, if it is in this process and can
+	// without waiting. Any goroutine may call it. nil: it cannot.
+	Now func() (txn.Timestamp, bool)
 	// Lease is that of docs/transactions.md 2.3: ElectionTicks ticks. LeaseDefault
 	Lease time.Duration
 	// Quorum makes every read ask a quorum, for clocks that cannot be trusted.
@@ -102,6 +105,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Ephemeral == nil {
 		o.Ephemeral = NewEphemeral(EphemeralBytesDefault)
+	}
+	if o.Now == nil {
+		o.Now = func() (txn.Timestamp, bool) { return 0, false }
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}

@@ -29,6 +29,14 @@ func (r *Replica) Read(
 	case m.Epoch != r.o.Route.Epoch || !inShard(r.o.Route.Span, m.Keys, spans):
 		return &shardrpc.ReadResponse{Moved: true}, nil
 	}
+	if m.At == 0 {
+		at, ok := r.o.Now()
+		if !ok {
+			return &shardrpc.ReadResponse{Retry: true}, nil
+		}
+		now := *m
+		now.At, m = at, &now
+	}
 	if err := r.future(m.At); err != nil {
 		return &shardrpc.ReadResponse{Err: err}, nil
 	}
@@ -59,6 +67,7 @@ func (r *Replica) Read(
 	if led, err := r.holds(ctx, term); err != nil || !led {
 		return &shardrpc.ReadResponse{Retry: true}, err
 	}
+	resp.At = m.At
 	return resp, r.o.Env.Point("shard.read.confirmed")
 }
 

@@ -34,6 +34,14 @@ type waitingAppend struct {
 	a   *shard.Append
 }
 
+// now is shard.Options.Now.
+func (m *member) now() (txn.Timestamp, bool) {
+	if m.meta == nil {
+		return 0, false
+	}
+	return m.meta.r.IssueNow(1)
+}
+
 // replica is a shard.Replica with what its driver remembers.
 type replica struct {
 	m        *member
@@ -65,6 +73,7 @@ func startMember(p *process) error {
 		rep := &replica{m: m, g: g, requests: map[uint64]request{}}
 		o := shard.Options{Member: n.member, Route: g.route, State: m.state, Log: n.log,
 			Points: points, Newest: newest, Env: p, Full: &m.full,
+			Now:  m.now,
 			Wake: rep.wake, Quorum: p.w.plan.quorum,
 			Retention:     p.w.plan.retention,
 			TruncateBytes: p.w.plan.truncate, KeepBytes: p.w.plan.keep}

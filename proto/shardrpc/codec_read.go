@@ -106,6 +106,7 @@ func (m *ReadResponse) Append(dst []byte) []byte {
 		flag(m.Err != nil, readError)|flag(m.TooOld != 0, readTooOld)|
 		flag(m.Changed, readChanged)|flag(m.Expiry != 0, readExpiry)|
 		flag(m.Next != 0, readNext))
+	dst = appendTS(dst, m.At)
 	if m.Err != nil {
 		dst = appendError(dst, m.Err)
 	}
@@ -128,6 +129,7 @@ func (m *ReadResponse) decode(d *decoder) {
 	f := d.flags(readAnswerFlags)
 	m.Moved, m.Retry, m.More = f&readMoved != 0, f&readRetry != 0, f&readMore != 0
 	m.Changed = f&readChanged != 0
+	m.At = d.ts()
 	if f&readError != 0 {
 		m.Err = new(txn.Error)
 		d.error(m.Err)

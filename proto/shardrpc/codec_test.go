@@ -128,7 +128,7 @@ func TestGolden(t *testing.T) {
 			Target: Target{Shard: 2, Epoch: 1}, At: 9, Keys: []txn.Key{txn.Key("k")},
 			History: &History{From: 8, KeysOnly: true, Limit: 1, Bytes: 2},
 		}, "02 01 04 0000000000000009 01 01 6b 01 0000000000000008 02 04"},
-		{"page of a history", &ReadResponse{Next: 7}, "80 00 00 00 0000000000000007"},
+		{"page of a history", &ReadResponse{At: 9, Next: 7}, "80 0000000000000009 00 00 00 0000000000000007"},
 		{"annotated prewrite", &PrewriteRequest{Annotation: txn.Annotation{Principal: "p", Message: "m"}},
 			"00 00 00" + strings.Repeat("00", 24) + strings.Repeat("00", 16) + "00" + strings.Repeat("00", 8) +
 				"00" + strings.Repeat("00", 8) + "00 00 00 00 01 70 01 6d"},

@@ -19,7 +19,8 @@ type Target struct {
 func (t *Target) Where() ShardID { return t.Shard }
 
 // ReadRequest reads at a timestamp that the oracle issued after the read was
-// asked for (or that the user named).
+// asked for (or that the user named). With At 0 the leader of the shard takes one
+// itself, if it leads the meta group too; otherwise it answers Retry.
 type ReadRequest struct {
 	Target
 	At   txn.Timestamp
@@ -53,6 +54,7 @@ type Scan struct {
 
 // ReadResponse answers a ReadRequest whole or not at all.
 type ReadResponse struct {
+	At    txn.Timestamp // what was read at; 0 if nothing was
 	Moved bool
 	// Err is why this can never be answered; nothing else is set then.
 	Err *txn.Error

@@ -300,7 +300,11 @@ func (newest issued) checkRead(m *shardrpc.ReadRequest) error {
 	if m.Revision != nil && len(m.Keys) == 0 {
 		return invalid("a revision of no key")
 	}
-	err := firstOf(checkData(m.Target), newest.times(m.At), checkKeys(m.Keys))
+	at := newest.times(m.At)
+	if m.At == 0 && m.Scan == nil && m.History == nil {
+		at = nil // as of now
+	}
+	err := firstOf(checkData(m.Target), at, checkKeys(m.Keys))
 	if err == nil && m.Scan != nil && m.Scan.Since != 0 {
 		err = newest.times(m.Scan.Since)
 	}

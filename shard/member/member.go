@@ -183,6 +183,7 @@ func (m *Member) openReplicas() error {
 			Wanted: m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
 		h := &hosted{worker: m.workers[i%len(m.workers)]}
 		o.Wake = func() { h.worker.postConfirm(h) }
+		o.Now = func() (txn.Timestamp, bool) { return m.oracle.meta.IssueNow(1) }
 		if route.Shard == shardrpc.MetaShard {
 			o.Meta = m.meta
 		}
