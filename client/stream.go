@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/cairnkv/cairn/proto/frame"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
 	"github.com/cairnkv/cairn/proto/transport"
@@ -45,6 +46,7 @@ func newStream(clients *httpClients, endpoint string, who identity) *stream {
 	return &stream{
 		client: cairnv1connect.NewStreamServiceClient(
 			transport.JoiningClient{Client: clients.stream}, endpoint, connectOptions(who),
+			connect.WithCodec(frame.Codec{}),
 		),
 		http:     clients,
 		endpoint: endpoint,

@@ -91,6 +91,7 @@ func dispatch[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
 			"the payload of %d bytes is no %v request: %w", len(c.GetPayload()), m, err))
 		return reply
 	}
+	c.Payload = nil // it keeps the whole frame
 	resp, failed := call(ctx, g, m, req, f)
 	if failed != nil {
 		reply.Error = callError(failed)

@@ -6,12 +6,12 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
-
+	"github.com/cairnkv/cairn/proto/frame"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -50,7 +50,7 @@ type exchange struct {
 	mu         sync.Mutex
 	open       map[uint64]*openCall
 	openBytes  int
-	replies    []*cairnv1.Reply
+	replies    []sized
 	replyBytes int
 	idle       int
 	finished   bool // no reply will be added any more
@@ -62,6 +62,12 @@ type openCall struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	bytes  int
+}
+
+// sized is a reply, and what it takes in a frame.
+type sized struct {
+	*cairnv1.Reply
+	bytes int
 }
 
 func newExchange(
@@ -131,7 +137,7 @@ type controlKey struct{}
 // gone.
 func (x *exchange) receive() *txn.Error {
 	for {
-		frame, err := x.stream.Receive()
+		f, err := x.stream.Receive()
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF), x.g.closing.Err() != nil:
@@ -141,10 +147,10 @@ func (x *exchange) receive() *txn.Error {
 		default:
 			return txn.Errorf(txn.Invalid, "frame_unreadable", "a frame cannot be read: %w", err)
 		}
-		for _, c := range frame.GetCancels() {
+		for _, c := range f.GetCancels() {
 			x.cancelCall(c.GetId())
 		}
-		for _, c := range frame.GetCalls() {
+		for _, c := range f.GetCalls() {
 			if err := x.admit(c); err != nil {
 				return err
 			}
@@ -188,7 +194,7 @@ func (x *exchange) admit(call *cairnv1.Call) *txn.Error {
 	}
 	refused := x.refuse(c)
 	if refused != nil {
-		x.push(&cairnv1.Reply{Id: call.GetId(), Error: callError(refused)})
+		x.push(sizeOf(&cairnv1.Reply{Id: call.GetId(), Error: callError(refused)}))
 		x.mu.Unlock()
 		return nil
 	}
@@ -234,7 +240,7 @@ func milliseconds(ms int64) time.Duration {
 // worker serves c, then whatever comes, until the stream ends or enough others are idle.
 func (x *exchange) worker(c *openCall) {
 	for c != nil {
-		reply := x.g.answer(c.ctx, c.call)
+		reply := sizeOf(x.g.answer(c.ctx, c.call))
 		c.cancel()
 		x.mu.Lock()
 		x.push(reply)
@@ -254,11 +260,13 @@ func (x *exchange) worker(c *openCall) {
 }
 
 // push queues a reply. The caller holds the lock.
-func (x *exchange) push(r *cairnv1.Reply) {
+func (x *exchange) push(r sized) {
 	x.replies = append(x.replies, r)
-	x.replyBytes += proto.Size(r)
+	x.replyBytes += r.bytes
 	signal(x.wake)
 }
+
+func sizeOf(r *cairnv1.Reply) sized { return sized{r, frame.SizeOfReply(r) + replyOverhead} }
 
 // awaitDrained waits while the client does not take its replies. It reports false if the stream
 // is over.
@@ -286,15 +294,15 @@ func (x *exchange) send() {
 	for range x.wake {
 		for {
 			runtime.Gosched() // those who are about to answer do so before: their replies go along
-			frame, finished := x.batch()
-			if frame == nil {
+			f, finished := x.batch()
+			if f == nil {
 				if finished {
 					return
 				}
 				break
 			}
 			signal(x.drained)
-			if !gone && x.stream.Send(frame) != nil {
+			if !gone && x.stream.Send(f) != nil {
 				gone = true
 				x.cancel(errBroken())
 				x.stopReading()
@@ -304,34 +312,30 @@ func (x *exchange) send() {
 }
 
 // batch takes the next frame's replies out of the queue, nil if there are none.
-func (x *exchange) batch() (frame *cairnv1.Frame, finished bool) {
+func (x *exchange) batch() (f *cairnv1.Frame, finished bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	n, size := 0, 0
-	for n < len(x.replies) {
-		r := proto.Size(x.replies[n]) + replyOverhead
-		if n > 0 && size+r > FrameBytesMax {
+	size := 0
+	for _, r := range x.replies {
+		if size > 0 && size+r.bytes > FrameBytesMax {
 			break
 		}
-		size += r
-		n++
-	}
-	if n == 0 {
-		return nil, x.finished
-	}
-	frame = &cairnv1.Frame{Replies: x.replies[:n:n]}
-	x.replies = x.replies[n:]
-	for _, r := range frame.Replies {
-		x.replyBytes -= proto.Size(r)
+		size += r.bytes
+		if f == nil {
+			f = &cairnv1.Frame{Replies: make([]*cairnv1.Reply, 0, len(x.replies))}
+		}
+		f.Replies = append(f.Replies, r.Reply)
 		if c := x.open[r.GetId()]; c != nil {
 			x.openBytes -= c.bytes
 			delete(x.open, r.GetId())
 		}
 	}
-	if len(x.replies) == 0 {
-		x.replies, x.replyBytes = nil, 0
+	if f == nil {
+		return nil, x.finished
 	}
-	return frame, false
+	x.replies = slices.Delete(x.replies, 0, len(f.Replies))
+	x.replyBytes -= size
+	return f, false
 }
 
 // replyPayloadMax is how large the answer to one call may be, so that a frame with nothing else in

@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"github.com/cairnkv/cairn/proto/frame"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/gen/cairn/v1/cairnv1connect"
 )
@@ -281,7 +282,8 @@ func (g *Gateway) mount() {
 	add(cairnv1connect.NewStatusServiceHandler(statusService{g}, opts...))
 	add(cairnv1connect.NewClusterServiceHandler(clusterService{g}, opts...))
 	add(cairnv1connect.NewKeyspaceServiceHandler(keyspaceService{g}, opts...))
-	add(cairnv1connect.NewStreamServiceHandler(streamService{g}, opts...))
+	add(cairnv1connect.NewStreamServiceHandler(streamService{g},
+		append(opts, connect.WithCodec(frame.Codec{}))...))
 	add(grpchealth.NewHandler(health{g}, opts...))
 	reflector := grpcreflect.NewStaticReflector(
 		cairnv1connect.KVServiceName, cairnv1connect.TxnServiceName,
