@@ -203,7 +203,11 @@ func (f *fakeShards) Commit(ctx context.Context, req *shardrpc.CommitRequest) (*
 	})
 	f.mu.Unlock()
 	if held != nil {
-		held.entered <- struct{}{}
+		select {
+		case held.entered <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		select {
 		case <-held.open:
 		case <-ctx.Done():
