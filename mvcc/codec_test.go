@@ -38,6 +38,10 @@ var goldenVersions = []struct {
 		TS: testTS, Kind: txn.KindExtend, Txn: txn.NewID(1, 1), Revision: 1, First: 0,
 		CreateTS: 7, Expiry: 9, Value: txn.NullValue(),
 	}, "01020605 0000010000000001 01 0000000000000007 00 0000000000000009"},
+	{"carries out a request", txn.Version{
+		TS: testTS, Txn: txn.NewID(3, 17), Revision: 300, First: 300, CreateTS: testTS, Principal: "ann",
+		Request: &txn.Request{ID: txn.RequestID{0xaa, 15: 0xbb}, Fingerprint: 0xfeed}, Value: txn.IntValue(-2),
+	}, "01000232 0000030000000011 aa0000000000000000000000000000bb 000000000000feed ac02 03616e6e 00 fffffffffffffffe"},
 	{"delete", txn.Version{
 		TS: testTS, Kind: txn.KindDelete, Txn: txn.NewID(1, 1), Revision: 1, CreateTS: 7,
 	}, "01010004 0000010000000001 01 0000000000000007 00"},
@@ -66,6 +70,34 @@ func TestGoldenVersion(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(plain(v), plain(c.v)) {
 			t.Errorf("%s: decoded to %+v, %v", c.name, v, err)
 		}
+	}
+}
+
+// What the request of a version is, is told without the rest of it.
+func TestRequestOf(t *testing.T) {
+	for _, c := range goldenVersions {
+		b := unhex(c.want)
+		var wantID txn.RequestID
+		want := txn.RequestRow{Txn: c.v.Txn, CommitTS: testTS}
+		if q := c.v.Request; q != nil {
+			wantID, want.Status, want.Fingerprint = q.ID, txn.Committed, q.Fingerprint
+		}
+		id, row, err := requestOf(testTS, b)
+		if err != nil || id != wantID || row != want {
+			t.Errorf("%s: %x %+v, %v", c.name, id, row, err)
+		}
+		if v, err := decodeVersion(testTS, b, withAnnotation); err != nil || v.Request != nil {
+			t.Errorf("%s: the request is told to who does not want it: %v", c.name, err)
+		}
+	}
+	b := unhex("01000232 0000030000000011 aa0000000000000000000000000000bb 000000000000feed")
+	for n := range b {
+		if _, _, err := requestOf(testTS, b[:n]); err == nil {
+			t.Errorf("%d bytes decode", n)
+		}
+	}
+	if _, _, err := requestOf(testTS, append([]byte{2}, b[1:]...)); err == nil {
+		t.Error("an unknown format decodes")
 	}
 }
 
@@ -183,7 +215,8 @@ func TestHostileBytes(t *testing.T) {
 	for name, err := range map[string]error{
 		"empty":             version(""),
 		"unknown format":    version("02000002 0000030000000011 00"),
-		"unknown flag":      version("01000020 0000030000000011 00"),
+		"unknown flag":      version("01000040 0000030000000011 00"),
+		"request cut":       version("01000022 0000030000000011 aa0000000000000000000000000000bb 000000000000fe"),
 		"unknown kind":      version("01030000 0000030000000011 00"),
 		"unknown type":      version("01000702 0000030000000011 00"),
 		"created twice":     version("01000006 0000030000000011 00 0000000000000007 00"),

@@ -23,6 +23,12 @@ func FuzzVersion(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(plain(again), plain(v)) {
 			t.Fatalf("%+v came back as %+v, %v", v, again, err)
 		}
+		id, row, err := requestOf(v.TS, b)
+		if q := v.Request; err != nil || row.CommitTS != v.TS || row.Txn != v.Txn ||
+			(q != nil) != (row.Status == txn.Committed) ||
+			q != nil && *q != (txn.Request{ID: id, Fingerprint: row.Fingerprint}) {
+			t.Fatalf("of %+v the request is %x %+v, %v", v, id, row, err)
+		}
 	})
 }
 

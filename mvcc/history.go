@@ -30,7 +30,7 @@ func (r *Reader) whole(ts txn.Timestamp) (txn.Version, error) {
 	if err != nil {
 		return txn.Version{}, err
 	}
-	return DecodeVersion(ts, b)
+	return decodeVersion(ts, b, withAnnotation)
 }
 
 // below goes on from the version at ts, which the iterator is on, to the next

@@ -59,6 +59,29 @@ func (r *Reader) Get(key txn.Key, at txn.Timestamp) (txn.Version, error) {
 // Newest is the newest version of key, for a writer that holds its latch.
 func (r *Reader) Newest(key txn.Key) (txn.Version, error) { return r.Get(key, txn.Forever) }
 
+// Requests calls emit with the requests that the versions of key carry out, as their
+// rows would have them, from a timestamp downwards, newest first, until emit returns
+// false. A version that carries out none is Absent, with its timestamp.
+func (r *Reader) Requests(
+	key txn.Key, from txn.Timestamp, emit func(id txn.RequestID, row txn.RequestRow) bool,
+) error {
+	ts, err := r.find(key, from)
+	for err == nil && ts != 0 {
+		b, err := r.it.Value()
+		if err != nil {
+			return err
+		}
+		id, row, err := requestOf(ts, b)
+		if err != nil || !emit(id, row) {
+			return err
+		}
+		if ts, err = r.below(key, ts); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // ChangedKey reports whether key has a version, of any kind, with
 // after < timestamp <= upTo.
 func (r *Reader) ChangedKey(key txn.Key, after, upTo txn.Timestamp) (bool, error) {
@@ -147,5 +170,5 @@ func (r *Reader) decode(ts txn.Timestamp) (txn.Version, error) {
 	if err != nil {
 		return txn.Version{}, err
 	}
-	return decodeVersion(ts, b, false)
+	return decodeVersion(ts, b, 0)
 }

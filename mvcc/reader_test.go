@@ -75,6 +75,8 @@ func (s *story) run() string {
 		return s.write(r)
 	case "hide":
 		return s.hide()
+	case "requests":
+		return s.requests(r)
 	case "get":
 		v, err := r.Get(s.key(), s.ts("at"))
 		return show(v, s.ts("at"), err)
@@ -117,6 +119,9 @@ func (s *story) write(r *Reader) string {
 		return "nothing to do"
 	}
 	v.Expiry, v.Principal, v.Message = s.ts("expiry"), s.str("who"), s.str("why")
+	if q := s.ts("request"); q != 0 {
+		v.Request = &txn.Request{ID: txn.RequestID{byte(q)}, Fingerprint: uint64(q)}
+	}
 	b := s.eng.NewBatch()
 	defer b.Close()
 	PutVersion(b, w.Key, &v)
@@ -169,6 +174,26 @@ func (s *story) history(r *Reader) string {
 	return b.String()
 }
 
+// requests goes on for limit versions; 0: for all.
+func (s *story) requests(r *Reader) string {
+	var b strings.Builder
+	limit := int(s.ts("limit"))
+	err := r.Requests(s.key(), s.ts("from"), func(id txn.RequestID, row txn.RequestRow) bool {
+		fmt.Fprintf(&b, "%d: %v", row.CommitTS, row.Status)
+		if row.Status != txn.Absent {
+			fmt.Fprintf(&b, " request %d %d of %v", id[0], row.Fingerprint, row.Txn)
+		}
+		b.WriteString("\n")
+		limit--
+		return limit != 0
+	})
+	if err != nil {
+		return err.Error()
+	}
+	v, err := r.Newest(s.key()) // whoever asks goes on to write
+	return b.String() + show(v, v.TS, err)
+}
+
 func show(v txn.Version, at txn.Timestamp, err error) string {
 	if err != nil {
 		return err.Error()
@@ -187,6 +212,9 @@ func show(v txn.Version, at txn.Timestamp, err error) string {
 	}
 	if v.Principal != "" || v.Message != "" {
 		out += fmt.Sprintf(" %s: %s", v.Principal, v.Message)
+	}
+	if v.Request != nil {
+		out += " (tells its request)"
 	}
 	if !v.Live(at) {
 		out += " (not live)"

@@ -18,6 +18,7 @@ const (
 	flagCreate                  // create_ts and first revision follow
 	flagNoHistory               // what it has replaced is not history
 	flagAnnotated               // principal and message follow
+	flagRequested               // the request that it carries out follows
 	flagsKnown      = 1<<iota - 1
 )
 
@@ -42,8 +43,15 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 	if v.Principal != "" || v.Message != "" {
 		flags |= flagAnnotated
 	}
+	if v.Request != nil {
+		flags |= flagRequested
+	}
 	dst = append(dst, versionFormat, byte(v.Kind), byte(v.Value.Type), flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Txn))
+	if v.Request != nil { // where requestOf finds it
+		dst = append(dst, v.Request.ID[:]...)
+		dst = binary.BigEndian.AppendUint64(dst, v.Request.Fingerprint)
+	}
 	dst = binary.AppendUvarint(dst, uint64(v.Revision))
 	if flags&flagCreate != 0 {
 		dst = appendTimestamp(dst, v.CreateTS)
@@ -62,14 +70,27 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 // DecodeVersion decodes a version that lies at ts. Its payload shares b.
 // What no release has written is an error with reason ReasonCorruption.
 func DecodeVersion(ts txn.Timestamp, b []byte) (txn.Version, error) {
-	return decodeVersion(ts, b, true)
+	return decodeVersion(ts, b, withAnnotation|withRequest)
 }
 
-// decodeVersion leaves principal and message out unless they are wanted.
-func decodeVersion(ts txn.Timestamp, b []byte, annotated bool) (txn.Version, error) {
+// Parts of a version that are decoded where they are wanted.
+const (
+	withAnnotation = 1 << iota
+	withRequest
+)
+
+// decodeVersion leaves out the parts that are not wanted.
+func decodeVersion(ts txn.Timestamp, b []byte, parts int) (txn.Version, error) {
 	d := fields.Reader{Rest: b}
 	format, kind, typ, flags := d.U8(), txn.Kind(d.U8()), txn.Type(d.U8()), d.U8()
-	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.U64()), Revision: d.Number()}
+	v := txn.Version{TS: ts, Kind: kind, Txn: txn.ID(d.U64())}
+	if flags&flagRequested != 0 {
+		q := d.Take(requestBytes)
+		if parts&withRequest != 0 && !d.Bad {
+			v.Request = decodeRequested(q)
+		}
+	}
+	v.Revision = d.Number()
 	switch {
 	case d.Bad:
 	case format != versionFormat:
@@ -93,7 +114,7 @@ func decodeVersion(ts txn.Timestamp, b []byte, annotated bool) (txn.Version, err
 	}
 	if flags&flagAnnotated != 0 {
 		principal, message := d.Bytes(), d.Bytes()
-		if annotated {
+		if parts&withAnnotation != 0 {
 			v.Principal, v.Message = string(principal), string(message)
 		}
 	}
@@ -105,6 +126,33 @@ func decodeVersion(ts txn.Timestamp, b []byte, annotated bool) (txn.Version, err
 		return txn.Version{}, err
 	}
 	return v, nil
+}
+
+// requestBytes is what a request takes in a version: name and fingerprint.
+const requestBytes = txn.RequestIDBytes + 8
+
+func decodeRequested(b []byte) *txn.Request {
+	return &txn.Request{ID: txn.RequestID(b),
+		Fingerprint: binary.BigEndian.Uint64(b[txn.RequestIDBytes:])}
+}
+
+// requestOf is the request that the version at ts carries out, as its row would
+// have it; Absent, with the commit timestamp all the same: none.
+func requestOf(ts txn.Timestamp, b []byte) (id txn.RequestID, row txn.RequestRow, err error) {
+	d := fields.Reader{Rest: b}
+	format, _, _, flags := d.U8(), d.U8(), d.U8(), d.U8()
+	row.CommitTS, row.Txn = ts, txn.ID(d.U64())
+	if flags&flagRequested != 0 && !d.Bad {
+		copy(id[:], d.Take(txn.RequestIDBytes))
+		row.Status, row.Fingerprint = txn.Committed, d.U64()
+	}
+	switch {
+	case d.Bad:
+		err = corrupt("a version of %d bytes ends early", len(b))
+	case format != versionFormat:
+		err = corrupt("version format %d is unknown to this release", format)
+	}
+	return id, row, err
 }
 
 // checkPayload refuses a payload that does not fit the version's kind and type.

@@ -26,7 +26,10 @@ type Version struct {
 	Expiry    Timestamp // first moment at which the key is gone; 0: never
 	Principal string
 	Message   string
-	Value     Value
+	// Request is what the version carries out, of a commit on one shard at its
+	// anchor. Only who asks for it gets it; nil: none.
+	Request *Request
+	Value   Value
 }
 
 // NoRevision is the revision of a missing key.
