@@ -14,6 +14,7 @@ type applying struct {
 	batch   mvcc.Batch
 	state   mvcc.ShardState
 	intents []intentChange
+	rows    []rowChange
 	told    []told
 	// What the batch holds and later commands of it must see. An entry is
 	// never cut in two: its applied index goes with all of it (I10).
@@ -125,6 +126,9 @@ func (r *Replica) commitApply(a *applying) error {
 	r.mu.Unlock()
 	if err != nil {
 		return err
+	}
+	for _, c := range a.rows {
+		r.rows.change(c)
 	}
 	r.dropIter()
 	r.readers.drop(r.mu.batch)

@@ -41,6 +41,7 @@ type collector struct {
 	every  time.Duration                               // between the beginnings of passes
 	next   time.Duration                               // no new pass before
 	from   []byte                                      // where this pass goes on; nil: there is none
+	met    int                                         // pairs, in this pass
 	busy   bool                                        // what was found is in the log
 }
 
@@ -78,8 +79,8 @@ func (r *Replica) collect() {
 	if r.collectNext(&l.records) {
 		l.stale.end()
 	}
-	if r.lead == l { // it may have failed
-		r.collectNext(&l.rows)
+	if r.lead == l && r.collectNext(&l.rows) { // it may have failed
+		r.knowRows(l.rows.met)
 	}
 }
 
@@ -90,7 +91,7 @@ func (r *Replica) collectNext(c *collector) (ended bool) {
 		return false
 	}
 	if c.from == nil {
-		c.next = now + c.every
+		c.next, c.met = now+c.every, 0
 	}
 	cmd := &command{kind: cmdCollect}
 	var err error
@@ -131,6 +132,7 @@ func (r *Replica) collectFrom(it mvcc.Iterator, c *collector, cmd *command) ([]b
 	ok := it.First()
 	for n := 1; ok; n++ {
 		found := len(cmd.records) + len(cmd.rows)
+		c.met++
 		b, err := it.Value()
 		if err == nil {
 			err = c.look(it.Key(), b, cmd)
@@ -240,7 +242,7 @@ func (r *Replica) applyCollect(a *applying, c *command) {
 		a.state.RecordFloor = max(a.state.RecordFloor, c.ts)
 	}
 	for i := range c.rows {
-		mvcc.DeleteRequest(a.batch, c.rows[i].anchor, c.rows[i].id)
+		a.deleteRow(c.rows[i].anchor, c.rows[i].id)
 	}
 	r.collected.Add(int64(len(c.records) + len(c.rows)))
 }

@@ -44,6 +44,7 @@ type Replica struct {
 	lockWaits atomic.Int64 // requests that waited for locks then
 	pending   []*command
 	late      late
+	rows      rowSet        // of requests
 	iter      mvcc.Iterator // over the applied state; nil after an apply
 	reader    *mvcc.Reader
 	lead      *leadership // nil unless leading
@@ -119,6 +120,9 @@ func New(o Options) (*Replica, error) {
 	r.status.StatusCache = locks.NewStatusCache()
 	r.reader = mvcc.NewReader(nil, nil)
 	if err := r.mu.intents.Load(o.State, o.Route.Span); err != nil {
+		return nil, err
+	}
+	if r.rows, err = loadRows(o.State, o.Route.Span); err != nil {
 		return nil, err
 	}
 	if r.mu.dropped, r.mu.usage, err = loadKeyspaces(&o, &state); err != nil {

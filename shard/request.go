@@ -54,6 +54,9 @@ func (w *write) runsRequest() bool {
 func (r *Replica) requestRow(
 	anchor txn.Key, id txn.RequestID,
 ) (row txn.RequestRow, rec txn.Record, err error) {
+	if !r.rows.mayHave(anchor, id) {
+		return row, rec, nil
+	}
 	row, err = mvcc.GetRequest(r.o.State, anchor, id)
 	if err != nil || row.Status != txn.Pending {
 		return row, rec, err
@@ -88,7 +91,17 @@ func (a *applying) putRequest(c *command, status txn.Status) {
 	case txn.Aborted:
 		row.BaseTS = c.ts
 	}
-	mvcc.PutRequest(a.batch, c.primary, c.request.ID, row)
+	a.putRow(c.primary, c.request.ID, row)
+}
+
+func (a *applying) putRow(anchor txn.Key, id txn.RequestID, row *txn.RequestRow) {
+	mvcc.PutRequest(a.batch, anchor, id, row)
+	a.rows = append(a.rows, rowChange{key: string(mvcc.RequestKey(anchor, id)), put: true})
+}
+
+func (a *applying) deleteRow(anchor txn.Key, id txn.RequestID) {
+	mvcc.DeleteRequest(a.batch, anchor, id)
+	a.rows = append(a.rows, rowChange{key: string(mvcc.RequestKey(anchor, id))})
 }
 
 // newInquiry latches the anchor, so that it comes before an attempt or after.

@@ -118,6 +118,9 @@ func (r *Replica) reload() error {
 	if err := intents.Load(r.o.State, r.o.Route.Span); err != nil {
 		return err
 	}
+	if r.rows, err = loadRows(r.o.State, r.o.Route.Span); err != nil {
+		return err
+	}
 	gone, used, err := loadKeyspaces(&r.o, &state)
 	if err != nil {
 		return err
