@@ -31,7 +31,7 @@ type write struct {
 
 	lead        *leadership // that admitted it
 	granted     bool
-	proposed    bool          // its command is in the log, or on the way there
+	command     *command      // in the log, or on the way there; nil: none
 	c           txn.Timestamp // provisional commit timestamp; 0: unknown
 	asked       bool          // a timestamp is on its way
 	evaluations int
@@ -189,7 +189,7 @@ func (r *Replica) release(w *write) {
 	delete(w.lead.writes, w)
 	r.releaseLocks(w)
 	r.unlatch(w)
-	if w.proposed {
+	if w.command != nil {
 		r.answerProbes(w.txn)
 	}
 }

@@ -217,10 +217,19 @@ func versionBytes(key txn.Key, value []byte) int64 {
 	return int64(len(key.User()) + len(value))
 }
 
+// putVersion puts the version that o makes, and the row of the request that its
+// key's newest versions do not tell of any more.
+func (a *applying) putVersion(o *op, ts txn.Timestamp) {
+	mvcc.PutEncoded(a.batch, o.key, ts, o.value)
+	if o.evicted != nil {
+		a.putRow(o.key, o.evicted.id, &o.evicted.row)
+	}
+}
+
 func applyWrite(a *applying, c *command) {
 	for i := range c.ops {
 		o := &c.ops[i]
-		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
+		a.putVersion(o, c.ts)
 		a.count(o.key, txn.Usage{Keys: o.keys, LiveBytes: o.bytes, Versions: 1,
 			Bytes: versionBytes(o.key, o.value)})
 	}
@@ -256,7 +265,7 @@ func (r *Replica) applyPrewrite(a *applying, c *command) (ok bool, err error) {
 	}
 	for i := range c.ops {
 		o := &c.ops[i]
-		mvcc.PutEncoded(a.batch, o.key, c.ts, o.value)
+		a.putVersion(o, c.ts)
 		a.count(o.key, txn.Usage{Versions: 1, Bytes: versionBytes(o.key, o.value)})
 		in := (&mvcc.Intent{Key: o.key, Txn: c.txn, BaseTS: c.baseTS, TS: c.ts, Hash: c.hash,
 			Age: c.age, Primary: c.primary, IsPrimary: o.key.Compare(c.primary) == 0,

@@ -207,9 +207,9 @@ func (r *Replica) lookRow(key, value []byte, cmd *command) error {
 }
 
 // nobodyWrites leaves out of rows those in whose place the log may put others: a
-// write that carries the request has been admitted and is not answered. What is
-// admitted later comes behind in the log, and what earlier leaders have proposed
-// has been applied.
+// write that carries the request has been admitted and is not answered, or one is in
+// the log that pushes it out of its anchor's newest versions. What comes later comes
+// behind in the log, and what earlier leaders have proposed has been applied.
 func (r *Replica) nobodyWrites(rows []rowName) []rowName {
 	if len(rows) == 0 {
 		return nil
@@ -222,6 +222,14 @@ func (r *Replica) nobodyWrites(rows []rowName) []rowName {
 	for w := range r.lead.writes { // order: a set
 		if w.request != nil {
 			written[name{string(w.anchor), w.request.ID}] = true
+		}
+		if w.command == nil {
+			continue
+		}
+		for i := range w.command.ops {
+			if o := &w.command.ops[i]; o.evicted != nil {
+				written[name{string(o.key), o.evicted.id}] = true
+			}
 		}
 	}
 	return slices.DeleteFunc(rows, func(n rowName) bool {

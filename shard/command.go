@@ -52,6 +52,8 @@ type op struct {
 	value []byte // encoded version
 	// bound is that of the intent.
 	bound txn.Timestamp
+	// evicted needs a row from now on; nil: nothing does.
+	evicted *evicted
 	// keys and bytes are what it adds to the live keys and bytes of the shard.
 	keys, bytes int64
 	// Of the leader that evaluates it only: whether it is no delete, and the bytes
@@ -202,8 +204,9 @@ func appendKeys(dst []byte, keys []txn.Key) []byte {
 
 // Marks of an op.
 const (
-	opWrote = 1 << 0 // always: there is a version
-	opBound = 1 << 1
+	opWrote   = 1 << 0 // always: there is a version
+	opBound   = 1 << 1
+	opEvicted = 1 << 2
 )
 
 func appendOps(dst []byte, ops []op) []byte {
@@ -211,14 +214,27 @@ func appendOps(dst []byte, ops []op) []byte {
 	for i := range ops {
 		o := &ops[i]
 		dst = fields.AppendBytes(dst, o.key)
-		if o.bound == 0 {
-			dst = append(dst, opWrote)
-		} else {
-			dst = binary.AppendUvarint(append(dst, opWrote|opBound), uint64(o.bound))
-		}
+		dst = appendMarks(dst, o)
 		dst = binary.AppendVarint(dst, o.keys)
 		dst = binary.AppendVarint(dst, o.bytes)
 		dst = fields.AppendBytes(dst, o.value)
+	}
+	return dst
+}
+
+// appendMarks says what else there is of o, and that.
+func appendMarks(dst []byte, o *op) []byte {
+	marks := len(dst)
+	dst = append(dst, opWrote)
+	if o.bound != 0 {
+		dst[marks] |= opBound
+		dst = binary.AppendUvarint(dst, uint64(o.bound))
+	}
+	if e := o.evicted; e != nil {
+		dst[marks] |= opEvicted
+		dst = appendRequest(dst, &txn.Request{ID: e.id, Fingerprint: e.row.Fingerprint})
+		dst = binary.BigEndian.AppendUint64(dst, uint64(e.row.Txn))
+		dst = binary.AppendUvarint(dst, uint64(e.row.CommitTS))
 	}
 	return dst
 }
@@ -308,6 +324,13 @@ func decodeRequest(d *fields.Reader, r *txn.Request) {
 	r.Fingerprint = d.U64()
 }
 
+func decodeEvicted(d *fields.Reader) *evicted {
+	var q txn.Request
+	decodeRequest(d, &q)
+	return &evicted{q.ID, txn.RequestRow{Status: txn.Committed, Fingerprint: q.Fingerprint,
+		Txn: txn.ID(d.U64()), CommitTS: d.UvarintTS()}}
+}
+
 func decodeKeys(d *fields.Reader) []txn.Key {
 	keys := make([]txn.Key, d.Count(1))
 	for i := range keys {
@@ -321,12 +344,15 @@ func decodeOps(d *fields.Reader) []op {
 	for i := range ops {
 		o := &ops[i]
 		o.key = d.Bytes()
-		switch d.U8() {
-		case opWrote:
-		case opWrote | opBound:
-			o.bound = d.UvarintTS()
-		default:
+		marks := d.U8()
+		if marks&opWrote == 0 || marks&^(opWrote|opBound|opEvicted) != 0 {
 			d.Bad = true
+		}
+		if marks&opBound != 0 {
+			o.bound = d.UvarintTS()
+		}
+		if marks&opEvicted != 0 {
+			o.evicted = decodeEvicted(d)
 		}
 		o.keys, o.bytes, o.value = d.Varint(), d.Varint(), d.Bytes()
 	}

@@ -40,6 +40,9 @@ func samples() []*command {
 		{kind: cmdForgo, proposal: 19, term: 2, epoch: 3, ts: 9, primary: key("p"),
 			request: txn.Request{ID: sampleRequest().ID}},
 		{kind: cmdDrop, proposal: 20, term: 2, epoch: 3, ts: 9, keyspace: 300},
+		{kind: cmdWrite, proposal: 21, term: 2, epoch: 3, txn: 4, ts: 5, ops: []op{
+			{key: key("a"), value: []byte("v"), evicted: sampleEvicted()},
+			{key: key("b"), value: []byte("v"), bound: 99, evicted: sampleEvicted()}}},
 	}
 }
 
@@ -47,10 +50,15 @@ func sampleRequest() txn.Request {
 	return txn.Request{ID: txn.RequestID{0xaa, 15: 0xbb}, Fingerprint: 0xfeed}
 }
 
+func sampleEvicted() *evicted {
+	return &evicted{sampleRequest().ID, txn.RequestRow{Status: txn.Committed, Fingerprint: 0xfeed, Txn: 7,
+		CommitTS: 8}}
+}
+
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
 	const id = "aa0000000000000000000000000000bb"
-	const want = "01000c" +
+	const want = "01000d" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
@@ -67,7 +75,10 @@ func TestEntryGolden(t *testing.T) {
 		"021100000000000000120203" + "000000000000000708" + "090a0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "00" + id + "000000000000feed" +
 		"080000000000000000130203" + "000000000000000009" + id + "050000000170" +
-		"090000000000000000140203" + "000000000000000009" + "ac02"
+		"090000000000000000140203" + "000000000000000009" + "ac02" +
+		"010000000000000000150203" + "000000000000000405" + "02" +
+		"050000000161" + "05" + id + "000000000000feed" + "000000000000000708" + "00000176" +
+		"050000000162" + "0763" + id + "000000000000feed" + "000000000000000708" + "00000176"
 	if got := hex.EncodeToString(appendEntry(nil, samples())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
@@ -131,7 +132,8 @@ var _ txn.View = atView{}
 // has taken effect as a read at c, and its id must never write: a late copy that
 // found the test true would contradict the answer.
 func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command) {
-	resp, ops, err := runProgram(&w.commit.Program, rd, w.txn, w.c)
+	by := author{w.txn, w.commit.Program.Annotation, w.request, w.anchor}
+	resp, ops, err := runProgram(&w.commit.Program, rd, by, w.c, r.remembered())
 	if e := r.overLimits(ops); err == nil && e != nil {
 		err = e
 	}
@@ -145,7 +147,9 @@ func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command)
 		r.pend(resolves...)
 		cmd := &command{kind: cmdWrite, txn: w.txn, baseTS: w.baseTS, ts: w.c, ops: ops,
 			primary: w.anchor}
-		cmd.remember(w.request)
+		if !slices.ContainsFunc(ops, func(o op) bool { return o.key.Compare(w.anchor) == 0 }) {
+			cmd.remember(w.request)
+		}
 		r.proposeFor(w, cmd, func() {
 			w.done = true
 			r.reply(w.id, resp)
@@ -172,7 +176,8 @@ func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	resp, _, err := runProgram(&w.commit.Program, rd, id, ts)
+	resp, _, err := runProgram(&w.commit.Program, rd,
+		author{txn: id, Annotation: w.commit.Program.Annotation}, ts, txn.Forever)
 	if e, ours := errors.AsType[*txn.Error](err); ours && e.Kind != txn.Internal {
 		// It did run at ts: what it ran on is there no more.
 		resp, err = &shardrpc.CommitResponse{Reply: shardrpc.Reply{Answer: shardrpc.Gone}}, nil
@@ -186,15 +191,15 @@ func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 	return nil
 }
 
-// runProgram is what p comes to as transaction id at c.
-func runProgram(p *txn.Program, rd *mvcc.Reader, id txn.ID, c txn.Timestamp) (
+// runProgram is what p comes to at c. Since is from when on requests are remembered.
+func runProgram(p *txn.Program, rd *mvcc.Reader, by author, c, since txn.Timestamp) (
 	*shardrpc.CommitResponse, []op, error,
 ) {
 	out, err := p.Run(atView{rd, c}, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	ops, written, err := makeOps(rd, out.Writes, c, author{id, p.Annotation})
+	ops, written, err := makeOps(rd, out.Writes, by, c, since)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -209,11 +214,14 @@ func runProgram(p *txn.Program, rd *mvcc.Reader, id txn.ID, c txn.Timestamp) (
 type author struct {
 	txn txn.ID
 	txn.Annotation
+	request *txn.Request // that the version of anchor carries out; nil: none
+	anchor  txn.Key
 }
 
 // makeOps turns writes into versions at c, on top of the newest ones below it.
-// A delete or extend of what is missing makes none.
-func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
+// A delete or extend of what is missing makes none. What requests they push out
+// that were carried out since, the ops say.
+func makeOps(rd *mvcc.Reader, writes []txn.Write, by author, c, since txn.Timestamp) (
 	[]op, []txn.Written, error,
 ) {
 	ops := make([]op, 0, len(writes))
@@ -235,6 +243,9 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, c txn.Timestamp, by author) (
 		o, written[i] = makeOp(w, &prev, c, by)
 		if !written[i].Wrote {
 			continue
+		}
+		if o.evicted, err = evicts(rd, w.Key, c, since); err != nil {
+			return nil, nil, err
 		}
 		ops = append(ops, o)
 		if size += w.Size() + by.Size(); w.Kind == txn.KindExtend {
@@ -264,13 +275,17 @@ func makeOp(w *txn.Write, prev *txn.Version, c txn.Timestamp, by author) (op, tx
 	}
 	if wrote {
 		v.Principal, v.Message = by.Principal, by.Message
+		if by.request != nil && w.Key.Compare(by.anchor) == 0 {
+			v.Request = by.request
+		}
 		o.value = mvcc.AppendVersion(nil, &v)
 		o.keys, o.bytes = mvcc.LiveDelta(prev, &v)
 		o.bytes += o.keys * int64(len(w.Key.User()))
 	} else {
 		v.Revision = txn.NoRevision
 	}
-	v.Value.Data, v.Principal, v.Message = nil, "", "" // who asked knows that
+	// Who asked knows that.
+	v.Value.Data, v.Principal, v.Message, v.Request = nil, "", "", nil
 	made := txn.Written{Key: w.Key, Wrote: wrote, Version: v, PrevRevision: prev.RevisionAt(c)}
 	if prev.Live(c) {
 		made.PrevExpiry = prev.Expiry

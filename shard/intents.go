@@ -37,7 +37,7 @@ func (r *Replica) queryIntents(id uint64, m *shardrpc.QueryIntentsRequest) {
 // inLog reports whether a write of id has been proposed and is not applied.
 func (r *Replica) inLog(id txn.ID) bool {
 	for w := range r.lead.writes { // order: one is enough
-		if w.txn == id && w.proposed {
+		if w.txn == id && w.command != nil {
 			return true
 		}
 	}

@@ -58,6 +58,8 @@ func TestDirected(t *testing.T) {
 		{mutant.C6, "TestScenarios/replay"},
 		{mutant.C7, "TestScenarios/collect"},
 		{mutant.C12, "TestScenarios/request_commit"},
+		{mutant.C12Window, "TestScenarios/request_window"},
+		{mutant.C12Window, "TestRequestsHappenOnce"},
 		{mutant.M1, "TestScenarios/foreign"},
 		{mutant.M14, "TestReaderTakesAllAtOnce"},
 		{mutant.K2, "TestScenarios/lock_reads"},

@@ -40,7 +40,8 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 			return
 		}
 	}
-	ops, written, err := makeOps(rd, m.Writes, w.c, author{w.txn, m.Annotation})
+	ops, written, err := makeOps(rd, m.Writes, author{txn: w.txn, Annotation: m.Annotation}, w.c,
+		r.remembered())
 	if e := r.overLimits(ops); err == nil && e != nil {
 		err = e
 	}
@@ -93,7 +94,7 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	_, written, err := makeOps(rd, w.prewrite.Writes, ts, author{txn: w.txn})
+	_, written, err := makeOps(rd, w.prewrite.Writes, author{txn: w.txn}, ts, txn.Forever)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (r *Replica) pend(commands ...*command) {
 // proposeFor queues w's command; done runs once it is applied. A rejected or
 // dropped one proves nothing to the coordinator.
 func (r *Replica) proposeFor(w *write, c *command, done func()) {
-	w.proposed = true
+	w.command = c
 	if mutant.On(mutant.K3) && w.decide == nil {
 		r.wake(r.lead.locks.Release(w.owner(), w.baseTS))
 	}

@@ -49,13 +49,15 @@ func (w *write) runsRequest() bool {
 	return w.commit != nil && w.commit.Program.Fingerprint() == w.request.Fingerprint
 }
 
-// requestRow is a request's row, and for an open one what is known of the
-// attempt that decides it.
+// requestRow is what is remembered of a request, and if that is an open row what is
+// known of the attempt that decides it. A version says the last word: nobody
+// writes a row of a request that one says is done.
 func (r *Replica) requestRow(
 	anchor txn.Key, id txn.RequestID,
 ) (row txn.RequestRow, rec txn.Record, err error) {
-	if !r.rows.mayHave(anchor, id) {
-		return row, rec, nil
+	row, err = r.carriedOut(anchor, id)
+	if err != nil || row.Status == txn.Committed || !r.rows.mayHave(anchor, id) {
+		return row, rec, err
 	}
 	row, err = mvcc.GetRequest(r.o.State, anchor, id)
 	if err != nil || row.Status != txn.Pending {

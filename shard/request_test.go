@@ -22,8 +22,14 @@ func TestRequestRows(t *testing.T) {
 		MaxTS: txn.Forever, Reads: txn.ReadSet{MaxTS: txn.Forever}, Primary: key("b"), Record: txn.Pending, Request: q})
 	w.request("inquire", &shardrpc.InquireRequest{Target: to, Anchor: key("c"), ID: q.ID, BaseTS: inquiry,
 		Prevent: true})
+	nothing := w.timestamp()
+	p.Then[0].Kind = txn.OpDelete
+	p.Then[0].Key = key("n")
+	w.request("nothing", &shardrpc.CommitRequest{Target: to, Txn: id("4"), BaseTS: nothing,
+		MaxTS: txn.Forever, Reads: txn.ReadSet{MaxTS: txn.Forever}, Program: p, Request: q, Anchor: key("n")})
 	for anchor, want := range map[string]txn.RequestRow{
-		"a": {Status: txn.Committed, Fingerprint: 7, Txn: id("1"), BaseTS: commit, CommitTS: inquiry + 1},
+		"a": {}, // its version says it
+		"n": {Status: txn.Committed, Fingerprint: 7, Txn: id("4"), BaseTS: nothing, CommitTS: nothing + 1},
 		"b": {Status: txn.Pending, Fingerprint: 7, Txn: id("2"), BaseTS: open},
 		"c": {Status: txn.Aborted, BaseTS: inquiry},
 		"d": {},

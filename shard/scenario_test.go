@@ -160,6 +160,8 @@ func (w *world) fate(d *datadriven.TestData) {
 		w.say("open until they end: %v", w.meta.Leased())
 	case "depose":
 		w.depose(w.r)
+	case "rows":
+		w.rows()
 	case "flush":
 		if err := w.state.Flush(); err != nil {
 			w.tb.Fatal(err)

@@ -66,6 +66,8 @@ const (
 	C6 Name = "C6"
 	// C12 carries out a request whatever became of an earlier attempt at it.
 	C12 Name = "C12"
+	// C12Window lets a version push the request of an older one out of sight.
+	C12Window Name = "C12-window"
 	// M1 derives what it writes from what others have only prepared.
 	M1 Name = "M1"
 	// M2 commits on top of what has expired since a write was prepared on it.
