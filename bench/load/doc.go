@@ -6,6 +6,10 @@
 // system that is slow is asked less. In an open loop operations have intended
 // starts, and what they wait for a free caller counts.
 //
+// A caller of a closed loop whose operations fail pauses before the next one: 0.1 ms, then twice as
+// long each time up to 10 ms, until one ends well. Errors a second are therefore bounded; they are
+// no measure of anything.
+//
 // An operation counts if it ends between the warm-up and the end. In an open
 // loop those that were due and have not ended count as what they had waited by
 // then, so that a system that falls behind does not look better than it is.

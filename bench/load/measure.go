@@ -11,6 +11,13 @@ import (
 // given up at once: a system would have to clean up after them, and count that as the next run's.
 const drainMax = 10 * time.Second
 
+// The pause of a caller in a closed loop after an operation that failed, which doubles while they
+// go on failing. Else those that fail at once would take the CPU that the system needs to recover.
+const (
+	pauseFirst = 100 * time.Microsecond
+	pauseMax   = 10 * time.Millisecond
+)
+
 // Measure does an operation as a run says, and returns what came of it, but for System and
 // Processes. It calls sample when what counts begins and when it has ended; operations are on
 // their way then. It returns when the last operation has ended.
@@ -110,13 +117,21 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// closed does one operation after the other.
+// closed does one operation after the other, and pauses after those that fail: see pauseMax.
 func (m *measurement) closed(ctx context.Context, c *Caller) {
+	rest := time.Duration(0)
 	for began := m.now(); began < end(m.run) && ctx.Err() == nil; {
 		err := m.do(ctx, c)
 		ended := m.now()
 		m.recorder(c.ID).ended(began, ended, err)
 		began = ended
+		if err == nil {
+			rest = 0
+			continue
+		}
+		rest = min(max(2*rest, pauseFirst), pauseMax)
+		_ = pause(ctx, rest) // an end of ctx ends the loop
+		began = m.now()
 	}
 }
 

@@ -135,6 +135,7 @@ func TestErrorsAreCounted(t *testing.T) {
 			}
 			return pause(ctx, 10*time.Millisecond)
 		})
+		// Four take 80 ms and a pause of 0.1 ms.
 		if res.Ops != 75 || res.Errors != 25 || res.Seconds[0]+res.Seconds[1] != 75 {
 			t.Errorf("%d operations, %d errors, by the second %v", res.Ops, res.Errors, res.Seconds)
 		}
@@ -143,6 +144,27 @@ func TestErrorsAreCounted(t *testing.T) {
 		}
 		if p100 := latency(t, res, 100); !near(p100, 10*time.Millisecond) {
 			t.Errorf("maximum %v; errors are not among the latencies", p100)
+		}
+	})
+}
+
+func TestAClosedLoopOfErrorsDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var calls, well atomic.Int64
+		res := measured(t, run(1, 0), func(ctx context.Context, _ *Caller) error {
+			calls.Add(1)
+			if at := time.Since(begin); at < 2*time.Second {
+				return errors.New("at once")
+			}
+			well.Add(1)
+			return pause(ctx, time.Millisecond)
+		})
+		if n := calls.Load() - well.Load(); n < 200 || n > 210 {
+			t.Errorf("%d errors in two seconds: a pause grows to %v", n, pauseMax)
+		}
+		if res.Ops < 985 { // the pause is over with the first that ends well
+			t.Errorf("%d operations of a millisecond in the last second", res.Ops)
 		}
 	})
 }
