@@ -59,8 +59,10 @@ func serve(t *testing.T, bin string) {
 				t.Errorf("commands\n%s", commands)
 			}
 			hold(t, s, c.o.Shards != 1)
-			if err := s.Close(); err != nil {
-				t.Error(err)
+			for range 2 {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 			for pid := range s.Processes() {
 				if err := syscall.Kill(pid, 0); err == nil {

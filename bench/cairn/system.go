@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cairnkv/cairn/bench/driver"
@@ -36,6 +37,7 @@ type System struct {
 	unary    *client.DB
 	filled   map[table]filled
 	imported atomic.Int64 // pages, by all runs
+	close    func() error
 }
 
 // Start starts what o says, and returns when it serves. Once it does it no longer depends on ctx.
@@ -45,6 +47,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	s := &System{o: o, layout: newLayout(o.Shards), filled: make(map[table]filled)}
+	s.close = sync.OnceValue(s.stop)
 	err := s.start(ctx)
 	if err == nil {
 		err = s.connect(ctx)
@@ -206,8 +209,10 @@ func (s *System) Prepare(
 }
 
 // Close ends all that was started; its data is gone then. The error tells of processes that had
-// ended by themselves.
-func (s *System) Close() error {
+// ended by themselves. It can be called again, and says the same.
+func (s *System) Close() error { return s.close() }
+
+func (s *System) stop() error {
 	for _, db := range []*client.DB{s.stream, s.unary} {
 		if db != nil {
 			db.Close()
