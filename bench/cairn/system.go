@@ -96,8 +96,9 @@ func (s *System) startEmbedded(program string) error {
 	if err != nil {
 		return err
 	}
-	p := &process{usage: load.Usage{Role: "embedded", Name: "e1"}, address: free[0]}
-	args := append([]string{"--data", filepath.Join(s.dir, p.usage.Name)}, s.splitFlags()...)
+	data := filepath.Join(s.dir, "e1")
+	p := &process{usage: load.Usage{Role: "embedded", Name: "e1", Data: data}, address: free[0]}
+	args := append([]string{"--data", data}, s.splitFlags()...)
 	err = s.launch(p, program, append(args, s.o.GatewayFlags...)...)
 	if err == nil {
 		s.gateways = append(s.gateways, p)
@@ -114,8 +115,9 @@ func (s *System) startCluster(shard, gateway string) error {
 	all := strings.Join(addresses, ",")
 	for i, address := range addresses {
 		name := fmt.Sprint("m", i+1)
-		p := &process{usage: load.Usage{Role: "member", Name: name}, address: address}
-		args := append([]string{"--data", filepath.Join(s.dir, name)}, s.splitFlags()...)
+		data := filepath.Join(s.dir, name)
+		p := &process{usage: load.Usage{Role: "member", Name: name, Data: data}, address: address}
+		args := append([]string{"--data", data}, s.splitFlags()...)
 		if s.o.Members > 1 {
 			args = append(args, "--id", fmt.Sprint(i+1), "--join", all)
 		}

@@ -8,5 +8,6 @@
 // closed: so nothing is left over however the harness ends.
 //
 // What processes use is read from /proc when what counts begins and when it has
-// ended. Start reading at serve.go, and for the harness' side at parent.go.
+// ended; what memory they take, and how large their data is, also every second
+// between. Start reading at serve.go, and for the harness' side at parent.go.
 package driver

@@ -78,13 +78,22 @@ func measure(ctx context.Context, s System, r load.Run) (*load.Result, error) {
 		defer release()
 	}
 	var begin, end map[int]load.Usage
+	over := make(map[int][]load.Room)
 	res, err := load.Measure(ctx, r, op, func() (err error) {
-		begin = end
-		end, err = usages(processRoot, s.Processes())
-		return err
+		if end, err = usages(processRoot, s.Processes()); err != nil {
+			return err
+		}
+		if begin == nil {
+			begin = end
+		}
+		return course(over, end)
 	})
 	if err != nil {
 		return nil, err
+	}
+	for pid, u := range end {
+		u.Over = over[pid]
+		end[pid] = u
 	}
 	res.Processes, err = between(begin, end)
 	return res, err

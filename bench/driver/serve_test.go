@@ -102,6 +102,8 @@ func TestServe(t *testing.T) {
 		}
 		if p := got.Result.Processes; len(p) != 1 || p[0].Role != "load" || p[0].Memory == 0 {
 			t.Errorf("processes %+v: the one that makes the load is missing", p)
+		} else if len(p[0].Over) != 2 || p[0].Over[1].Memory != p[0].Memory {
+			t.Errorf("in the course of 100 ms it took %+v", p[0].Over)
 		}
 	}
 	v.ask(t, load.Run{Workload: "fast"})

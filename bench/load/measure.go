@@ -19,8 +19,8 @@ const (
 )
 
 // Measure does an operation as a run says, and returns what came of it, but for System and
-// Processes. It calls sample when what counts begins and when it has ended; operations are on
-// their way then. It returns when the last operation has ended.
+// Processes. It calls sample when what counts begins, every second since then, and when it has
+// ended; operations are on their way then. It returns when the last operation has ended.
 func Measure(ctx context.Context, r Run, op Op, sample func() error) (*Result, error) {
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("run: %w", err)
@@ -41,14 +41,16 @@ type measurement struct {
 	values    *values
 	callers   []*Caller
 	recorders []*recorder
-	base      time.Time          // when the run began; times are since then
+	base      time.Time // when the run began; times are since then
+	silence   *silence
 	due       chan time.Duration // operations of an open loop that are due
 	over      chan struct{}      // closed when no operation may begin any more
 }
 
 func newMeasurement(r Run, op Op, until func(time.Time) error) *measurement {
 	m := &measurement{run: r, op: op, until: until, values: newValues(r), callers: callers(r),
-		due: make(chan time.Duration), over: make(chan struct{})}
+		silence: newSilence(r),
+		due:     make(chan time.Duration), over: make(chan struct{})}
 	for range min(r.Callers, recordersMax) {
 		m.recorders = append(m.recorders, newRecorder(r))
 	}
@@ -73,7 +75,7 @@ func (m *measurement) measure(ctx context.Context, sample func() error) (*Result
 	if m.run.Rate > 0 {
 		tasks.Go(func() { pacing = m.pace(working) })
 	}
-	err := m.edges(ctx, sample)
+	err := m.samples(ctx, sample)
 	close(m.over)
 	if err != nil {
 		giveUp()
@@ -90,20 +92,25 @@ func (m *measurement) measure(ctx context.Context, sample func() error) (*Result
 	if err != nil {
 		return nil, fmt.Errorf("measuring %s: %w", m.run.Workload, err)
 	}
-	return merge(m.run, m.recorders)
+	res, err := merge(m.run, m.recorders)
+	if err == nil {
+		res.Hole = m.silence.longest()
+	}
+	return res, err
 }
 
-// edges waits for the time that counts to begin and to end.
-func (m *measurement) edges(ctx context.Context, sample func() error) error {
-	for _, at := range []time.Duration{m.run.Warm, end(m.run)} {
+const sampleEvery = time.Second
+
+// samples waits for the time that counts to begin and to end.
+func (m *measurement) samples(ctx context.Context, sample func() error) error {
+	for at := m.run.Warm; ; at = min(at+sampleEvery, end(m.run)) {
 		if err := pause(ctx, at-m.now()); err != nil {
 			return err
 		}
-		if err := sample(); err != nil {
+		if err := sample(); err != nil || at == end(m.run) {
 			return err
 		}
 	}
-	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -123,7 +130,7 @@ func (m *measurement) closed(ctx context.Context, c *Caller) {
 	for began := m.now(); began < end(m.run) && ctx.Err() == nil; {
 		err := m.do(ctx, c)
 		ended := m.now()
-		m.recorder(c.ID).ended(began, ended, err)
+		m.ended(c, began, ended, err)
 		began = ended
 		if err == nil {
 			rest = 0
@@ -139,7 +146,14 @@ func (m *measurement) closed(ctx context.Context, c *Caller) {
 func (m *measurement) open(ctx context.Context, c *Caller) {
 	for began := range m.due {
 		err := m.do(ctx, c)
-		m.recorder(c.ID).ended(began, m.now(), err)
+		m.ended(c, began, m.now(), err)
+	}
+}
+
+func (m *measurement) ended(c *Caller, began, ended time.Duration, err error) {
+	m.recorder(c.ID).ended(began, ended, err)
+	if err == nil {
+		m.silence.ended(ended)
 	}
 }
 

@@ -169,19 +169,43 @@ func TestAClosedLoopOfErrorsDoesNotSpin(t *testing.T) {
 	})
 }
 
-func TestSampleIsCalledAtTheEdges(t *testing.T) {
+func TestSampleIsCalledEverySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var at []time.Duration
-		_, err := newMeasurement(run(1, 0), takes(7*time.Second), until).measure(t.Context(), func() error {
+		r := run(1, 0)
+		r.Last += 300 * time.Millisecond
+		_, err := newMeasurement(r, takes(7*time.Second), until).measure(t.Context(), func() error {
 			at = append(at, time.Since(begin))
 			return nil
 		})
-		if want := []time.Duration{time.Second, 3 * time.Second}; err != nil || !slices.Equal(at, want) {
+		want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3300 * time.Millisecond}
+		if err != nil || !slices.Equal(at, want) {
 			t.Errorf("samples at %v, want %v (%v)", at, want, err)
 		}
 		if waited := time.Since(begin); waited != 7*time.Second {
 			t.Errorf("it returned after %v, the last operation after 7 s", waited)
+		}
+	})
+}
+
+func TestHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct {
+			name string
+			op   Op
+			want time.Duration
+		}{
+			{"a stall of half a second, in all callers", stalls(), 500 * time.Millisecond},
+			{"nothing ends", takes(time.Hour), 2 * time.Second},
+			{"nothing ends well", func(ctx context.Context, _ *Caller) error {
+				return errors.Join(pause(ctx, time.Millisecond), errors.New("no leader"))
+			}, 2 * time.Second},
+			{"half of the time at the end", takes(2 * time.Second), time.Second},
+		} {
+			if res := measured(t, run(2, 0), tc.op); !near(res.Hole, tc.want) {
+				t.Errorf("%s: %v, want %v", tc.name, res.Hole, tc.want)
+			}
 		}
 	})
 }

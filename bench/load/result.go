@@ -22,6 +22,8 @@ type Result struct {
 	// It has Ops+Unfinished values.
 	Latencies string  `json:"latencies"`
 	Seconds   []int64 `json:"seconds"` // operations that ended well in each second
+	// Hole is the longest time in which none ended well, of all callers.
+	Hole time.Duration `json:"hole"`
 	// Processes are those of the system, and the one that made the load.
 	Processes []Usage `json:"processes"`
 }
@@ -33,6 +35,17 @@ type Usage struct {
 	CPU     time.Duration `json:"cpu"`               // of user and system
 	Memory  int64         `json:"memory"`            // resident, at the end, bytes
 	Written int64         `json:"written,omitempty"` // to disk, bytes
+	// Data is the directory of its data; "": not known. It is not part of a result.
+	Data string `json:"-"`
+	// Over is what it took in the course of the run: when what counts began, every second since
+	// then, and at the end.
+	Over []Room `json:"over,omitempty"`
+}
+
+// Room is what a process takes at a moment.
+type Room struct {
+	Memory int64 `json:"memory"`         // resident, bytes
+	Disk   int64 `json:"disk,omitempty"` // all files of its data, bytes; 0 where it is not known
 }
 
 // Histogram decodes Latencies. Histograms of several rounds can be merged; percentiles cannot.

@@ -37,9 +37,10 @@ func Start(
 	}
 	for i := range members {
 		name := fmt.Sprint("m", i+1)
+		data := filepath.Join(set.Dir(), name)
 		args := append(command[1:len(command):len(command)],
 			"--name", name,
-			"--data-dir", filepath.Join(set.Dir(), name),
+			"--data-dir", data,
 			"--listen-client-urls", "http://"+clients[i],
 			"--advertise-client-urls", "http://"+clients[i],
 			"--listen-peer-urls", "http://"+peers[i],
@@ -48,7 +49,7 @@ func Start(
 			"--log-level", "warn",
 			"--quota-backend-bytes", fmt.Sprint(16<<30),
 		)
-		u := load.Usage{Role: "member", Name: name}
+		u := load.Usage{Role: "member", Name: name, Data: data}
 		if err := set.Start(u, exec.Command(command[0], args...)); err != nil {
 			return nil, err
 		}

@@ -56,8 +56,9 @@ func Start(ctx context.Context, set *child.Set, command []string, o Options) (*p
 	clients, routes := addresses[:o.Members], addresses[o.Members:]
 	for i := range o.Members {
 		name := fmt.Sprint("m", i+1)
-		config := filepath.Join(set.Dir(), name+".conf")
-		text := configuration(filepath.Join(set.Dir(), name), o)
+		data := filepath.Join(set.Dir(), name)
+		config := data + ".conf"
+		text := configuration(data, o)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
@@ -67,7 +68,7 @@ func Start(ctx context.Context, set *child.Set, command []string, o Options) (*p
 			args = append(args, "--cluster_name", "bench", "--cluster", "nats://"+routes[i],
 				"--routes", "nats://"+strings.Join(routes, ",nats://"))
 		}
-		u := load.Usage{Role: "member", Name: name}
+		u := load.Usage{Role: "member", Name: name, Data: data}
 		if err := set.Start(u, exec.Command(command[0], args...)); err != nil {
 			return nil, err
 		}

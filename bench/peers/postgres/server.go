@@ -50,7 +50,8 @@ func Start(ctx context.Context, set *child.Set) (*peer.System, error) {
 	}
 	cmd := exec.Command(program, "-D", data, "-h", host, "-p", port, "-k", data)
 	cmd.Dir, cmd.SysProcAttr = data, &syscall.SysProcAttr{Credential: owner}
-	if err := set.Start(load.Usage{Role: "server", Name: "postmaster"}, cmd); err != nil {
+	u := load.Usage{Role: "server", Name: "postmaster", Data: data}
+	if err := set.Start(u, cmd); err != nil {
 		return nil, err
 	}
 	config, err := pgxpool.ParseConfig(fmt.Sprintf(

@@ -41,7 +41,7 @@ func Start(ctx context.Context, set *child.Set, sync bool) (*peer.System, error)
 	}
 	cmd := exec.Command(program, "--bind", host, "--port", port, "--dir", dir,
 		"--appendonly", "yes", "--appendfsync", fsync)
-	if err := set.Start(load.Usage{Role: "server", Name: "redis"}, cmd); err != nil {
+	if err := set.Start(load.Usage{Role: "server", Name: "redis", Data: dir}, cmd); err != nil {
 		return nil, err
 	}
 	c := redis.NewClient(&redis.Options{Addr: addresses[0], PoolSize: load.CallersMax})
