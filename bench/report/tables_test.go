@@ -1,9 +1,11 @@
 package report
 
 import (
-	"github.com/cockroachdb/datadriven"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/datadriven"
 )
 
 // What is printed is in testdata; -rewrite writes it anew.
@@ -22,7 +24,7 @@ func TestTables(t *testing.T) {
 			if judged != nil {
 				t.Fatal(judged)
 			}
-			err = TargetTable(verdicts).Text(&b)
+			err = errors.Join(TargetTable(verdicts).Text(&b), TargetSummary(verdicts).Markdown(&b))
 		default:
 			t.Fatalf("no command %q", d.Cmd)
 		}
