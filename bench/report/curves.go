@@ -78,17 +78,23 @@ func wholeSeconds(s Sample) []int64 {
 	return s.Seconds[:n]
 }
 
-// Hole is the longest time without an operation that ended, in whole seconds, of any round.
-func (g *Group) Hole() (longest int) {
-	for _, s := range g.Samples {
-		run := 0
-		for _, n := range wholeSeconds(s) {
-			run++
-			if n > 0 {
-				run = 0
+// memoryOverTime is MiB of each process of the systems, every second, the rounds one after the
+// other.
+func memoryOverTime(s *sheet) (curves []*curve) {
+	for _, g := range s.groups {
+		for _, p := range g.Processes() {
+			if p.Role == RoleLoad {
+				continue
 			}
-			longest = max(longest, run)
+			c := &curve{name: s.label(g) + " " + p.String()}
+			for i := range g.Samples {
+				for _, r := range g.over(i, p) {
+					c.points = append(c.points,
+						plotter.XY{X: float64(len(c.points)), Y: float64(r.Memory) / mebi})
+				}
+			}
+			curves = append(curves, c)
 		}
 	}
-	return longest
+	return curves
 }

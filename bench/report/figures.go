@@ -38,6 +38,14 @@ func short(v float64) string {
 	}
 }
 
+// percent is "12 %". It is none of what shrinks.
+func percent(part float64) string {
+	if math.IsNaN(part) || part < 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f %%", 100*part)
+}
+
 func milliseconds(d time.Duration) string { return short(float64(d) / float64(time.Millisecond)) }
 
 func spread(s Stat) string { return fmt.Sprintf("±%.0f %%", 100*s.Spread()) }

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestFileComesBack(t *testing.T) {
@@ -97,16 +96,5 @@ func TestHistograms(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
-	}
-}
-
-func TestHole(t *testing.T) {
-	g := &Group{Samples: []Sample{
-		{Result: made(3*time.Second, 5, 0, 0)},
-		{Result: made(5*time.Second, 5, 5, 0, 0, 0, 0)}, // the last second is not whole
-		{Result: made(2*time.Second, 0, 0)},
-	}}
-	if got := g.Hole(); got != 3 {
-		t.Errorf("the hole is %d s", got)
 	}
 }

@@ -147,7 +147,7 @@ func (g *Group) cpu(counts func(Process) bool) []float64 {
 // memory is MiB of all processes of the system, by round.
 func (g *Group) memory() []float64 {
 	return g.each(func(i int) float64 {
-		return float64(g.servers(i, func(u load.Usage) int64 { return u.Memory })) / (1 << 20)
+		return float64(g.servers(i, func(u load.Usage) int64 { return u.Memory })) / mebi
 	})
 }
 
@@ -191,6 +191,18 @@ func (g *Group) CPUOf(p Process) Stat {
 
 // Memory is MiB of the system's processes at the end of a round.
 func (g *Group) Memory() Stat { return statOf(g.memory()) }
+
+// MemoryOf is MiB of one process at the end of a round.
+func (g *Group) MemoryOf(p Process) Stat {
+	return statOf(g.each(func(i int) (sum float64) {
+		for _, u := range g.Samples[i].Processes {
+			if p == (Process{u.Role, u.Name}) {
+				sum += float64(u.Memory) / mebi
+			}
+		}
+		return sum
+	}))
+}
 
 // Written is bytes to disk for an operation.
 func (g *Group) Written() Stat { return statOf(g.written()) }

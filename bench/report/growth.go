@@ -15,15 +15,12 @@ type growth struct {
 
 const growthLeast = 3 // points that a line needs to say anything
 
-// Growth fits a line through CPU and latency against the keys of a transaction, for each side and
+// slope fits a line through CPU and latency against the keys of an operation, for each side and
 // workload that was measured at several widths. It is nil if there is none.
-func (f *File) Growth() (*Table, error) {
-	groups, err := f.Groups()
-	if err != nil {
-		return nil, err
-	}
+func slope(groups []*Group) *Table {
 	t := &Table{Title: "Cost of an operation as its keys grow", words: 2, Header: []string{
-		"workload", "side", "keys", "µs CPU/key", "fit", "p50 µs/key", "fit"}}
+		"workload", "side", "keys", "µs CPU/key", "and fixed", "fit", "p50 µs/key", "and fixed",
+		"fit"}}
 	for _, g := range growths(groups) {
 		if len(g.groups) < growthLeast {
 			continue
@@ -37,13 +34,14 @@ func (f *File) Growth() (*Table, error) {
 		c, l := fit(widths, cpu), fit(widths, p50)
 		t.add(fmt.Sprintf("%s %s, %d callers", g.of.Workload, g.of.Way, g.of.Callers), g.side,
 			fmt.Sprintf("%.0f to %.0f", statOf(widths).Least, statOf(widths).Most),
-			short(c.slope), short(c.r2), short(l.slope), short(l.r2))
+			short(c.slope), short(c.fixed), short(c.r2), short(l.slope), short(l.fixed), short(l.r2))
 	}
 	if len(t.Rows) == 0 {
-		return nil, nil
+		return nil
 	}
-	t.Notes = []string{"fit: the part of what differs that a line explains; 1 is linear"}
-	return t, nil
+	t.Notes = []string{"fit: the part of what differs that a line explains; 1 is linear. CPU is " +
+		"that of all processes and the load"}
+	return t
 }
 
 func growths(groups []*Group) (all []*growth) {
@@ -65,7 +63,7 @@ func growths(groups []*Group) (all []*growth) {
 }
 
 // line is a least-squares fit.
-type line struct{ slope, r2 float64 }
+type line struct{ slope, fixed, r2 float64 }
 
 func fit(xs, ys []float64) line {
 	n := float64(len(xs))
@@ -76,5 +74,5 @@ func fit(xs, ys []float64) line {
 	}
 	slope := divide(n*sxy-sx*sy, n*sxx-sx*sx)
 	r := divide((n*sxy-sx*sy)*(n*sxy-sx*sy), (n*sxx-sx*sx)*(n*syy-sy*sy))
-	return line{slope, r}
+	return line{slope, (sy - slope*sx) / n, r}
 }

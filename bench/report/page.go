@@ -24,7 +24,7 @@ func (f *File) Markdown(w io.Writer) error {
 	}
 	for _, t := range tables {
 		titled := *t
-		titled.Title = "### " + t.Title
+		titled.Title = "**" + t.Title + "**"
 		if err := titled.Markdown(w); err != nil {
 			return err
 		}

@@ -31,8 +31,8 @@ var colours = []color.RGBA{
 
 func colour(i int) color.RGBA { return colours[i%len(colours)] }
 
-// Plots draws all pictures of a file into a directory, and names them.
-func (f *File) Plots(dir string) (files []string, err error) {
+// Plots draws pictures of a file into a directory, and names them: those of some kinds, or all.
+func (f *File) Plots(dir string, only ...string) (files []string, err error) {
 	groups, err := f.Groups()
 	if err != nil || len(groups) == 0 {
 		return nil, err
@@ -42,6 +42,9 @@ func (f *File) Plots(dir string) (files []string, err error) {
 	}
 	columns, _ := varying(groups)
 	for _, k := range kinds {
+		if len(only) > 0 && !slices.Contains(only, k.name) {
+			continue
+		}
 		for _, s := range f.sheets(k.name, k.without, groups) {
 			p, height, err := s.draw()
 			if err != nil {
@@ -82,6 +85,12 @@ func (s *sheet) draw() (*plot.Plot, vg.Length, error) {
 		height, err := s.bars(p)
 		fromZero(&p.X)
 		return p, height, err
+	case "memory":
+		p.Title.Text = s.title("memory over time, round after round")
+		p.X.Label.Text, p.Y.Label.Text = "seconds", "MiB, resident"
+		err := lines(p, memoryOverTime(s), false)
+		fromZero(&p.Y)
+		return p, plotHeight, err
 	default:
 		p.Title.Text = s.title("throughput over time, round after round")
 		p.X.Label.Text, p.Y.Label.Text = "seconds", "operations in a second"

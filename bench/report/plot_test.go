@@ -64,6 +64,9 @@ func TestPlots(t *testing.T) {
 		"time-put-callers1.svg":                         {"over time", "seconds"},
 		"time-put-callers64.svg":                        {"cairn", "etcd"},
 		"time-transfer-two-optimistic-callers64.svg":    {"etcd transfer-stm"},
+		"memory-put-callers1.svg":                       {"cairn member m1", "etcd member m2", "MiB", "seconds"},
+		"memory-put-callers64.svg":                      {"memory over time"},
+		"memory-transfer-two-optimistic-callers64.svg":  {"etcd transfer-stm member m1"},
 	}
 	if len(files) != len(wants) {
 		t.Errorf("drawn are %q", files)
@@ -117,6 +120,11 @@ transfer-two-optimistic etcd transfer-stm: 1 1000, 2 1000, 3 2000, 4 2000, 5 300
 	if got := draw("time", []string{"way"}, overTime); !strings.HasSuffix(got, wantTime) {
 		t.Errorf("over time\n%s", got)
 	}
+	const wantMemory = `transfer-two-optimistic etcd transfer-stm member m2: ` +
+		"0 16, 1 24, 2 32, 3 16, 4 24, 5 32, 6 16, 7 24, 8 32, \n"
+	if got := draw("memory", nil, memoryOverTime); !strings.HasSuffix(got, wantMemory) {
+		t.Errorf("memory\n%s", got)
+	}
 }
 
 func TestPercentilesEndWithTheOperations(t *testing.T) {
@@ -145,8 +153,8 @@ func TestWaysAreTold(t *testing.T) {
 		f.Samples = append(f.Samples, sample(t, "cairn", 1, r, 100, 500))
 	}
 	dir := t.TempDir()
-	files, err := f.Plots(dir)
-	if err != nil || len(files) != len(kinds) {
+	files, err := f.Plots(dir, "throughput", "latency", "cpu", "time")
+	if err != nil || len(files) != 4 {
 		t.Fatalf("drawn are %q, %v", files, err)
 	}
 	for _, file := range files {
@@ -165,7 +173,7 @@ func TestPlotsOfNothing(t *testing.T) {
 	s := sample(t, "cairn", 1, put(1), 1, 500)
 	s.Ops, s.Seconds, s.Processes, s.Latencies = 0, nil, nil, latencies(t, 0, 1)
 	f.Samples = []Sample{s}
-	if files, err := f.Plots(t.TempDir()); err != nil || len(files) != len(kinds) {
+	if files, err := f.Plots(t.TempDir()); err != nil || len(files) != len(kinds)-1 { // but for memory
 		t.Errorf("without operations: %q, %v", files, err)
 	}
 }

@@ -6,14 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cairnkv/cairn/bench/load"
 )
-
-// made has so many operations in each second.
-func made(elapsed time.Duration, seconds ...int64) load.Result {
-	return load.Result{Elapsed: elapsed, Seconds: seconds}
-}
 
 func TestRatiosAreOfTheSameRun(t *testing.T) {
 	f := alternating(t)

@@ -32,14 +32,22 @@ func put(callers int) load.Run {
 func sample(t *testing.T, side string, round int, r load.Run, ops, micros int64) Sample {
 	t.Helper()
 	r.Seed = uint64(round)
+	over := func(mebis ...int64) (all []load.Room) {
+		for _, n := range mebis {
+			all = append(all, load.Room{Memory: n << 20, Disk: n << 24})
+		}
+		return all
+	}
 	micro := func(each int64) time.Duration { return time.Duration(each*ops) * time.Microsecond }
 	return Sample{Side: side, Round: round, Result: load.Result{
 		Run: r, System: side, Ops: ops, Elapsed: 2 * time.Second,
 		Latencies: latencies(t, ops, micros), Seconds: []int64{ops / 2, ops - ops/2},
 		Processes: []load.Usage{
 			{Role: "load", CPU: micro(10), Memory: 1 << 30, Written: 1 << 40},
-			{Role: "member", Name: "m1", CPU: micro(40), Memory: 64 << 20, Written: 300 * ops},
-			{Role: "member", Name: "m2", CPU: micro(50), Memory: 32 << 20, Written: 200 * ops},
+			{Role: "member", Name: "m1", CPU: micro(40), Memory: 64 << 20, Written: 300 * ops,
+				Over: over(32, 80, 64)},
+			{Role: "member", Name: "m2", CPU: micro(50), Memory: 32 << 20, Written: 200 * ops,
+				Over: over(16, 24, 32)},
 		},
 	}}
 }

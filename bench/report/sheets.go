@@ -26,12 +26,24 @@ var kinds = []struct {
 	{"latency", []string{"way"}},
 	{"cpu", []string{"callers", "way"}},
 	{"time", []string{"way"}},
+	{"memory", nil},
+}
+
+// Pictures are the kinds of pictures that Plots draws.
+func Pictures() (names []string) {
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
 }
 
 // sheets puts groups together, in the order of the file. A workload that is compared with one
 // of another name is drawn where that one is.
 func (f *File) sheets(kind string, without []string, groups []*Group) (all []*sheet) {
 	for _, g := range groups {
+		if kind == "memory" && !g.followed() {
+			continue
+		}
 		for _, workload := range f.drawnAs(g) {
 			of := g.Case
 			of.Workload = workload

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Tables are all that a file says: what each side did, what it used, and the ratios.
+// Tables are all that a file says: what each side did, what it used and how that grows, and the
+// ratios.
 func (f *File) Tables() ([]*Table, error) {
 	groups, err := f.Groups()
 	if err != nil {
@@ -14,7 +15,12 @@ func (f *File) Tables() ([]*Table, error) {
 	if len(groups) == 0 {
 		return nil, nil
 	}
-	tables := []*Table{speed(groups), cpu(groups), room(groups)}
+	tables := []*Table{speed(groups), cpu(groups), memory(groups), room(groups)}
+	for _, t := range []*Table{steadiness(groups), f.versions(groups), slope(groups)} {
+		if t != nil {
+			tables = append(tables, t)
+		}
+	}
 	ratios, err := f.Ratios()
 	if err != nil {
 		return nil, err
@@ -72,35 +78,38 @@ func processes(groups []*Group) (all []Process) {
 }
 
 func cpu(groups []*Group) *Table {
+	figure := func(g *Group, p Process) string { return short(g.CPUOf(p).Median) }
+	return byProcess("CPU microseconds for an operation, by process", groups, (*Group).CPU, figure)
+}
+
+func memory(groups []*Group) *Table {
+	figure := func(g *Group, p Process) string { return whole(g.MemoryOf(p).Median) }
+	title := "Memory at the end, MiB, by process; all: of the system"
+	return byProcess(title, groups, (*Group).Memory, figure)
+}
+
+// byProcess has a column for each process of any group.
+func byProcess(
+	title string, groups []*Group, sum func(*Group) Stat, figure func(*Group, Process) string,
+) *Table {
 	columns, _ := varying(groups)
 	all := processes(groups)
 	figures := []string{"all", "spread"}
 	for _, p := range all {
 		figures = append(figures, p.String())
 	}
-	t := head("CPU microseconds for an operation, by process", columns, figures...)
+	t := head(title, columns, figures...)
 	for _, g := range groups {
-		row := append(lead(g, columns), short(g.CPU().Median), spread(g.CPU()))
+		row := append(lead(g, columns), short(sum(g).Median), spread(sum(g)))
 		own := g.Processes()
 		for _, p := range all {
 			if !slices.Contains(own, p) {
 				row = append(row, "")
 				continue
 			}
-			row = append(row, short(g.CPUOf(p).Median))
+			row = append(row, figure(g, p))
 		}
 		t.add(row...)
-	}
-	return t
-}
-
-func room(groups []*Group) *Table {
-	columns, _ := varying(groups)
-	t := head("Memory and disk of the system's processes", columns, "MiB at the end", "most",
-		"bytes written/op")
-	for _, g := range groups {
-		t.add(append(lead(g, columns), whole(g.Memory().Median), whole(g.Memory().Most),
-			whole(g.Written().Median))...)
 	}
 	return t
 }

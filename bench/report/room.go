@@ -1,0 +1,125 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cairnkv/cairn/bench/load"
+)
+
+const mebi = 1 << 20
+
+// long is how long a round must be for a word on what happened in the course of it.
+const long = time.Minute
+
+func (g *Group) long() bool {
+	return len(g.Samples) > 0 && g.Samples[0].Run.Last >= long
+}
+
+// Hole is the longest time without an operation that ended well, of any round.
+func (g *Group) Hole() (longest time.Duration) {
+	for _, s := range g.Samples {
+		longest = max(longest, s.Hole)
+	}
+	return longest
+}
+
+// over is what a process took in the course of a round.
+func (g *Group) over(round int, p Process) []load.Room {
+	for _, u := range g.Samples[round].Processes {
+		if (Process{u.Role, u.Name}) == p {
+			return u.Over
+		}
+	}
+	return nil
+}
+
+// followed reports whether it is known what the processes took in the course of the rounds.
+func (g *Group) followed() bool {
+	return slices.ContainsFunc(g.Samples, func(s Sample) bool {
+		return slices.ContainsFunc(s.Processes, func(u load.Usage) bool { return len(u.Over) > 0 })
+	})
+}
+
+// taken is what all processes of the system took together in the course of a round. One that was
+// not followed as long as the others counts as long as it was.
+func (g *Group) taken(round int) (all []load.Room) {
+	for _, u := range g.Samples[round].Processes {
+		if u.Role == RoleLoad {
+			continue
+		}
+		for i, r := range u.Over {
+			if i == len(all) {
+				all = append(all, load.Room{})
+			}
+			all[i].Memory += r.Memory
+			all[i].Disk += r.Disk
+		}
+	}
+	return all
+}
+
+// course is what the processes of a system took together, in MiB. Begin and end are medians of
+// the rounds, most is that of any moment.
+type course struct{ begin, end, most float64 }
+
+func (g *Group) course(bytes func(load.Room) int64) course {
+	var begin, end, most []float64
+	for i := range g.Samples {
+		all := g.taken(i)
+		if len(all) == 0 {
+			continue
+		}
+		at := func(i int) float64 { return float64(bytes(all[i])) / mebi }
+		begin, end = append(begin, at(0)), append(end, at(len(all)-1))
+		for i := range all {
+			most = append(most, at(i))
+		}
+	}
+	return course{statOf(begin).Median, statOf(end).Median, statOf(most).Most}
+}
+
+func memoryOf(r load.Room) int64 { return r.Memory }
+
+func diskOf(r load.Room) int64 { return r.Disk }
+
+// room says what the systems took, and how it grew.
+func room(groups []*Group) *Table {
+	columns, _ := varying(groups)
+	t := head("Memory and disk of the system's processes, MiB", columns, "memory at first",
+		"at the end", "at most", "data at first", "at the end", "bytes written/op")
+	t.Notes = []string{"at first and at the end: medians of the rounds; data: all files, " +
+		"none where it is not known; written: by all writes of the processes to the disk"}
+	for _, g := range groups {
+		memory, disk := g.course(memoryOf), g.course(diskOf)
+		t.add(append(lead(g, columns), whole(memory.begin), whole(g.Memory().Median),
+			whole(max(memory.most, g.Memory().Most)), whole(disk.begin), whole(disk.end),
+			whole(g.Written().Median))...)
+	}
+	return t
+}
+
+// steadiness is about runs that are long enough for it; nil if there is none.
+func steadiness(groups []*Group) *Table {
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g *Group) bool { return !g.long() })
+	if len(groups) == 0 {
+		return nil
+	}
+	columns, _ := varying(groups)
+	t := head("In the course of runs of a minute and longer", columns, "longest hole ms",
+		"p99.9 ms", "slowest second", "median", "fastest")
+	t.Notes = []string{"longest hole: between two operations that ended well, of all callers; " +
+		"seconds: operations that ended well in each of them"}
+	for _, g := range groups {
+		var seconds []float64
+		for _, s := range g.Samples {
+			for _, n := range wholeSeconds(s) {
+				seconds = append(seconds, float64(n))
+			}
+		}
+		s := statOf(seconds)
+		t.add(append(lead(g, columns), milliseconds(g.Hole()), milliseconds(g.Latency(99.9)),
+			whole(s.Least), whole(s.Median), whole(s.Most))...)
+	}
+	return t
+}
