@@ -15,10 +15,12 @@ ROUNDS ?= 10
 MODEL_STEPS ?= 10000
 RANGE_KEYS ?= 1000000
 MINUTES ?= 30
+# Flags for every measurement besides its own, such as --rounds 1 --last 1s.
+BENCH ?=
 
 .PHONY: help
 help: ## Say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 24
 
 .PHONY: test
 test: ## All tests of the quick tier
@@ -66,16 +68,56 @@ bench: ## All benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-guard
-bench-guard: ## Key workloads against the commit before, by turns; fails below 0.9 of its medians
-	go run ./bench guard
+bench-guard: ## Key workloads against the commit before, by turns; fails below 0.9 of it
+	go run ./bench guard $(BENCH)
 
 .PHONY: bench-report
-bench-report: ## Both sides of the targets, and their table in docs/performance.md; takes an hour
-	go run ./bench vs etcd --way stream,unary --out bench/out/cluster
-	go run ./bench vs etcd --kind embedded --peer-members 1 --callers 64 --workload put,get --out bench/out/embedded
-	go run ./bench vs etcd --workload put --callers 64 --keys 1000000 --out bench/out/memory
-	go run ./bench --workload put,get --callers 64 --keys 100000,10000000 --out bench/out/keys
-	go run ./bench report --page docs/performance.md bench/out/{cluster,embedded,memory,keys}/results.json
+bench-report: ## Both sides of the targets, into docs/performance.md and README.md; takes an hour
+	go run ./bench vs etcd --way stream,unary --out bench/out/cluster $(BENCH)
+	go run ./bench vs etcd --kind embedded --peer-members 1 --callers 64 --workload put,get --out bench/out/embedded $(BENCH)
+	go run ./bench vs etcd --workload put --callers 64 --keys 1000000 --out bench/out/memory $(BENCH)
+	go run ./bench --workload put,get --callers 64 --keys 100000,10000000 --out bench/out/keys $(BENCH)
+	go run ./bench report --page docs/performance.md --summary README.md \
+	bench/out/{cluster,embedded,memory,keys}/results.json
+
+.PHONY: bench-growth
+bench-growth: ## The four parts of growth one after the other, into docs/performance.md; takes an hour
+	@for part in keys widths shards callers; do $(MAKE) bench-growth-$$part; done
+
+.PHONY: bench-growth-keys
+bench-growth-keys: ## put, get and transfer at 100k, 1M and 10M keys; half an hour, and 15 GB of disk
+	go run ./bench --workload put,get --callers 64 --keys 100000,1000000,10000000 --out bench/out/growth-keys $(BENCH)
+	go run ./bench --workload transfer-two-optimistic --callers 64 --keys 100000,1000000,10000000 \
+	--out bench/out/growth-keys-transfer $(BENCH)
+	go run ./bench report --part growth-keys --page docs/performance.md bench/out/growth-keys{,-transfer}/results.json
+
+.PHONY: bench-growth-widths
+bench-growth-widths: ## Transactions of 2, 8, 64 and 512 keys over one and two shards
+	go run ./bench --workload rotate-same,rotate-two --width 2,8,64,512 --callers 8 --keys 1000000 \
+	--out bench/out/growth-widths $(BENCH)
+	go run ./bench report --part growth-widths --page docs/performance.md bench/out/growth-widths/results.json
+
+.PHONY: bench-growth-shards
+bench-growth-shards: ## 1, 2, 4 and 16 shards, by turns
+	go run ./bench --workload put,get,transfer-same-optimistic --shards-each 1,2,4,16 --callers 64 \
+	--out bench/out/growth-shards $(BENCH)
+	go run ./bench report --part growth-shards --page docs/performance.md bench/out/growth-shards/results.json
+
+.PHONY: bench-growth-callers
+bench-growth-callers: ## 1, 16, 64, 256 and 1,024 callers
+	go run ./bench --workload put,get,transfer-two-optimistic --callers 1,16,64,256,1024 \
+	--out bench/out/growth-callers $(BENCH)
+	go run ./bench report --part growth-callers --page docs/performance.md bench/out/growth-callers/results.json
+
+.PHONY: bench-long
+bench-long: ## put and mixed for ten minutes each, into docs/performance.md; needs 25 GB of disk
+	@for workload in put mixed; do $(MAKE) bench-long-$$workload; done
+
+.PHONY: bench-long-put bench-long-mixed
+bench-long-put bench-long-mixed: bench-long-%: ## One of them
+	go run ./bench --workload $* --callers 64 --rounds 1 --warm 10s --last 10m --out bench/out/long-$* $(BENCH)
+	go run ./bench report --part long-$* --page docs/performance.md --plots docs/plots --pictures time,memory \
+	bench/out/long-$*/results.json
 
 .PHONY: long-peers
 long-peers: ## The systems that Cairn is measured against do what their workloads say

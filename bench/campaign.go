@@ -28,23 +28,31 @@ type campaign struct {
 	say   io.Writer
 }
 
+// system is a side that has been started.
+type system struct {
+	*measured
+	side *side
+	keys int // the most of any run until now
+}
+
 // run starts all sides, takes every step, and writes the results after each round: a run that is
 // broken off has left what there was. A step that fails ends it; an error of single operations
 // does not, it is in the result.
 func (c *campaign) run(ctx context.Context) (err error) {
-	started := make([]*measured, len(c.sides))
+	started := make([]*system, len(c.sides))
 	defer func() {
-		for _, m := range started {
-			if m != nil {
-				err = errors.Join(err, m.close())
+		for _, s := range started {
+			if s != nil && s.measured != nil {
+				err = errors.Join(err, s.close())
 			}
 		}
 	}()
 	for i, s := range c.sides {
 		c.file.Sides = append(c.file.Sides, s.Side)
 		fmt.Fprintf(c.say, "%s: %s\n", s.Name, s.Command)
-		if started[i], err = c.start(ctx, s); err != nil {
-			return fmt.Errorf("start %s: %w", s.Name, err)
+		started[i] = &system{side: s}
+		if err := c.begin(ctx, started[i]); err != nil {
+			return err
 		}
 	}
 	for i, s := range c.steps {
@@ -61,12 +69,39 @@ func (c *campaign) run(ctx context.Context) (err error) {
 	return nil
 }
 
+func (c *campaign) begin(ctx context.Context, s *system) (err error) {
+	if s.measured, err = c.start(ctx, s.side); err != nil {
+		return fmt.Errorf("start %s: %w", s.side.Name, err)
+	}
+	s.keys = 0
+	return nil
+}
+
+// empty starts a system anew that has more keys than a run says: those of earlier runs stay, and
+// its result would be about more.
+func (c *campaign) empty(ctx context.Context, s *system, keys int) error {
+	if keys < s.keys {
+		err := s.close()
+		if s.measured = nil; err != nil {
+			return err
+		}
+		if err := c.begin(ctx, s); err != nil {
+			return err
+		}
+	}
+	s.keys = max(s.keys, keys)
+	return nil
+}
+
 // resultsFile is what all tables and plots are made of.
 const resultsFile = "results.json"
 
-func (c *campaign) step(ctx context.Context, i int, s step, m *measured) error {
-	name := c.sides[s.side].Name
-	result, err := m.run(ctx, s.run)
+func (c *campaign) step(ctx context.Context, i int, s step, on *system) error {
+	name := on.side.Name
+	if err := c.empty(ctx, on, s.run.Keys); err != nil {
+		return err
+	}
+	result, err := on.run(ctx, s.run)
 	if err != nil {
 		return fmt.Errorf("%s by %s, %d callers, round %d: %w",
 			s.run.Workload, name, s.run.Callers, s.round, err)

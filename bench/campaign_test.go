@@ -152,6 +152,23 @@ func TestCampaignClosesWhatHasStarted(t *testing.T) {
 	}
 }
 
+// A system is not measured with more keys than a run says.
+func TestFewerKeysAreThoseOfAnother(t *testing.T) {
+	st, m := set(t, 1), small()
+	m.workloads, m.callers, m.keys = []string{"put"}, []int{1, 64}, []int{100, 1000}
+	steps, err := plan(2, alike(m.runs(), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.sides, st.steps = st.sides[:1], steps
+	if err := st.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(st.opened, st.closed) != "[new new] [new new]" {
+		t.Errorf("two rounds up to 1000 keys: opened %v, closed %v", st.opened, st.closed)
+	}
+}
+
 func TestGuardJudges(t *testing.T) {
 	for _, tc := range []struct {
 		now  int64

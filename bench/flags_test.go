@@ -28,6 +28,7 @@ func TestUsage(t *testing.T) {
 		"report":                           "name the results.json",
 		"guard --against x --nonsense":     "nonsense",
 		"drive --members 0":                "--members 0",
+		"--shards-each 1,17":               "--shards 17",
 		"vs etcd put":                      "0 words besides flags",
 		"run --rate -1 --value-bytes 0":    "--value-bytes 0",
 		"run --way carrier --callers 9999": "--way \"carrier\"",

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/cairnkv/cairn/bench/report"
 )
 
@@ -19,14 +21,36 @@ func runCairn(ctx context.Context, args []string) (code int, err error) {
 		workloads: []string{"put", "get", "transfer-two-optimistic"}, callers: []int{1, 64, 256},
 		rounds: 3,
 	})
+	each := f.IntSlice("shards-each", nil,
+		"measure so many systems, one of as many --shards for each number, by turns")
 	if err := errors.Join(parse(f, args, 0), o.settle(f)); err != nil {
 		return exitUsage, err
 	}
-	s, err := o.cairnSide()
+	sides, err := o.cairnSides(f, *each)
 	if err != nil {
-		return 0, err
+		return exitUsage, err
 	}
-	return 0, o.campaign(ctx, []*side{s}, alike(o.runs(), 1), nil)
+	return 0, o.campaign(ctx, sides, alike(o.runs(), len(sides)), nil)
+}
+
+// cairnSides are one, or one for each number of shards.
+func (o *options) cairnSides(f *pflag.FlagSet, shards []int) (sides []*side, err error) {
+	if len(shards) == 0 {
+		s, err := o.cairnSide()
+		return []*side{s}, err
+	}
+	for _, o.cairn.Shards = range shards {
+		if err := o.cairn.settle(f); err != nil {
+			return nil, err
+		}
+		s, err := o.cairnSide()
+		if err != nil {
+			return nil, err
+		}
+		s.Name = fmt.Sprintf("cairn-%d-shards", o.cairn.Shards)
+		sides = append(sides, s)
+	}
+	return sides, nil
 }
 
 // peerOptions say how a peer is started.
