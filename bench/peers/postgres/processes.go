@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,8 +12,8 @@ import (
 )
 
 // processes are the server and what it has forked until now: one process for each connection, and
-// those that write in the background. Each one's memory includes what all share. Those that vacuum
-// come and go and are left out.
+// those that write in the background; they are reported as one. Each one's memory includes what all
+// share. Those that vacuum come and go and are left out.
 func processes(set *child.Set) map[int]load.Usage {
 	started := set.Processes()
 	all := maps.Clone(started)
@@ -31,7 +30,7 @@ func processes(set *child.Set) map[int]load.Usage {
 		title, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
 		_, ours := started[parent]
 		if ok && ours && !strings.Contains(string(title), "autovacuum worker") {
-			all[pid] = load.Usage{Role: "server", Name: fmt.Sprint("postgres-", pid)}
+			all[pid] = load.Usage{Role: "server", Name: "forked"}
 		}
 	}
 	return all
