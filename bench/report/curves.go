@@ -83,12 +83,12 @@ func wholeSeconds(s Sample) []int64 {
 func memoryOverTime(s *sheet) (curves []*curve) {
 	for _, g := range s.groups {
 		for _, p := range g.Processes() {
-			if p.Role == RoleLoad {
+			if !serves(p) {
 				continue
 			}
 			c := &curve{name: s.label(g) + " " + p.String()}
 			for i := range g.Samples {
-				for _, r := range g.over(i, p) {
+				for _, r := range g.taken(i, func(q Process) bool { return p == q }) {
 					c.points = append(c.points,
 						plotter.XY{X: float64(len(c.points)), Y: float64(r.Memory) / mebi})
 				}

@@ -78,9 +78,11 @@ func (f *File) ordered(groups []*Group) []*Group {
 			continue
 		}
 		add(left)
-		for _, right := range groups {
-			if f.comparable(left, right) {
-				add(right)
+		for _, side := range f.Sides {
+			for _, right := range groups {
+				if right.Side == side.Name && f.comparable(left, right) {
+					add(right)
+				}
 			}
 		}
 	}

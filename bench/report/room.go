@@ -24,16 +24,6 @@ func (g *Group) Hole() (longest time.Duration) {
 	return longest
 }
 
-// over is what a process took in the course of a round.
-func (g *Group) over(round int, p Process) []load.Room {
-	for _, u := range g.Samples[round].Processes {
-		if (Process{u.Role, u.Name}) == p {
-			return u.Over
-		}
-	}
-	return nil
-}
-
 // followed reports whether it is known what the processes took in the course of the rounds.
 func (g *Group) followed() bool {
 	return slices.ContainsFunc(g.Samples, func(s Sample) bool {
@@ -41,11 +31,11 @@ func (g *Group) followed() bool {
 	})
 }
 
-// taken is what all processes of the system took together in the course of a round. One that was
-// not followed as long as the others counts as long as it was.
-func (g *Group) taken(round int) (all []load.Room) {
+// taken is what the processes that count took together in the course of a round. One that was not
+// followed as long as the others counts as long as it was.
+func (g *Group) taken(round int, counts func(Process) bool) (all []load.Room) {
 	for _, u := range g.Samples[round].Processes {
-		if u.Role == RoleLoad {
+		if !counts(Process{u.Role, u.Name}) {
 			continue
 		}
 		for i, r := range u.Over {
@@ -59,6 +49,8 @@ func (g *Group) taken(round int) (all []load.Room) {
 	return all
 }
 
+func serves(p Process) bool { return p.Role != RoleLoad }
+
 // course is what the processes of a system took together, in MiB. Begin and end are medians of
 // the rounds, most is that of any moment.
 type course struct{ begin, end, most float64 }
@@ -66,7 +58,7 @@ type course struct{ begin, end, most float64 }
 func (g *Group) course(bytes func(load.Room) int64) course {
 	var begin, end, most []float64
 	for i := range g.Samples {
-		all := g.taken(i)
+		all := g.taken(i, serves)
 		if len(all) == 0 {
 			continue
 		}
@@ -86,15 +78,20 @@ func diskOf(r load.Room) int64 { return r.Disk }
 // room says what the systems took, and how it grew.
 func room(groups []*Group) *Table {
 	columns, _ := varying(groups)
-	t := head("Memory and disk of the system's processes, MiB", columns, "memory at first",
-		"at the end", "at most", "data at first", "at the end", "bytes written/op")
-	t.Notes = []string{"at first and at the end: medians of the rounds; data: all files, " +
-		"none where it is not known; written: by all writes of the processes to the disk"}
+	all := slices.DeleteFunc(processes(groups), func(p Process) bool { return !serves(p) })
+	t := head("Memory of the system's processes, and their data, MiB", columns,
+		append(append([]string{"at first", "at most", "at the end"}, titles(all)...),
+			"data at first", "at the end", "bytes written/op")...)
+	t.Notes = []string{"at first, and by process at the end: medians of the rounds; data: all files, " +
+		"0 where they are not known; written: to the disk, by all processes"}
 	for _, g := range groups {
 		memory, disk := g.course(memoryOf), g.course(diskOf)
-		t.add(append(lead(g, columns), whole(memory.begin), whole(g.Memory().Median),
-			whole(max(memory.most, g.Memory().Most)), whole(disk.begin), whole(disk.end),
-			whole(g.Written().Median))...)
+		row := append(lead(g, columns), whole(memory.begin), whole(max(memory.most, g.Memory().Most)),
+			whole(g.Memory().Median))
+		row = append(row, byProcess(g, all, func(p Process) string {
+			return whole(g.MemoryOf(p).Median)
+		})...)
+		t.add(append(row, whole(disk.begin), whole(disk.end), whole(g.Written().Median))...)
 	}
 	return t
 }

@@ -15,7 +15,7 @@ func (f *File) Tables() ([]*Table, error) {
 	if len(groups) == 0 {
 		return nil, nil
 	}
-	tables := []*Table{speed(groups), cpu(groups), memory(groups), room(groups)}
+	tables := []*Table{speed(groups), cpu(groups), room(groups)}
 	for _, t := range []*Table{steadiness(groups), f.versions(groups), slope(groups)} {
 		if t != nil {
 			tables = append(tables, t)
@@ -78,40 +78,35 @@ func processes(groups []*Group) (all []Process) {
 }
 
 func cpu(groups []*Group) *Table {
-	figure := func(g *Group, p Process) string { return short(g.CPUOf(p).Median) }
-	return byProcess("CPU microseconds for an operation, by process", groups, (*Group).CPU, figure)
-}
-
-func memory(groups []*Group) *Table {
-	figure := func(g *Group, p Process) string { return whole(g.MemoryOf(p).Median) }
-	title := "Memory at the end, MiB, by process; all: of the system"
-	return byProcess(title, groups, (*Group).Memory, figure)
-}
-
-// byProcess has a column for each process of any group.
-func byProcess(
-	title string, groups []*Group, sum func(*Group) Stat, figure func(*Group, Process) string,
-) *Table {
 	columns, _ := varying(groups)
 	all := processes(groups)
-	figures := []string{"all", "spread"}
-	for _, p := range all {
-		figures = append(figures, p.String())
-	}
-	t := head(title, columns, figures...)
+	t := head("CPU microseconds for an operation, by process", columns,
+		append([]string{"all", "spread"}, titles(all)...)...)
 	for _, g := range groups {
-		row := append(lead(g, columns), short(sum(g).Median), spread(sum(g)))
-		own := g.Processes()
-		for _, p := range all {
-			if !slices.Contains(own, p) {
-				row = append(row, "")
-				continue
-			}
-			row = append(row, figure(g, p))
-		}
-		t.add(row...)
+		row := append(lead(g, columns), short(g.CPU().Median), spread(g.CPU()))
+		t.add(append(row, byProcess(g, all, func(p Process) string {
+			return short(g.CPUOf(p).Median)
+		})...)...)
 	}
 	return t
+}
+
+func titles(all []Process) (words []string) {
+	for _, p := range all {
+		words = append(words, p.String())
+	}
+	return words
+}
+
+// byProcess is a cell for each process of any group: empty for one that is not of this group.
+func byProcess(g *Group, all []Process, figure func(Process) string) []string {
+	row, own := make([]string, len(all)), g.Processes()
+	for i, p := range all {
+		if slices.Contains(own, p) {
+			row[i] = figure(p)
+		}
+	}
+	return row
 }
 
 // RatioTable has a row for each ratio: left by right, so more is better only for ops/s.

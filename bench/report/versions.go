@@ -35,7 +35,7 @@ func (f *File) versions(groups []*Group) *Table {
 		ops, disk, memory := 0.0, 0.0, 0.0
 		for i, s := range g.Samples {
 			ops += float64(s.Ops)
-			if all := g.taken(i); len(all) > 0 {
+			if all := g.taken(i, serves); len(all) > 0 {
 				last := all[len(all)-1]
 				disk += float64(last.Disk - all[0].Disk)
 				memory += float64(last.Memory - all[0].Memory)
