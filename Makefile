@@ -76,7 +76,7 @@ bench-report: ## Both sides of the targets, into docs/performance.md and README.
 	go run ./bench vs etcd --way stream,unary --out bench/out/cluster $(BENCH)
 	go run ./bench vs etcd --kind embedded --peer-members 1 --callers 64 --workload put,get --out bench/out/embedded $(BENCH)
 	go run ./bench vs etcd --workload put --callers 64 --keys 1000000 --out bench/out/memory $(BENCH)
-	go run ./bench --workload put,get --callers 64 --keys 100000,10000000 --out bench/out/keys $(BENCH)
+	go run ./bench --workload put,get --callers 64 --rounds 2 --last 10s --keys 100000,10000000 --out bench/out/keys $(BENCH)
 	go run ./bench report --page docs/performance.md --summary README.md \
 	bench/out/{cluster,embedded,memory,keys}/results.json
 
@@ -86,8 +86,8 @@ bench-growth: ## The four parts of growth one after the other, into docs/perform
 
 .PHONY: bench-growth-keys
 bench-growth-keys: ## put, get and transfer at 100k, 1M and 10M keys; half an hour, and 15 GB of disk
-	go run ./bench --workload put,get --callers 64 --keys 100000,1000000,10000000 --out bench/out/growth-keys $(BENCH)
-	go run ./bench --workload transfer-two-optimistic --callers 64 --keys 100000,1000000,10000000 \
+	go run ./bench --workload put,get --callers 64 --rounds 2 --last 10s --keys 100000,1000000,10000000 --out bench/out/growth-keys $(BENCH)
+	go run ./bench --workload transfer-two-optimistic --callers 64 --rounds 2 --last 10s --keys 100000,1000000,10000000 \
 	--out bench/out/growth-keys-transfer $(BENCH)
 	go run ./bench report --part growth-keys --page docs/performance.md bench/out/growth-keys{,-transfer}/results.json
 
