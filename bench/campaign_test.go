@@ -183,8 +183,11 @@ func TestGuardJudges(t *testing.T) {
 		if err != nil || code != tc.code {
 			t.Errorf("%d against 500: code %d, want %d; %v", tc.now, code, tc.code, err)
 		}
-		if slower := strings.Count(st.said.String(), "slower: "); (slower == 2) != (tc.code != 0) {
+		if slower := strings.Count(st.said.String(), ": slower\n"); (slower == 2) != (tc.code != 0) {
 			t.Errorf("%d are slower in\n%s", slower, st.said)
+		}
+		if tc.code == 0 && !strings.Contains(st.said.String(), "too noisy") {
+			t.Errorf("three rounds are enough in\n%s", st.said)
 		}
 	}
 	if _, err := judge(&strings.Builder{}, &report.File{}, guardRatio); err == nil {

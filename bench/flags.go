@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -30,9 +31,10 @@ type options struct {
 
 // defaults are what is measured without flags.
 type defaults struct {
-	workloads []string
-	callers   []int
-	rounds    int
+	workloads  []string
+	callers    []int
+	rounds     int
+	warm, last time.Duration // 0: 2 s, and 5 s
 }
 
 func (o *options) flags(name string, d defaults) *pflag.FlagSet {
@@ -48,8 +50,8 @@ func (o *options) flags(name string, d defaults) *pflag.FlagSet {
 		"exponent of a zipfian choice of keys, 0.99 as in YCSB; 0: uniform")
 	f.Float64Var(&o.rate, "rate", 0,
 		"operations that begin in a second, whether others have ended or not; 0: a closed loop")
-	f.DurationVar(&o.warm, "warm", 2*time.Second, "how long before anything counts")
-	f.DurationVar(&o.last, "last", 5*time.Second, "how long what counts lasts")
+	f.DurationVar(&o.warm, "warm", cmp.Or(d.warm, 2*time.Second), "how long before anything counts")
+	f.DurationVar(&o.last, "last", cmp.Or(d.last, 5*time.Second), "how long what counts lasts")
 	f.IntVar(&o.rounds, "rounds", d.rounds, "rounds of all of it; medians are taken over them")
 	f.Uint64Var(&o.seed, "seed", 1, "of the first round; the next one has the next")
 	f.IntVar(&o.procs, "procs", 0, "GOMAXPROCS of every process; 0: all cores")

@@ -57,6 +57,13 @@ func (q Quotient) String() string {
 	return short(q.Of) + " ×"
 }
 
+func (e Estimate) String() string {
+	if math.IsNaN(e.Of) {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Of, e.Low, e.High)
+}
+
 // Range is that of single rounds.
 func (q Quotient) Range() string {
 	if math.IsNaN(q.Of) {

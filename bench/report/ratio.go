@@ -10,11 +10,14 @@ import (
 type Ratio struct {
 	Left, Right                     *Group
 	PerSecond, P50, P99, CPU, Bytes Quotient
+	// Rounds is that of operations in a second in pairs of rounds, if both sides ran in the same
+	// ones: what the machine could do in a round does not count, unlike in the ratio of medians.
+	Rounds Estimate
 }
 
 func ratioOf(left, right *Group, together bool) Ratio {
 	together = together && sameRounds(left, right)
-	return Ratio{
+	r := Ratio{
 		Left: left, Right: right,
 		PerSecond: quotient(left.perSecond(), right.perSecond(), together),
 		P50:       quotient(left.latencies(50), right.latencies(50), together),
@@ -22,6 +25,10 @@ func ratioOf(left, right *Group, together bool) Ratio {
 		CPU:       quotient(left.cpu(everyProcess), right.cpu(everyProcess), together),
 		Bytes:     quotient(left.memory(), right.memory(), together),
 	}
+	if together {
+		r.Rounds = estimate(left.perSecond(), right.perSecond())
+	}
+	return r
 }
 
 func sameRounds(left, right *Group) bool {

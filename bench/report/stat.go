@@ -50,3 +50,43 @@ func divide(a, b float64) float64 {
 	}
 	return a / b
 }
+
+// Estimate is the median of the ratios of single rounds, and where the median of all rounds that
+// there could be is, with a probability of 95 %.
+type Estimate struct{ Of, Low, High float64 }
+
+// estimateRounds are those below which nothing is sure by 95 %.
+const estimateRounds = 6
+
+// estimate takes nothing for granted about how rounds are distributed: it counts those on either
+// side (the sign test). It is not a number where a round has none.
+func estimate(left, right []float64) Estimate {
+	each := make([]float64, len(left))
+	for i := range left {
+		each[i] = divide(left[i], right[i])
+	}
+	if len(each) == 0 || slices.ContainsFunc(each, math.IsNaN) {
+		return Estimate{math.NaN(), math.NaN(), math.NaN()}
+	}
+	e := Estimate{statOf(each).Median, math.Inf(-1), math.Inf(1)}
+	if len(each) < estimateRounds {
+		return e
+	}
+	slices.Sort(each)
+	// So many rounds are below the median, or fewer, with a probability of 2.5 %.
+	below, n := 0, len(each)
+	for p := math.Pow(0.5, float64(n)); p <= 0.025; below++ {
+		p += math.Exp(choose(n, below+1) - float64(n)*math.Ln2)
+	}
+	e.Low, e.High = each[below-1], each[n-below]
+	return e
+}
+
+// choose is the logarithm of a binomial coefficient.
+func choose(n, k int) float64 {
+	gamma := func(m int) float64 {
+		v, _ := math.Lgamma(float64(m + 1))
+		return v
+	}
+	return gamma(n) - gamma(k) - gamma(n-k)
+}

@@ -39,6 +39,32 @@ func TestQuotientOfRoundsAndApart(t *testing.T) {
 	}
 }
 
+func TestEstimate(t *testing.T) {
+	rounds := func(n int) (left, right []float64) {
+		for i := range n {
+			speed := float64(1 + i%3) // of the machine, which is the same for both in a round
+			left, right = append(left, speed*float64(100+i)), append(right, speed*100)
+		}
+		return left, right
+	}
+	inf := math.Inf(1)
+	for n, want := range map[int]Estimate{ // bounds as in any table of the sign test
+		5: {1.02, -inf, inf}, 6: {1.025, 1, 1.05}, 9: {1.04, 1.01, 1.07}, 20: {1.095, 1.05, 1.14},
+	} {
+		got := estimate(rounds(n))
+		for _, d := range []float64{got.Of - want.Of, got.Low - want.Low, got.High - want.High} {
+			if math.Abs(d) > 1e-9 {
+				t.Errorf("%d rounds: %+v, want %+v", n, got, want)
+			}
+		}
+	}
+	left, right := rounds(9)
+	right[4] = 0
+	if e := estimate(left, right); e.Of >= 0 || e.String() != "–" {
+		t.Errorf("by nothing %v", e)
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.066: "0.07", 9.994: "9.99", 9.996: "10.0", 99.94: "99.9", 99.96: "100",
