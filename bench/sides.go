@@ -45,9 +45,17 @@ func (o *options) cairnSide() (*side, error) {
 		return nil, err
 	}
 	s := &side{program: self, args: o.cairn.args(), Side: report.Side{
-		Name: "cairn", Version: version("."), Nodes: o.cairn.nodes(), Durability: o.cairn.durability(),
+		Name: "cairn", Version: o.cairn.version(), Nodes: o.cairn.nodes(), Durability: o.cairn.durability(),
 	}}
 	return s.named("bench", o.procs), nil
+}
+
+// version is that of what is built here. Which one a target has it alone knows.
+func (o *cairnOptions) version() string {
+	if o.Kind == cairn.Target {
+		return "whatever serves there"
+	}
+	return version(".")
 }
 
 // durability is what Cairn promises by its defaults, which nothing here changes.

@@ -75,10 +75,13 @@ func memoryOf(r load.Room) int64 { return r.Memory }
 
 func diskOf(r load.Room) int64 { return r.Disk }
 
-// room says what the systems took, and how it grew.
+// room says what the systems took, and how it grew; nil where no process is known.
 func room(groups []*Group) *Table {
 	columns, _ := varying(groups)
 	all := slices.DeleteFunc(processes(groups), func(p Process) bool { return !serves(p) })
+	if len(all) == 0 {
+		return nil
+	}
 	t := head("Memory of the system's processes, and their data, MiB", columns,
 		append(append([]string{"at first", "at most", "at the end"}, titles(all)...),
 			"data at first", "at the end", "bytes written/op")...)

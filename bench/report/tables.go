@@ -15,8 +15,10 @@ func (f *File) Tables() ([]*Table, error) {
 	if len(groups) == 0 {
 		return nil, nil
 	}
-	tables := []*Table{speed(groups), cpu(groups), room(groups)}
-	for _, t := range []*Table{steadiness(groups), f.versions(groups), slope(groups)} {
+	tables := []*Table{speed(groups), cpu(groups)}
+	for _, t := range []*Table{
+		room(groups), steadiness(groups), f.versions(groups), slope(groups),
+	} {
 		if t != nil {
 			tables = append(tables, t)
 		}
