@@ -41,7 +41,8 @@ func (r *reporting) flags() *pflag.FlagSet {
 			"targets has the table of targets, any other one all tables, and the plots if there are")
 	f.StringSliceVar(&r.pages, "page", nil, "write the part to this page; can be repeated")
 	f.StringSliceVar(&r.summaries, "summary", nil,
-		"write the targets to this page without their figures; can be repeated")
+		"write the targets to this page without their figures; of what was measured only the "+
+			"first file's origin is named; can be repeated")
 	return f
 }
 
@@ -154,6 +155,7 @@ func (r *reporting) targets(say io.Writer, files []*report.File) error {
 			return err
 		}
 	}
+	short.WriteString("- " + files[0].Origin() + "\n")
 	for _, page := range r.summaries {
 		if err := report.ReplacePart(page, partOfTargets, short.String()); err != nil {
 			return err

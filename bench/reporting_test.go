@@ -38,7 +38,7 @@ func TestPartsOfPages(t *testing.T) {
 	for name, wants := range map[string][]string{
 		full:   {"| target | of | Cairn |", "- new: ", "put, one caller"},
 		other:  {"| target | of | Cairn |"},
-		readme: {"| target | ratio | floor |", "put, one caller, p50"},
+		readme: {"| target | ratio | floor |", "put, one caller, p50", "- 20", ", new , old"},
 		long:   {"**Throughput and latency**", "![time-put](plots/time-put.svg)"},
 	} {
 		text, err := os.ReadFile(name)

@@ -110,6 +110,15 @@ func cells(columns []condition, r load.Run) (all []string) {
 	return all
 }
 
+// Origin says when and where the file was made, and of which versions.
+func (f *File) Origin() string {
+	text := f.Began.UTC().Format("2006-01-02 15:04 UTC") + ", " + f.Machine
+	for _, s := range f.Sides {
+		text += ", " + s.Name + " " + s.Version
+	}
+	return text
+}
+
 // Head says what stands above the tables: where, when, what, and how the sides were started.
 func (f *File) Head() []string {
 	lines := []string{
