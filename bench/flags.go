@@ -43,7 +43,8 @@ func (o *options) flags(name string, d defaults) *pflag.FlagSet {
 	f.StringSliceVar(&o.workloads, "workload", d.workloads, "workloads, all of them by every --way")
 	f.StringSliceVar(&o.ways, "way", []string{"stream"}, "stream and unary")
 	f.IntSliceVar(&o.callers, "callers", d.callers, "how many callers at a time, 1 to 1024")
-	f.IntSliceVar(&o.keys, "keys", []int{100_000}, "how many keys there are")
+	f.IntSliceVar(&o.keys, "keys", []int{100_000},
+		"how many keys there are; a system that has more from an earlier run is started anew")
 	f.IntSliceVar(&o.widths, "width", []int{0}, "keys of a transaction or a range; 0: the workload's")
 	f.IntSliceVar(&o.bytes, "value-bytes", []int{256}, "length of each value")
 	f.Float64Var(&o.zipf, "zipf", 0,

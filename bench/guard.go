@@ -42,7 +42,12 @@ func runGuard(ctx context.Context, args []string) (code int, err error) {
 		return 0, err
 	}
 	ours.Name = "new"
-	old, err := o.olderSide(ctx, *commit)
+	tree, err := os.MkdirTemp("", "bench-guard-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tree)) }()
+	old, err := o.olderSide(ctx, *commit, tree)
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +85,9 @@ func judge(say io.Writer, f *report.File, least float64) (code int, err error) {
 	return code, nil
 }
 
-// olderSide builds the harness of an older commit from a copy of its tree. It starts the servers
-// of that tree.
-func (o *options) olderSide(ctx context.Context, commit string) (*side, error) {
+// olderSide builds the harness of an older commit from a copy of its tree in a directory. It starts
+// the servers of that tree.
+func (o *options) olderSide(ctx context.Context, commit, dir string) (*side, error) {
 	if commit == "" {
 		commit = "HEAD~1"
 		if strings.HasSuffix(version("."), "-dirty") {
@@ -95,10 +100,6 @@ func (o *options) olderSide(ctx context.Context, commit string) (*side, error) {
 		return nil, fmt.Errorf("--against %s is no commit here: %w", commit, err)
 	}
 	id := strings.TrimSpace(string(out))
-	dir, err := filepath.Abs(filepath.Join(o.out, "old"))
-	if err != nil {
-		return nil, err
-	}
 	if err := unpack(ctx, id, dir); err != nil {
 		return nil, err
 	}
@@ -114,9 +115,6 @@ func (o *options) olderSide(ctx context.Context, commit string) (*side, error) {
 
 // unpack copies the tree of a commit into a directory.
 func unpack(ctx context.Context, commit, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	file := filepath.Join(dir, "tree.tar")
 	steps := [][]string{
 		{"git", "archive", "--output", file, commit}, {"tar", "-xf", file, "-C", dir},

@@ -22,7 +22,7 @@ func runCairn(ctx context.Context, args []string) (code int, err error) {
 		rounds: 3,
 	})
 	each := f.IntSlice("shards-each", nil,
-		"measure so many systems, one of as many --shards for each number, by turns")
+		"instead of --shards: a system of each of these numbers of shards, measured by turns")
 	if err := errors.Join(parse(f, args, 0), o.settle(f)); err != nil {
 		return exitUsage, err
 	}

@@ -45,7 +45,8 @@ func (o *options) cairnSide() (*side, error) {
 		return nil, err
 	}
 	s := &side{program: self, args: o.cairn.args(), Side: report.Side{
-		Name: "cairn", Version: o.cairn.version(), Nodes: o.cairn.nodes(), Durability: o.cairn.durability(),
+		Name: "cairn", Version: o.cairn.version(), Nodes: o.cairn.nodes(),
+		Durability: o.cairn.durability(),
 	}}
 	return s.named("bench", o.procs), nil
 }

@@ -69,5 +69,5 @@ func (q Quotient) Range() string {
 	if math.IsNaN(q.Of) {
 		return "–"
 	}
-	return short(q.Least) + "–" + short(q.Most)
+	return short(q.Least) + " to " + short(q.Most)
 }

@@ -127,6 +127,14 @@ transfer-two-optimistic etcd transfer-stm: 1 1000, 2 1000, 3 2000, 4 2000, 5 300
 	}
 }
 
+func TestTitlesFit(t *testing.T) {
+	got := broken("way in: stream, 64 callers, open loop of 1,500 a second, 1,000 keys, uniform, values")
+	want := "way in: stream, 64 callers, open loop of 1,500 a second,\n1,000 keys, uniform, values"
+	if got != want {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestPercentilesEndWithTheOperations(t *testing.T) {
 	f := &File{Format: Format, Sides: []Side{{Name: "cairn"}}}
 	f.Samples = []Sample{sample(t, "cairn", 1, put(1), 100, 500)}

@@ -85,8 +85,8 @@ func room(groups []*Group) *Table {
 	t := head("Memory of the system's processes, and their data, MiB", columns,
 		append(append([]string{"at first", "at most", "at the end"}, titles(all)...),
 			"data at first", "at the end", "bytes written/op")...)
-	t.Notes = []string{"at first, and by process at the end: medians of the rounds; data: all files, " +
-		"0 where they are not known; written: to the disk, by all processes"}
+	t.Notes = []string{"at first, and by process at the end: medians of the rounds; data: all " +
+		"files, 0 where they are not known; written: to the disk, by all processes"}
 	for _, g := range groups {
 		memory, disk := g.course(memoryOf), g.course(diskOf)
 		row := append(lead(g, columns), whole(memory.begin), whole(max(memory.most, g.Memory().Most)),

@@ -111,5 +111,27 @@ func (s *sheet) title(what string) string {
 	if same == "" {
 		return s.workload + ": " + what
 	}
-	return fmt.Sprintf("%s: %s\n%s", s.workload, what, same)
+	return fmt.Sprintf("%s: %s\n%s", s.workload, what, broken(same))
+}
+
+// titleColumns is how much of a line fits above a picture.
+const titleColumns = 55
+
+// broken puts a list on as many lines as it needs.
+func broken(list string) string {
+	var b strings.Builder
+	width := 0
+	for i, word := range strings.Split(list, ", ") {
+		switch {
+		case i == 0:
+		case width+len(word) > titleColumns:
+			b.WriteString(",\n")
+			width = 0
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(word)
+		width += len(word) + 2
+	}
+	return b.String()
 }
