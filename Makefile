@@ -85,7 +85,7 @@ bench-growth: ## The four parts of growth one after the other, into docs/perform
 	@for part in keys widths shards callers; do $(MAKE) bench-growth-$$part; done
 
 .PHONY: bench-growth-keys
-bench-growth-keys: ## put, get and transfer at 100k, 1M and 10M keys; half an hour, and 15 GB of disk
+bench-growth-keys: ## put, get and transfer at 100k, 1M and 10M keys; half an hour, and 20 GB of disk
 	go run ./bench --workload put,get --callers 64 --rounds 2 --last 10s --keys 100000,1000000,10000000 --out bench/out/growth-keys $(BENCH)
 	go run ./bench --workload transfer-two-optimistic --callers 64 --rounds 2 --last 10s --keys 100000,1000000,10000000 \
 	--out bench/out/growth-keys-transfer $(BENCH)

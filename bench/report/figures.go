@@ -58,8 +58,11 @@ func (q Quotient) String() string {
 }
 
 func (e Estimate) String() string {
-	if math.IsNaN(e.Of) {
+	switch {
+	case math.IsNaN(e.Of):
 		return "–"
+	case math.IsInf(e.Low, 0):
+		return fmt.Sprintf("%.3f (too few rounds for a range)", e.Of)
 	}
 	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Of, e.Low, e.High)
 }
