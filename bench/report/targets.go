@@ -79,34 +79,37 @@ const (
 	etcd  = "etcd"
 )
 
+// usualKeys are those of targets that name no others: the default of the command.
+const usualKeys = 100_000
+
 // Targets are those that the project has set itself.
 var Targets = []Target{
 	{Name: "put, SDK, 64 callers", Workload: "put", Peer: etcd,
-		Way: "stream", Callers: 64, Nodes: 3, Floor: 3, Aim: 5},
+		Way: "stream", Callers: 64, Nodes: 3, Keys: usualKeys, Floor: 3, Aim: 5},
 	{Name: "put, SDK, 256 callers", Workload: "put", Peer: etcd,
-		Way: "stream", Callers: 256, Nodes: 3, Floor: 3, Aim: 5},
+		Way: "stream", Callers: 256, Nodes: 3, Keys: usualKeys, Floor: 3, Aim: 5},
 	{Name: "linearizable get, SDK, 64 callers", Workload: "get", Peer: etcd,
-		Way: "stream", Callers: 64, Nodes: 3, Floor: 4, Aim: 6.5},
+		Way: "stream", Callers: 64, Nodes: 3, Keys: usualKeys, Floor: 4, Aim: 6.5},
 	{Name: "linearizable get, SDK, 256 callers", Workload: "get", Peer: etcd,
-		Way: "stream", Callers: 256, Nodes: 3, Floor: 4, Aim: 6.5},
+		Way: "stream", Callers: 256, Nodes: 3, Keys: usualKeys, Floor: 4, Aim: 6.5},
 	{Name: "two-key transfer over two shards, SDK, 64 callers",
 		Workload: "transfer-two-optimistic", Peer: etcd, Against: "transfer-stm",
-		Way: "stream", Callers: 64, Nodes: 3, Floor: 2.5, Aim: 3.5},
+		Way: "stream", Callers: 64, Nodes: 3, Keys: usualKeys, Floor: 2.5, Aim: 3.5},
 	{Name: "the same against STM with both keys fetched at once",
 		Workload: "transfer-two-optimistic", Peer: etcd, Against: "transfer-stm-prefetch",
 		Way: "stream", Callers: 64, Nodes: 3},
 	{Name: "put, unary, 64 callers", Workload: "put", Peer: etcd,
-		Way: "unary", Callers: 64, Nodes: 3, Floor: 1, Aim: 1.8},
+		Way: "unary", Callers: 64, Nodes: 3, Keys: usualKeys, Floor: 1, Aim: 1.8},
 	{Name: "linearizable get, unary, 64 callers", Workload: "get", Peer: etcd,
-		Way: "unary", Callers: 64, Nodes: 3, Floor: 1, Aim: 1.8},
+		Way: "unary", Callers: 64, Nodes: 3, Keys: usualKeys, Floor: 1, Aim: 1.8},
 	{Name: "put, one caller", Workload: "put", Peer: etcd,
-		Way: "stream", Callers: 1, Nodes: 3, Metric: P50, Floor: 1, Aim: 0.6},
+		Way: "stream", Callers: 1, Nodes: 3, Keys: usualKeys, Metric: P50, Floor: 1, Aim: 0.6},
 	{Name: "linearizable get, one caller", Workload: "get", Peer: etcd,
-		Way: "stream", Callers: 1, Nodes: 3, Metric: P50, Floor: 1, Aim: 0.6},
+		Way: "stream", Callers: 1, Nodes: 3, Keys: usualKeys, Metric: P50, Floor: 1, Aim: 0.6},
 	{Name: "embedded: put, 64 callers", Workload: "put", Peer: etcd,
-		Way: "stream", Callers: 64, Nodes: 1, Floor: 2, Aim: 4},
+		Way: "stream", Callers: 64, Nodes: 1, Keys: usualKeys, Floor: 2, Aim: 4},
 	{Name: "embedded: linearizable get, 64 callers", Workload: "get", Peer: etcd,
-		Way: "stream", Callers: 64, Nodes: 1, Floor: 2, Aim: 4},
+		Way: "stream", Callers: 64, Nodes: 1, Keys: usualKeys, Floor: 2, Aim: 4},
 	{Name: "memory after 1M keys", Workload: "put", Peer: etcd, Way: "stream", Callers: 64,
 		Nodes: 3, Keys: 1e6, Metric: Memory, Floor: 1.5, Aim: 1},
 	{Name: "put at 10M keys against 100k", Workload: "put", Peer: cairn, Way: "stream",
