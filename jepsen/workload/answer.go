@@ -14,8 +14,9 @@ import (
 type answer struct {
 	mops []history.Mop
 	ts   client.Timestamp // 0: nobody told
-	// late finds ts out where the end of the operation did not tell it; nil: it is there.
-	late func() client.Timestamp
+	// late finds ts out by some DBs where the end of the operation did not tell it; nil: it is
+	// there. Those of the operation may have been hung up since.
+	late func([]*client.DB) client.Timestamp
 	seen map[string]sight // keys that were read
 	rows map[string]map[string]int64
 	// wrote is a key of the store that was written, empty if there is none.

@@ -52,7 +52,7 @@ func testLastAttempt(t *testing.T, m mode) {
 	if _, err := db.Set(t.Context(), spread.store("x1"), client.IntValue(1), client.SetOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	a := attempts{db: db, dbs: []*client.DB{db}, rand: rand.New(rand.NewPCG(1, 1)), name: "this one"}
+	a := attempts{db: db, rand: rand.New(rand.NewPCG(1, 1)), name: "this one"}
 	p := &plan{mode: m, steps: []step{{way: get, key: "x1"}, {way: put, key: "y2", n: 7}}}
 	got, err := a.carryOut(t.Context(), p)
 	if err != nil {
@@ -61,7 +61,7 @@ func testLastAttempt(t *testing.T, m mode) {
 	if got.ts != 0 || got.late == nil {
 		t.Fatalf("it says that it committed at %d before it was asked", got.ts)
 	}
-	got.ts = got.late()
+	got.ts = got.late([]*client.DB{db})
 	if len(got.mops) != 2 || got.mops[0].N != 2 || got.mops[1].N != 7 {
 		t.Errorf("%+v", got.mops)
 	}

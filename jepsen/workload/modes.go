@@ -60,7 +60,6 @@ func (p *plan) called() string {
 // attempts carries out plans on one DB.
 type attempts struct {
 	db   *client.DB
-	dbs  []*client.DB // of all gateways, this one first
 	rand *rand.Rand
 	name string // of the operation, unlike all others
 	// leaves: a transaction that failed is left to itself, as by a client that died.
@@ -145,16 +144,20 @@ func (t *attempts) update(ctx context.Context, p *plan) (answer, error) {
 	})
 	if err == nil && last.wrote != "" {
 		last.ts = 0
-		last.late = func() client.Timestamp { return t.lookUp(ctx, last.wrote) }
+		last.late = func(dbs []*client.DB) client.Timestamp {
+			return t.lookUp(ctx, dbs, last.wrote)
+		}
 	}
 	return last, err
 }
 
 // lookUp finds out when this operation wrote a key of the store, 0 if that fails.
-func (t *attempts) lookUp(ctx context.Context, stored string) client.Timestamp {
+func (t *attempts) lookUp(
+	ctx context.Context, dbs []*client.DB, stored string,
+) client.Timestamp {
 	ctx = context.WithoutCancel(ctx)
 	for i := range lookUpsMax {
-		if at, err := t.writtenAt(ctx, t.dbs[i%len(t.dbs)], stored); err == nil {
+		if at, err := t.writtenAt(ctx, dbs[i%len(dbs)], stored); err == nil {
 			return at
 		}
 	}

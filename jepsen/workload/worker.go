@@ -107,7 +107,9 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 	}
 	// Looking up takes its time, in which the operation is over.
 	settle := c.load.o.Recorder.Hold(event)
-	e.answer.ts = e.answer.late()
+	if dbs, err = c.route.all(); err == nil {
+		e.answer.ts = e.answer.late(dbs)
+	}
 	settle(uint64(e.answer.ts))
 	return e
 }
@@ -116,7 +118,7 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 func (c *worker) attempt(ctx context.Context, p *plan, dbs []*client.DB) *ending {
 	ctx, cancel := context.WithTimeout(ctx, c.load.o.CallMax)
 	defer cancel()
-	t := attempts{db: dbs[0], dbs: dbs, rand: c.rand,
+	t := attempts{db: dbs[0], rand: c.rand,
 		name: fmt.Sprintf("client %d, operation %d", c.number, c.count)}
 	switch {
 	case p.mode == final:

@@ -45,9 +45,9 @@ var enums = map[reflect.Type]uint8{
 	reflect.TypeFor[DropStep]():         uint8(DropErase),
 }
 
-// atCoordinator are the fields of operations, and of their results, that never travel.
+// atCoordinator are the fields of operations, of their results and of versions that never travel.
 var atCoordinator = map[string]bool{
-	"txn.Op.To": true, "txn.Op.DryRun": true, "txn.Result.Changes": true,
+	"txn.Op.To": true, "txn.Op.DryRun": true, "txn.Result.Changes": true, "txn.Version.Request": true,
 }
 
 func (d *drawer) fill(v reflect.Value) {
