@@ -379,8 +379,7 @@ func conflict(rd *mvcc.Reader, key txn.Key, at txn.Timestamp) shardrpc.Reply {
 // until something is applied.
 func (r *Replica) versions(hidden []mvcc.Hidden) (*mvcc.Reader, error) {
 	if r.iter == nil {
-		lower, upper := mvcc.DataBounds(r.o.Route.Span)
-		it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+		it, err := r.openIter()
 		if err != nil {
 			return nil, err
 		}

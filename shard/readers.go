@@ -77,10 +77,15 @@ func (r *Replica) openReader() (*reader, error) {
 	if rd := r.readers.take(r.mu.batch); rd != nil {
 		return rd, nil
 	}
-	lower, upper := mvcc.DataBounds(r.o.Route.Span)
-	it, err := r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
+	it, err := r.openIter()
 	if err != nil {
 		return nil, err
 	}
 	return &reader{mvcc.NewReader(it, nil), it, r.mu.batch}, nil
+}
+
+// openIter shows all versions of the shard.
+func (r *Replica) openIter() (mvcc.Iterator, error) {
+	lower, upper := mvcc.DataBounds(r.o.Route.Span)
+	return r.o.State.NewIter(mvcc.IterOptions{Lower: lower, Upper: upper})
 }

@@ -87,7 +87,7 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 		return &ending{outcome: history.Fail, err: err}
 	}
 	c.load.o.Recorder.Add(event)
-	e := c.attempt(ctx, p, dbs)
+	e := c.attempt(ctx, p, dbs[0])
 	event.Type = e.outcome
 	switch e.outcome {
 	case history.OK:
@@ -115,10 +115,10 @@ func (c *worker) do(ctx context.Context, p *plan) *ending {
 }
 
 // attempt carries a plan out, and disturbs it now and then.
-func (c *worker) attempt(ctx context.Context, p *plan, dbs []*client.DB) *ending {
+func (c *worker) attempt(ctx context.Context, p *plan, db *client.DB) *ending {
 	ctx, cancel := context.WithTimeout(ctx, c.load.o.CallMax)
 	defer cancel()
-	t := attempts{db: dbs[0], rand: c.rand,
+	t := attempts{db: db, rand: c.rand,
 		name: fmt.Sprintf("client %d, operation %d", c.number, c.count)}
 	switch {
 	case p.mode == final:
@@ -134,9 +134,9 @@ func (c *worker) attempt(ctx context.Context, p *plan, dbs []*client.DB) *ending
 		err = a.odd
 	}
 	if err == nil && len(a.mops) == 0 {
-		return &ending{outcome: history.Fail, db: dbs[0], err: errConditions}
+		return &ending{outcome: history.Fail, db: db, err: errConditions}
 	}
-	return &ending{outcome: judge(p, err), answer: a, err: err, db: dbs[0]}
+	return &ending{outcome: judge(p, err), answer: a, err: err, db: db}
 }
 
 // errConditions is for what was not done since something was not as it had to be.

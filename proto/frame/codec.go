@@ -207,18 +207,13 @@ func pointers[T any](all []T) []*T {
 }
 
 func readCall(b []byte, c *cairnv1.Call) error {
-	for in := b; len(in) > 0; {
-		field, kind, n := protowire.ConsumeTag(in)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		var m int
+	return readFields(b, c, func(field protowire.Number, kind protowire.Type, in []byte) (n int) {
 		switch {
 		case field == fieldPayload && kind == protowire.BytesType:
-			c.Payload, m = protowire.ConsumeBytes(in[n:])
+			c.Payload, n = protowire.ConsumeBytes(in)
 		case field <= fieldDeadline && kind == protowire.VarintType:
 			var v uint64
-			v, m = protowire.ConsumeVarint(in[n:])
+			v, n = protowire.ConsumeVarint(in)
 			switch field {
 			case fieldID:
 				c.Id = v
@@ -227,36 +222,41 @@ func readCall(b []byte, c *cairnv1.Call) error {
 			case fieldDeadline:
 				c.DeadlineMs = int64(v)
 			}
-		default:
-			return proto.Unmarshal(b, c)
 		}
-		if m < 0 {
-			return protowire.ParseError(m)
-		}
-		in = in[n+m:]
-	}
-	return nil
+		return n
+	})
 }
 
 func readReply(b []byte, r *cairnv1.Reply) error {
+	return readFields(b, r, func(field protowire.Number, kind protowire.Type, in []byte) (n int) {
+		switch {
+		case field == fieldID && kind == protowire.VarintType:
+			r.Id, n = protowire.ConsumeVarint(in)
+		case field == fieldAnswer && kind == protowire.BytesType:
+			r.Payload, n = protowire.ConsumeBytes(in)
+		}
+		return n
+	})
+}
+
+// readFields shows the fields of b to read, which returns what it took, or an error of protowire's;
+// 0 for a field that it does not know: then package proto fills in m.
+func readFields(
+	b []byte, m proto.Message, read func(protowire.Number, protowire.Type, []byte) int,
+) error {
 	for in := b; len(in) > 0; {
 		field, kind, n := protowire.ConsumeTag(in)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
-		var m int
+		took := read(field, kind, in[n:])
 		switch {
-		case field == fieldID && kind == protowire.VarintType:
-			r.Id, m = protowire.ConsumeVarint(in[n:])
-		case field == fieldAnswer && kind == protowire.BytesType:
-			r.Payload, m = protowire.ConsumeBytes(in[n:])
-		default:
-			return proto.Unmarshal(b, r)
+		case took == 0:
+			return proto.Unmarshal(b, m)
+		case took < 0:
+			return protowire.ParseError(took)
 		}
-		if m < 0 {
-			return protowire.ParseError(m)
-		}
-		in = in[n+m:]
+		in = in[n+took:]
 	}
 	return nil
 }
