@@ -36,13 +36,20 @@ func TestGroupElectsAndFailsOver(t *testing.T) {
 
 // A follower that lacks what the log has lost gets a snapshot; one that lacks less gets entries.
 func TestGroupCatchUp(t *testing.T) {
+	data := shardrpc.Route{Shard: 2, Epoch: 1}
+	metas := shardrpc.Route{Shard: shardrpc.MetaShard, Epoch: 1}
 	for _, c := range []struct {
 		name      string
+		route     shardrpc.Route
 		keep      int64
 		snapshots bool
-	}{{"log", 1 << 20, false}, {"snapshot", 1, true}} {
+	}{
+		{"log", metas, 1 << 20, false}, {"snapshot", metas, 1, true},
+		// When the snapshot comes the follower has left for later what its own log has.
+		{"data, log", data, 1 << 20, false}, {"data, snapshot", data, 1, true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newGroup(t, 1, 2, 3)
+			g := newGroupOf(t, c.route, 1, 2, 3)
 			g.keep = c.keep
 			for _, id := range g.order {
 				g.members[id].crash()
@@ -50,6 +57,7 @@ func TestGroupCatchUp(t *testing.T) {
 			}
 			lead := g.leader(30)
 			late := g.members[lead.id%3+1]
+			g.mustPropose(lead, 3)
 			late.crash()
 			for range 10 {
 				g.mustPropose(lead, 20)

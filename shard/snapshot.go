@@ -74,6 +74,7 @@ func (r *Replica) settle(rd *raft.Ready) (installing bool) {
 		return false
 	}
 	in.installing = true
+	r.late = late{} // the snapshot has it, and the engine will soon
 	r.dropIter()
 	r.eff.Install = in.stage
 	r.ready = rd
@@ -113,7 +114,6 @@ func (r *Replica) reload() error {
 		return txn.Errorf(txn.Internal, mvcc.ReasonCorruption,
 			"shard %d: a snapshot without a state", r.o.Route.Shard)
 	}
-	r.late = late{} // the snapshot has it
 	intents := mvcc.NewIntents()
 	if err := intents.Load(r.o.State, r.o.Route.Span); err != nil {
 		return err

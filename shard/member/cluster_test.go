@@ -94,6 +94,9 @@ func newCluster(t testing.TB, n int) *cluster {
 			c.client.Close()
 		}
 		for _, p := range c.all {
+			if p.member != nil && t.Failed() {
+				t.Logf("member %d: failure: %v", p.o.ID, p.member.Failure())
+			}
 			p.stop()
 			p.env.Close()
 		}
