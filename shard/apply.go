@@ -61,7 +61,7 @@ func (r *Replica) apply(entries []*raftpb.Entry) error {
 	now := r.lead != nil || r.o.Meta != nil
 	for _, e := range entries {
 		l.bytes += len(e.Data)
-		now = now || e.GetType() != raftpb.EntryNormal
+		now = now || isChange(e)
 	}
 	l.entries = append(l.entries, entries...)
 	if now || len(l.entries) >= lateEntriesMax || l.bytes >= lateBytesMax {
@@ -141,7 +141,7 @@ func (r *Replica) commitApply(a *applying) error {
 }
 
 func (r *Replica) applyEntry(a *applying, e *raftpb.Entry) error {
-	if e.GetType() != raftpb.EntryNormal {
+	if isChange(e) {
 		if err := r.applyConfChange(a, e); err != nil {
 			return err
 		}

@@ -167,7 +167,8 @@ func (l *raftLog) reset(index, term uint64) *truncation {
 }
 
 // promises takes h in, and reports whether it must be kept: term and vote are promises. How far
-// the log is committed a leader will say again, and what is applied says, too (R13).
+// the log is committed a leader will say again, and what is applied says, too (R13); only a change
+// of members may leave nobody who could.
 func (l *raftLog) promises(h *raftpb.HardState) bool {
 	if raft.IsEmptyHardState(h) {
 		return false

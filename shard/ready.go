@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"slices"
+
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -12,8 +14,9 @@ func (r *Replica) drain() {
 	for r.ready == nil && !r.failed && r.rn.HasReady() {
 		rd := r.rn.Ready()
 		r.confirm(rd.ReadStates)
-		if r.log.promises(rd.HardState) {
-			r.unsaved = rd.HardState
+		regroups := slices.ContainsFunc(rd.CommittedEntries, isChange)
+		if r.log.promises(rd.HardState) || regroups {
+			r.unsaved = r.log.hard
 		}
 		if r.rn.BasicStatus().RaftState == raft.StateLeader {
 			// A leader's messages need not wait for its own log.
@@ -22,6 +25,10 @@ func (r *Replica) drain() {
 		}
 		switch {
 		case r.settle(&rd):
+		case regroups:
+			// Those who leave may be gone for ever once it is known that they do not count. So
+			// who knows that must never forget it: the log says first how far it is committed.
+			r.appendReady(&rd)
 		case len(rd.Entries) == 0 && !rd.MustSync:
 			r.finish(&rd)
 		case r.applyDurable(&rd):
@@ -33,6 +40,9 @@ func (r *Replica) drain() {
 	}
 	r.watchLeadership()
 }
+
+// isChange reports whether an entry says who the members are.
+func isChange(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNormal }
 
 // applyDurable applies what of rd is in the log already: who waits for that need
 // not wait for what comes behind it, too. It reports false if that failed.

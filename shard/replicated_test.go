@@ -126,6 +126,37 @@ func TestGroupReplacesMember(t *testing.T) {
 	g.mustPropose(g.leader(30), 10)
 }
 
+// After one member after another was replaced all lose power. Those who are left need no votes of
+// those who are lost to find out that they do not need them.
+func TestGroupRemembersItsMembers(t *testing.T) {
+	g := newGroup(t, 1, 2, 3)
+	lead := g.leader(30)
+	for i := range uint64(2) {
+		old, by := (lead.id+i)%3+1, 4+i
+		g.members[old].crash()
+		g.add(by, nil)
+		lead.r.Step(Request{ID: by, Msg: &shardrpc.ReplaceRequest{Target: metaTarget,
+			Old: old, New: by, Nonce: by, Address: "m"}})
+		g.settle()
+		g.wanted = nil
+		for _, m := range lead.meta.Members() {
+			g.wanted = append(g.wanted, m.ID)
+		}
+		g.tick(60)
+		g.same()
+		if got := lead.r.Status().Voters; !slices.Equal(got, g.wanted) {
+			t.Fatalf("the voters are %v, want %v", got, g.wanted)
+		}
+	}
+	for _, id := range g.wanted {
+		g.members[id].crash()
+	}
+	for _, id := range g.wanted {
+		g.members[id].start()
+	}
+	g.mustPropose(g.leader(60), 1)
+}
+
 func TestGroupTransfersLeadership(t *testing.T) {
 	g := newGroup(t, 1, 2, 3)
 	lead := g.leader(30)
