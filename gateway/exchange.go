@@ -30,7 +30,7 @@ const (
 	// does not listen is not listened to.
 	ReplyBytesMax = 16 << 20
 	// idleWorkersMax is how many goroutines of a stream wait for the next call.
-	idleWorkersMax = 64
+	idleWorkersMax = 1024
 )
 
 // exchange is one stream. Three kinds of goroutine work on it: the reader, which is the handler's

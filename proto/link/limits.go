@@ -61,7 +61,7 @@ const (
 	// writeKeepMax is how much memory a wire keeps for the next frame.
 	writeKeepMax = 2 * FrameBytesMax
 	// idleWorkersMax is how many goroutines of a stream wait for the next call.
-	idleWorkersMax = 64
+	idleWorkersMax = 1024
 )
 
 const (
