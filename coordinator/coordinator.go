@@ -29,10 +29,10 @@ type Options struct {
 	// BackgroundMax is how many decided transactions are cleaned up behind
 	// their callers' backs; over it a caller waits for its own. 256
 	BackgroundMax int
-	// Within, if set, ends a context after some time. It says, too, that calls of
-	// Shards return at once when their context is done, as those over a link do:
-	// then they need no tasks of their own.
-	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	// Within, if set, bounds calls of Shards: with a context of it they end after
+	// some time, and at once when their caller leaves, as those over a link do. Then
+	// they need no tasks of their own.
+	Within func(context.Context, time.Duration) context.Context
 }
 
 // CommitMode is how a transaction over several shards commits.

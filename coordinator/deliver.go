@@ -104,8 +104,7 @@ func sendWithin[T any](
 func sendHere[T any](
 	ctx context.Context, c *Coordinator, until time.Duration, call func(context.Context) (T, error),
 ) (T, error) {
-	bounded, cancel := c.opts.Within(ctx, until-c.env.Now())
-	defer cancel()
+	bounded := c.opts.Within(ctx, until-c.env.Now())
 	value, err := call(bounded)
 	if err == nil || bounded.Err() == nil {
 		return value, err

@@ -23,8 +23,13 @@ func (silent) Timestamp(ctx context.Context, _ int) (txn.Timestamp, error) {
 func TestCallsEndWithin(t *testing.T) {
 	r := env.NewReal()
 	defer r.Close()
-	c, err := coordinator.New(coordinator.Options{Env: r, Shards: silent{},
-		Within: context.WithTimeout, AttemptTimeout: 5 * time.Millisecond})
+	within := func(ctx context.Context, d time.Duration) context.Context {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	c, err := coordinator.New(coordinator.Options{Env: r, Shards: silent{}, Within: within,
+		AttemptTimeout: 5 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/cairnkv/cairn/proto/callctx"
 	"github.com/cairnkv/cairn/proto/frame"
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/txn"
@@ -59,10 +60,10 @@ type exchange struct {
 
 // openCall is a call between its arrival and the sending of its reply.
 type openCall struct {
-	call   *cairnv1.Call
-	ctx    context.Context
-	cancel context.CancelFunc
-	bytes  int
+	callctx.Context
+	call  *cairnv1.Call
+	timer *time.Timer // ends it at its deadline; nil: it has none
+	bytes int
 }
 
 // sized is a reply, and what it takes in a frame.
@@ -88,6 +89,7 @@ func newExchange(
 // answered first.
 func (x *exchange) run() error {
 	defer x.cancel(nil)
+	context.AfterFunc(x.ctx, x.endCalls)
 	var sender sync.WaitGroup
 	sender.Go(x.send)
 	unwatch := x.watchClosing()
@@ -181,7 +183,16 @@ func (x *exchange) cancelCall(id uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if c := x.open[id]; c != nil {
-		c.cancel()
+		c.End(context.Canceled)
+	}
+}
+
+// endCalls ends the contexts of all calls, once that of the stream is over.
+func (x *exchange) endCalls() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.open { // order: does not matter
+		c.End(x.ctx.Err())
 	}
 }
 
@@ -199,13 +210,12 @@ func (x *exchange) admit(call *cairnv1.Call) *txn.Error {
 		x.mu.Unlock()
 		return nil
 	}
-	if ms := call.GetDeadlineMs(); ms > 0 {
-		c.ctx, c.cancel = context.WithTimeout(x.ctx, milliseconds(ms))
-	} else {
-		c.ctx, c.cancel = context.WithCancel(x.ctx)
-	}
+	c.begin(x.ctx)
 	x.open[call.GetId()] = c
 	x.openBytes += c.bytes
+	if err := x.ctx.Err(); err != nil { // endCalls may not see it
+		c.End(err)
+	}
 	x.mu.Unlock()
 	select {
 	case x.work <- c:
@@ -213,6 +223,26 @@ func (x *exchange) admit(call *cairnv1.Call) *txn.Error {
 		x.workers.Go(func() { x.worker(c) })
 	}
 	return nil
+}
+
+// begin makes c the context of its call.
+func (c *openCall) begin(stream context.Context) {
+	ms := c.call.GetDeadlineMs()
+	if ms <= 0 {
+		c.Begin(stream, time.Time{})
+		return
+	}
+	d := milliseconds(ms)
+	c.Begin(stream, time.Now().Add(d))
+	c.timer = time.AfterFunc(d, func() { c.End(context.DeadlineExceeded) })
+}
+
+// end lets go of what was begun for c.
+func (c *openCall) end() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.End(context.Canceled)
 }
 
 // refuse says why a call cannot be taken in now. The caller holds the lock.
@@ -241,8 +271,8 @@ func milliseconds(ms int64) time.Duration {
 // worker serves c, then whatever comes, until the stream ends or enough others are idle.
 func (x *exchange) worker(c *openCall) {
 	for c != nil {
-		reply := sizeOf(x.g.answer(c.ctx, c.call))
-		c.cancel()
+		reply := sizeOf(x.g.answer(c, c.call))
+		c.end()
 		x.mu.Lock()
 		x.push(reply)
 		stay := x.idle < idleWorkersMax

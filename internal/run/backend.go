@@ -12,6 +12,7 @@ import (
 	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/gateway"
 	"github.com/cairnkv/cairn/internal/release"
+	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/remote"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/shard/member"
@@ -26,7 +27,7 @@ type backend struct {
 	status  func(context.Context) ([]shardrpc.MemberStatus, error)
 	locks   func(context.Context) ([]gateway.ShardLocks, error)
 	// within is that of coordinator.Options; nil: calls need tasks.
-	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	within func(context.Context, time.Duration) context.Context
 	// metrics are those of the member in this process, or of the links to others.
 	metrics prometheus.Collector
 	// transfer hands a leadership over; nil: there is nobody to take it.
@@ -121,7 +122,7 @@ func (g *Gateway) linked() (*backend, error) {
 		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
 			return showLocks(ctx, c)
 		},
-		shards: c, within: within, where: "shards at " + strings.Join(g.Shards, ", "),
+		shards: c, within: link.WithPatience, where: "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,
 		begin: l.begin, metrics: newLinkMetrics(c, l),
 		failure: func() error { return nil },
@@ -131,15 +132,4 @@ func (g *Gateway) linked() (*backend, error) {
 		},
 		close: func() error { return nil },
 	}, nil
-}
-
-// within is context.WithTimeout without a deadline to tell: what a coordinator allows for one
-// attempt is no business of the member's.
-func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	timer := time.AfterFunc(d, cancel)
-	return ctx, func() {
-		timer.Stop()
-		cancel()
-	}
 }

@@ -87,11 +87,12 @@ func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte
 	}
 	p.message = message{kind: kindCall, method: method, payload: payload}
 	p.deadline, _ = ctx.Deadline()
+	p.until = patient(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, unsent(context.Cause(ctx))
 	}
-	if err := c.room.Acquire(ctx, p.weight); err != nil {
-		return nil, unsent(context.Cause(ctx))
+	if err := c.enter(ctx, p); err != nil {
+		return nil, unsent(err)
 	}
 	s := c.session.Load()
 	if err := s.enqueue(p); err != nil {
@@ -105,6 +106,22 @@ func (c *Client) Call(ctx context.Context, method uint8, payload []byte) ([]byte
 	case <-ctx.Done():
 		return s.abandon(p, context.Cause(ctx))
 	}
+}
+
+// enter waits for room.
+func (c *Client) enter(ctx context.Context, p *pending) error {
+	if c.room.TryAcquire(p.weight) {
+		return nil
+	}
+	if !p.until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, p.until)
+		defer cancel()
+	}
+	if c.room.Acquire(ctx, p.weight) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // Post queues a message that gets no answer. Posted messages share the stream with calls; they

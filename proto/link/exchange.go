@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cairnkv/cairn/proto/callctx"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -30,19 +31,14 @@ type exchange struct {
 	idle      int
 }
 
-// openCall is a call at work, the message that will answer it, and the context of its handler.
+// openCall is a call at work, the message that will answer it, and the context of its handler. The
+// client cancels its call when the time is up; for one that does not, expire does.
 type openCall struct {
-	context.Context
-	cancel   context.CancelFunc
-	deadline time.Time // zero: none
-	answer   message
-	method   uint8
-	payload  []byte
+	callctx.Context
+	answer  message
+	method  uint8
+	payload []byte
 }
-
-// Deadline implements context.Context. The client cancels its call when the time is up; for one
-// that does not, expire does.
-func (c *openCall) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
 func newExchange(s *Server, w *wire) *exchange {
 	x := &exchange{
@@ -58,6 +54,7 @@ func newExchange(s *Server, w *wire) *exchange {
 // open, and answers them if there is still somebody to hear it.
 func (x *exchange) run() {
 	defer x.cancel()
+	context.AfterFunc(x.ctx, x.endCalls)
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		if x.sender.run(x.wire, x.expire) != nil {
@@ -143,9 +140,18 @@ func (x *exchange) expire(now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, c := range x.open { // order: does not matter
-		if !c.deadline.IsZero() && now.After(c.deadline) {
-			c.cancel()
+		if deadline, ok := c.Deadline(); ok && now.After(deadline) {
+			c.End(context.DeadlineExceeded)
 		}
+	}
+}
+
+// endCalls ends the contexts of all calls, once that of the stream is over.
+func (x *exchange) endCalls() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.open { // order: does not matter
+		c.End(x.ctx.Err())
 	}
 }
 
@@ -154,7 +160,7 @@ func (x *exchange) cancelCall(id uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if c := x.open[id]; c != nil {
-		c.cancel()
+		c.End(context.Canceled)
 	}
 }
 
@@ -162,12 +168,12 @@ func (x *exchange) cancelCall(id uint64) {
 func (x *exchange) begin(a *arrival, now time.Time) error {
 	c := &openCall{method: a.method, payload: a.payload}
 	c.answer.id = a.id
+	deadline := time.Time{}
 	if a.left > 0 {
-		c.deadline = now.Add(a.left)
+		deadline = now.Add(a.left)
 	}
-	c.Context, c.cancel = context.WithCancel(x.ctx)
+	c.Begin(x.ctx, deadline)
 	if err := x.admit(c); err != nil {
-		c.cancel()
 		return err
 	}
 	select {
@@ -191,6 +197,9 @@ func (x *exchange) admit(c *openCall) error {
 	}
 	x.open[c.answer.id] = c
 	x.openBytes += len(c.payload)
+	if err := x.ctx.Err(); err != nil { // endCalls may not see it
+		c.End(err)
+	}
 	return nil
 }
 
@@ -198,7 +207,7 @@ func (x *exchange) admit(c *openCall) error {
 func (x *exchange) worker(c *openCall) {
 	for c != nil {
 		c.run(x.server.serve)
-		c.cancel()
+		c.End(context.Canceled)
 		x.mu.Lock()
 		delete(x.open, c.answer.id)
 		x.openBytes -= len(c.payload)

@@ -74,6 +74,8 @@ const (
 	backoffMax = 200 * time.Millisecond
 	// closeGrace is how long a closing server waits for its peers to take the last answers.
 	closeGrace = 250 * time.Millisecond
+	// patienceStep is how often a client looks for calls that have waited long enough.
+	patienceStep = 100 * time.Millisecond
 	// tickEvery is how often a sender looks at the clock.
 	tickEvery = time.Second
 	// beatTicks is after how many of these each side sends a frame with nothing in it. Whoever hears

@@ -315,3 +315,46 @@ func TestClosedServerRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A call whose caller has lost patience ends, sent or not, and its answer is for nobody.
+func TestPatience(t *testing.T) {
+	release := make(chan struct{})
+	_, url := serveAt(t, func(_ context.Context, method uint8, b []byte) ([]byte, error) {
+		if method == 1 {
+			<-release
+		}
+		return b, nil
+	}, ServerOptions{})
+	c := dial(t, url, Options{})
+	if _, err := c.Call(t.Context(), 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	impatient := func() error {
+		_, err := c.Call(WithPatience(t.Context(), 10*time.Millisecond), 1, []byte("late"))
+		return err
+	}
+	if err := impatient(); !errors.Is(err, ErrLost) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call that was sent: %v", err)
+	}
+	held := c.room
+	if !held.TryAcquire(CallBytesMax - callBytesMin) {
+		t.Fatal("one call takes more room than it may")
+	}
+	if err := impatient(); !errors.Is(err, ErrUnsent) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call without room: %v", err)
+	}
+	held.Release(CallBytesMax - callBytesMin)
+	close(release)
+	for range 100 { // those that come next get their own answers
+		if b, err := c.Call(WithPatience(t.Context(), patience), 2, []byte("soon")); string(b) != "soon" {
+			t.Fatalf("%q, %v", b, err)
+		}
+	}
+	if !c.room.TryAcquire(CallBytesMax) {
+		eventually(t, func() bool { return c.room.TryAcquire(CallBytesMax) })
+	}
+	ctx := WithPatience(t.Context(), -time.Second)
+	if _, err := c.Call(ctx, 2, nil); !errors.Is(err, ErrUnsent) || ctx.Err() == nil {
+		t.Errorf("without any patience: %v, %v", err, ctx.Err())
+	}
+}

@@ -15,11 +15,13 @@ import (
 // pending is a call on its way.
 type pending struct {
 	message
-	weight int64 // of room, until the answer
+	weight int64     // of room, until the answer
+	until  time.Time // zero: nobody loses patience
+	left   bool      // nobody waits for it any more; guarded by the sender's lock
 	done   chan outcome
 }
 
-// outcome ends a pending call, exactly once.
+// outcome ends the waiting for a pending call, at most once.
 type outcome struct {
 	payload []byte
 	err     error
@@ -34,6 +36,8 @@ type session struct {
 	// Guarded by the sender's lock.
 	open   map[uint64]*pending // queued or sent
 	lastID uint64
+	// watching is set while expire is to come.
+	watching bool
 	// Once working is set both sides know each other, and the other one is peer.
 	working bool
 	peer    Identity
@@ -170,7 +174,9 @@ func (s *session) answer(a *arrival) error {
 func (s *session) settle(p *pending, out outcome) {
 	delete(s.open, p.id)
 	s.room.Release(p.weight)
-	p.done <- out
+	if !p.left {
+		p.done <- out
+	}
 }
 
 // fail ends the session and every call of it.
@@ -199,6 +205,7 @@ func (s *session) enqueue(p *pending) error {
 	p.id = s.lastID
 	s.open[p.id] = p
 	s.out.push(&p.message)
+	s.watch(p)
 	s.poke()
 	return nil
 }
@@ -220,20 +227,27 @@ func (s *session) post(method uint8, payload []byte) error {
 	return nil
 }
 
-// abandon ends a call for which nobody waits any more. One that was sent keeps its room until
-// its answer comes.
+// abandon ends a call whose caller leaves.
 func (s *session) abandon(p *pending, cause error) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open[p.id] != p {
+	if s.open[p.id] != p || p.left {
 		out := <-p.done // it came just now
 		return out.payload, out.err
 	}
+	return nil, s.leave(p, cause)
+}
+
+// leave gives up a call and says what is known of it. One that was sent keeps its room until its
+// answer comes. The caller holds the lock.
+func (s *session) leave(p *pending, cause error) error {
 	if s.out.withdraw(&p.message) {
-		s.settle(p, outcome{})
-		return nil, unsent(cause)
+		delete(s.open, p.id)
+		s.room.Release(p.weight)
+		return unsent(cause)
 	}
+	p.left = true
 	s.out.push(&message{kind: kindCancel, id: p.id})
 	s.poke()
-	return nil, lost(cause)
+	return lost(cause)
 }

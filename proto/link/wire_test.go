@@ -187,7 +187,7 @@ func TestDeadlineWithoutCancel(t *testing.T) {
 				_, err = ours.receive(frameReadMax)
 			}
 		}()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		if d := time.Since(since); d < limit || d > limit+tickEvery {
