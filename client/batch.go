@@ -30,7 +30,7 @@ func (k *KV) BatchGet(ctx context.Context, keys []string, o BatchGetOptions) ([]
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_BATCH_GET, req: req,
-		res: &cairnv1.BatchGetResponse{}, handle: &req.Txn,
+		res: &cairnv1.BatchGetResponse{}, handle: &req.Txn, begin: &req.Begin,
 	}
 	if err := k.do(ctx, c); err != nil {
 		return nil, err

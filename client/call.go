@@ -30,6 +30,8 @@ type call struct {
 	req    proto.Message
 	res    proto.Message // made by the verb, filled or replaced by the caller
 	handle *string       // the request's txn field; nil if it has none
+	// begin is the request's begin field; nil if it has none.
+	begin **cairnv1.BeginRequest
 	// request is the request's request_id field, nil if it has none. Of a one-shot anchor is where
 	// it will be remembered, of a commit the handle knows that; nil: nobody does.
 	request *[]byte

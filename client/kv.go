@@ -98,7 +98,7 @@ func (k *KV) Get(ctx context.Context, key string, opts ...ReadOption) (Entry, er
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_GET, req: req,
-		res: &cairnv1.GetResponse{}, handle: &req.Txn,
+		res: &cairnv1.GetResponse{}, handle: &req.Txn, begin: &req.Begin,
 	}
 	if err := k.do(ctx, c); err != nil {
 		return missing(key), err

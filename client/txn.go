@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -76,8 +77,7 @@ func (o *TxnOptions) toWire() *cairnv1.BeginRequest {
 	if o.Isolation == Snapshot {
 		req.Isolation = cairnv1.Isolation_ISOLATION_SNAPSHOT
 	}
-	if o.Retry != nil && len(o.Retry.age) > 0 { // which has the priority in it
-		req.Age = o.Retry.age
+	if req.Age = o.Retry.age(); len(req.Age) > 0 { // which has the priority in it
 		return req
 	}
 	switch o.Priority {
@@ -94,26 +94,35 @@ func (o *TxnOptions) toWire() *cairnv1.BeginRequest {
 // them before Commit. Its calls go one after another, whoever makes them.
 type Txn struct {
 	KV
-	readTS Timestamp
-	age    []byte // opaque, for Retry
 }
 
 // openTxn is the state that all keyspaces of a Txn share.
 type openTxn struct {
+	begin   *cairnv1.BeginRequest // what it begins with
+	message string                // of Commit
+	readTS  atomic.Int64          // 0: it has not begun
+
 	mu      sync.Mutex
-	handle  string // of the latest answer
+	handle  string // of the latest answer; empty: it has not begun
+	age     []byte // opaque, for Retry
 	request []byte // of Commit; nil: it was not called yet
 	unsure  bool   // a write failed, and may have been done all the same
 	ended   bool
-	message string // of Commit
 }
 
-// do makes one call of the transaction, with the handle of the answer before.
+// do makes one call of the transaction, with the handle of the answer before. The first call begins
+// it, if its request has room for that.
 func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {
 		return &txn.Error{Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded}
+	}
+	if t.handle == "" && c.begin != nil {
+		return t.beginBy(ctx, next, c)
+	}
+	if err := t.start(ctx, next); err != nil {
+		return err
 	}
 	if c.handle != nil {
 		*c.handle = t.handle
@@ -128,6 +137,44 @@ func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 	}
 	t.answered(c.res)
 	return nil
+}
+
+// start begins a transaction that has not begun.
+func (t *openTxn) start(ctx context.Context, next caller) error {
+	if t.handle != "" {
+		return nil
+	}
+	c := &call{
+		method: cairnv1.Method_METHOD_TXN_BEGIN, req: t.begin, res: &cairnv1.BeginResponse{},
+	}
+	if err := next.call(ctx, c); err != nil {
+		return err
+	}
+	t.begun(c.res.(*cairnv1.BeginResponse))
+	return nil
+}
+
+// beginBy makes the first call, which begins the transaction unless it fails.
+func (t *openTxn) beginBy(ctx context.Context, next caller, c *call) error {
+	*c.begin = t.begin
+	if err := next.call(ctx, c); err != nil {
+		return err
+	}
+	res := c.res.(interface{ GetBegun() *cairnv1.BeginResponse }).GetBegun()
+	if res.GetTxn() == "" { // it has read, but outside of any transaction
+		return &txn.Error{
+			Kind: txn.Invalid, Op: c.op(), Reason: "begin_unsupported",
+			Err: errors.New("the gateway is older than this SDK"),
+		}
+	}
+	t.begun(res)
+	t.answered(c.res)
+	return nil
+}
+
+func (t *openTxn) begun(res *cairnv1.BeginResponse) {
+	t.handle, t.age = res.Txn, res.Age
+	t.readTS.Store(res.ReadTs)
 }
 
 func (t *openTxn) answered(res proto.Message) {
@@ -159,27 +206,33 @@ func (t *openTxn) refresh(ctx context.Context, next caller, op string) error {
 // Begin opens a transaction. It must be ended by Commit or Rollback; as
 // Rollback does nothing after Commit, defer it.
 func (db *DB) Begin(ctx context.Context, o TxnOptions) (*Txn, error) {
-	c := &call{
-		method: cairnv1.Method_METHOD_TXN_BEGIN,
-		req:    o.toWire(),
-		res:    &cairnv1.BeginResponse{},
-	}
-	if err := db.do(ctx, c); err != nil {
+	t := db.txnOf(o)
+	if err := t.tx.start(ctx, db.caller); err != nil {
 		return nil, err
 	}
-	res := c.res.(*cairnv1.BeginResponse)
-	return &Txn{
-		KV: KV{
-			caller: db.caller, keyspace: db.keyspace, tx: &openTxn{handle: res.Txn, message: o.Message},
-		},
-		readTS: Timestamp(res.ReadTs),
-		age:    res.Age,
-	}, nil
+	return t, nil
+}
+
+// txnOf is a transaction that has not begun.
+func (db *DB) txnOf(o TxnOptions) *Txn {
+	tx := &openTxn{begin: o.toWire(), message: o.Message}
+	tx.age = tx.begin.Age // in case it never begins
+	return &Txn{KV: KV{caller: db.caller, keyspace: db.keyspace, tx: tx}}
 }
 
 // ReadTS is the snapshot that the transaction reads; of a Pessimistic one, when
-// it began.
-func (t *Txn) ReadTS() Timestamp { return t.readTS }
+// it began. In a function of Update and Do it is 0 before the first read.
+func (t *Txn) ReadTS() Timestamp { return Timestamp(t.tx.readTS.Load()) }
+
+// age is for the next attempt at the same work; empty: there was none before.
+func (t *Txn) age() []byte {
+	if t == nil {
+		return nil
+	}
+	t.tx.mu.Lock()
+	defer t.tx.mu.Unlock()
+	return t.tx.age
+}
 
 // Written is one key that a transaction wrote.
 type Written struct {
@@ -217,7 +270,10 @@ func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 			Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded,
 		}
 	}
-	err := t.tx.refresh(ctx, t.caller, c.op())
+	err := t.tx.start(ctx, t.caller)
+	if err == nil {
+		err = t.tx.refresh(ctx, t.caller, c.op())
+	}
 	if err == nil {
 		req.Txn = t.tx.handle
 		if h, ok := token.ParseHandle(req.Txn); ok && h.Anchor == nil {
@@ -255,7 +311,9 @@ func (t *Txn) Rollback(ctx context.Context) error {
 	if t.tx.ended {
 		return nil
 	}
-	t.tx.ended = true
+	if t.tx.ended = true; t.tx.handle == "" {
+		return nil // it has not begun
+	}
 	return t.caller.call(ctx, &call{
 		method: cairnv1.Method_METHOD_TXN_ROLLBACK,
 		req:    &cairnv1.RollbackRequest{Txn: t.tx.handle},

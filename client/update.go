@@ -11,11 +11,11 @@ import (
 // rollbackWait bounds telling the server that a function failed.
 const rollbackWait = time.Second
 
-// Update runs fn in a transaction and commits it. After a conflict, fn runs
-// again from the start, with backoff, until ctx is done or Options.AttemptsMax
-// is reached: it must not leave anything behind but its writes on tx. After
-// Options.LockAfter conflicts the transaction is Pessimistic. An error of fn's
-// own rolls back and is returned as it is.
+// Update runs fn in a transaction, which begins with fn's first call on tx, and
+// commits it. After a conflict, fn runs again from the start, with backoff, until
+// ctx is done or Options.AttemptsMax is reached: it must not leave anything behind
+// but its writes on tx. After Options.LockAfter conflicts the transaction is
+// Pessimistic. An error of fn's own rolls back and is returned as it is.
 func (db *DB) Update(ctx context.Context, fn func(tx *Txn) error) error {
 	_, err := Do(ctx, db, func(tx *Txn) (struct{}, error) { return struct{}{}, fn(tx) })
 	return err
@@ -81,11 +81,20 @@ func run[T any](
 	}
 }
 
+// open begins a transaction, or leaves that to its first call. Not where the loss of an answer
+// would leave locks behind, nor where it only reads: ReadTS may be all that is wanted of that.
+func (db *DB) open(ctx context.Context, o TxnOptions) (*Txn, error) {
+	if o.Pessimistic || o.ReadOnly || o.AsOf != 0 {
+		return db.Begin(ctx, o)
+	}
+	return db.txnOf(o), nil
+}
+
 func runOnce[T any](
 	ctx context.Context, db *DB, o TxnOptions, fn func(tx *Txn) (T, error),
 ) (T, *Txn, error) {
 	var zero T
-	tx, err := db.Begin(ctx, o)
+	tx, err := db.open(ctx, o)
 	if err != nil {
 		return zero, nil, err
 	}

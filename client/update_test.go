@@ -143,6 +143,7 @@ func TestBegin(t *testing.T) {
 	// A gateway that restarts forgets open transactions: they run again.
 	runs := 0
 	err := db.Update(ctx, func(tx *client.Txn) error {
+		must(tx.Get(ctx, "a"))(t)
 		if runs++; runs == 1 {
 			s.Close()
 			if err := s.Restart(); err != nil {

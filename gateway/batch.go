@@ -15,6 +15,25 @@ const batchStepMax = 128
 func (g *Gateway) batchGet(
 	ctx context.Context, req *cairnv1.BatchGetRequest,
 ) (*cairnv1.BatchGetResponse, error) {
+	if req.GetBegin() == nil {
+		return g.batchGetIn(ctx, req, req.GetTxn())
+	}
+	var resp *cairnv1.BatchGetResponse
+	begun, err := g.opening(ctx, req, func(handle string) (err error) {
+		resp, err = g.batchGetIn(ctx, req, handle)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp.Begun = begun
+	return resp, nil
+}
+
+// batchGetIn reads in the open transaction of a handle; without one, in one of its own.
+func (g *Gateway) batchGetIn(
+	ctx context.Context, req *cairnv1.BatchGetRequest, handle string,
+) (*cairnv1.BatchGetResponse, error) {
 	if _, ok := ephemeral(req); ok {
 		return g.batchGetEphemeral(ctx, req)
 	}
@@ -24,16 +43,16 @@ func (g *Gateway) batchGet(
 	}
 	b := batch{g: g, keys: keys, versions: make([]txn.Version, 0, len(keys))}
 	switch {
-	case req.GetTxn() == "" && req.GetForUpdate():
+	case handle == "" && req.GetForUpdate():
 		err = errUpdateOutside()
-	case req.GetTxn() == "":
+	case handle == "":
 		if b.at, err = pastTime(req.AsOf); err == nil {
 			err = b.read(ctx)
 		}
 	case req.AsOf != nil:
 		err = errAsOfInTxn()
 	default:
-		b.next, err = g.held.use(ctx, req.GetTxn(), func(ctx context.Context, t *coordinator.Txn) error {
+		b.next, err = g.held.use(ctx, handle, func(ctx context.Context, t *coordinator.Txn) error {
 			return b.readIn(ctx, t, req.GetForUpdate())
 		})
 	}

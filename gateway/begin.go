@@ -40,6 +40,34 @@ func (g *Gateway) begin(
 	}, nil
 }
 
+// opener is a request that may open the transaction that it is part of.
+type opener interface {
+	GetTxn() string
+	GetBegin() *cairnv1.BeginRequest
+}
+
+// opening opens the transaction that r begins, and runs f, its first call, on it. If that fails, or
+// nobody waits for its answer any more, nobody knows the handle: then the transaction goes at once.
+func (g *Gateway) opening(
+	ctx context.Context, r opener, f func(handle string) error,
+) (*cairnv1.BeginResponse, error) {
+	if r.GetTxn() != "" {
+		return nil, invalid("begin_in_transaction", "begin and txn exclude each other")
+	}
+	begun, err := g.begin(ctx, r.GetBegin())
+	if err != nil {
+		return nil, err
+	}
+	if err = f(begun.Txn); err == nil {
+		if err = ctx.Err(); err == nil {
+			return begun, nil
+		}
+		err = errGaveUp(err)
+	}
+	_, _ = g.rollback(context.WithoutCancel(ctx), &cairnv1.RollbackRequest{Txn: begun.Txn})
+	return nil, err
+}
+
 // beginOptions checks what kind of transaction is asked for.
 func beginOptions(req *cairnv1.BeginRequest) (o coordinator.BeginOptions, err error) {
 	switch req.GetIsolation() {

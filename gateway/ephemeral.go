@@ -38,6 +38,7 @@ var persistentOnly = []struct {
 	why   string
 }{
 	{"txn", "they are in no transaction"},
+	{"begin", "they are in no transaction"},
 	{"revision", "they have no history"},
 	{"as_of", "they have no history"},
 	{"for_update", "they are in no transaction"},

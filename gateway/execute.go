@@ -82,7 +82,7 @@ func (g *Gateway) programOp(ctx context.Context, in *cairnv1.Op) (txn.Op, error)
 	switch r := in.GetRequest().(type) {
 	case *cairnv1.Op_Get:
 		op, err := g.readOp(ctx, r.Get, false, r.Get.Revision, r.Get.AsOf)
-		return op, firstErr(noUpdate(r.Get.GetForUpdate()), err)
+		return op, firstErr(noBegin(r.Get), noUpdate(r.Get.GetForUpdate()), err)
 	case *cairnv1.Op_Exists:
 		op, err := g.readOp(ctx, r.Exists, true, r.Exists.Revision, r.Exists.AsOf)
 		return op, firstErr(noUpdate(r.Exists.GetForUpdate()), err)
@@ -126,6 +126,14 @@ func noHandle(handle string) error {
 	if handle != "" {
 		return invalid("transaction_in_operation",
 			"an operation of a one-shot transaction names another transaction")
+	}
+	return nil
+}
+
+func noBegin(r opener) error {
+	if r.GetBegin() != nil {
+		return invalid("transaction_in_operation",
+			"an operation of a one-shot transaction begins another transaction")
 	}
 	return nil
 }

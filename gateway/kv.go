@@ -175,12 +175,31 @@ func (g *Gateway) write(
 func (g *Gateway) get(
 	ctx context.Context, req *cairnv1.GetRequest,
 ) (*cairnv1.GetResponse, error) {
+	if req.GetBegin() == nil {
+		return g.getIn(ctx, req, req.GetTxn())
+	}
+	var resp *cairnv1.GetResponse
+	begun, err := g.opening(ctx, req, func(handle string) (err error) {
+		resp, err = g.getIn(ctx, req, handle)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp.Begun = begun
+	return resp, nil
+}
+
+// getIn reads in the open transaction of a handle; without one, in one of its own.
+func (g *Gateway) getIn(
+	ctx context.Context, req *cairnv1.GetRequest, handle string,
+) (*cairnv1.GetResponse, error) {
 	key, err := g.storedKey(ctx, req.GetKeyspace(), req.GetKey())
 	if err != nil {
 		return nil, err
 	}
 	found, err := g.readPoint(ctx, pointRead{
-		txn: req.GetTxn(), key: key, revision: req.Revision, asOf: req.AsOf,
+		txn: handle, key: key, revision: req.Revision, asOf: req.AsOf,
 		update: req.GetForUpdate(), req: req,
 	})
 	if err != nil {

@@ -17,6 +17,16 @@ import (
 // dispatch does one call, alone.
 func (s *Server) dispatch(req proto.Message) (proto.Message, error) {
 	switch r := req.(type) {
+	case *cairnv1.GetRequest:
+		begun, err := s.beginBy(r.Begin, &r.Txn)
+		if err != nil {
+			return nil, err
+		}
+		res, err := s.single(r)
+		if g, ok := res.(*cairnv1.GetResponse); ok && g != nil {
+			g.Begun = begun
+		}
+		return res, err
 	case *cairnv1.BatchGetRequest:
 		return s.batchGet(r)
 	case *cairnv1.HistoryRequest:
@@ -176,7 +186,11 @@ func checkKey(user []byte) error {
 }
 
 func (s *Server) batchGet(r *cairnv1.BatchGetRequest) (proto.Message, error) {
-	out := &cairnv1.BatchGetResponse{ReadTs: int64(s.store.tick())}
+	begun, err := s.beginBy(r.Begin, &r.Txn)
+	if err != nil {
+		return nil, err
+	}
+	out := &cairnv1.BatchGetResponse{ReadTs: int64(s.store.tick()), Begun: begun}
 	if r.Txn != "" {
 		t, err := s.open(r.Txn)
 		if err != nil {

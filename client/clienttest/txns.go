@@ -12,7 +12,7 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
-func (s *Server) begin(r *cairnv1.BeginRequest) (proto.Message, error) {
+func (s *Server) begin(r *cairnv1.BeginRequest) (*cairnv1.BeginResponse, error) {
 	t := &heldTxn{readOnly: r.ReadOnly || r.AsOf != nil}
 	t.view = &snapshot{store: s.store, at: s.store.tick(), read: make(map[string]bool)}
 	if r.AsOf != nil {
@@ -30,6 +30,19 @@ func (s *Server) begin(r *cairnv1.BeginRequest) (proto.Message, error) {
 		age = fmt.Appendf(nil, "t%d", s.nextID)
 	}
 	return &cairnv1.BeginResponse{Txn: t.handle.String(), ReadTs: int64(t.view.at), Age: age}, nil
+}
+
+// beginBy opens the transaction that a call begins, if it does, and puts its handle into the call.
+func (s *Server) beginBy(r *cairnv1.BeginRequest, handle *string) (*cairnv1.BeginResponse, error) {
+	if r == nil {
+		return nil, nil
+	}
+	res, err := s.begin(r)
+	if err != nil {
+		return nil, err
+	}
+	*handle = res.Txn
+	return res, nil
 }
 
 // session is the only one that this gateway ever has.

@@ -111,7 +111,7 @@ func (b *book) page(f *protoFile) []byte {
 	for _, s := range f.services {
 		b.printf("# %s\n\n%s\n", s.name, s.about)
 		for _, call := range s.calls {
-			b.call(f, s, call)
+			b.call(s, call)
 			shown[call.request], shown[call.response] = true, true
 		}
 	}
@@ -126,17 +126,19 @@ func (b *book) page(f *protoFile) []byte {
 	return b.taken()
 }
 
-func (b *book) call(f *protoFile, s *protoService, call *protoCall) {
+func (b *book) call(s *protoService, call *protoCall) {
 	b.printf("\n## %s\n\n%s\n\n", call.name, call.about)
 	for _, name := range []string{call.request, call.response} {
-		for _, m := range f.messages {
-			if m.name == name {
-				stream := ""
-				if call.stream && name == call.response {
-					stream = ", a stream of them"
+		stream := ""
+		if call.stream && name == call.response {
+			stream = ", a stream of them"
+		}
+		for _, f := range b.files { // it may be part of other messages, too
+			for _, m := range f.messages {
+				if m.name == name {
+					b.printf("**%s**%s\n\n", m.name, stream)
+					b.fields(m)
 				}
-				b.printf("**%s**%s\n\n", m.name, stream)
-				b.fields(m)
 			}
 		}
 	}

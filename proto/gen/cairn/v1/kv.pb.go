@@ -97,7 +97,10 @@ type GetRequest struct {
 	// inside a transaction that may write.
 	ForUpdate bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	// Which of the two namespaces. Default: persistent.
-	Durability    Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	Durability Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// Open a transaction, of which this is the first call: one call less than Begin takes. If the
+	// call fails, so does the transaction. Excludes txn.
+	Begin         *BeginRequest `protobuf:"bytes,8,opt,name=begin,proto3" json:"begin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,6 +184,13 @@ func (x *GetRequest) GetDurability() Durability {
 	return Durability_DURABILITY_UNSPECIFIED
 }
 
+func (x *GetRequest) GetBegin() *BeginRequest {
+	if x != nil {
+		return x.Begin
+	}
+	return nil
+}
+
 // GetResponse is the version found, or says that there is none.
 type GetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -197,7 +207,9 @@ type GetResponse struct {
 	// Unix milliseconds, 0 = never.
 	ExpiresAt int64 `protobuf:"varint,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// Handle to use next.
-	Txn           string `protobuf:"bytes,7,opt,name=txn,proto3" json:"txn,omitempty"`
+	Txn string `protobuf:"bytes,7,opt,name=txn,proto3" json:"txn,omitempty"`
+	// The transaction that the request's begin has opened, as Begin answers it.
+	Begun         *BeginResponse `protobuf:"bytes,8,opt,name=begun,proto3" json:"begun,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +293,13 @@ func (x *GetResponse) GetTxn() string {
 	return ""
 }
 
+func (x *GetResponse) GetBegun() *BeginResponse {
+	if x != nil {
+		return x.Begun
+	}
+	return nil
+}
+
 // BatchGetRequest names many keys.
 type BatchGetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -299,7 +318,9 @@ type BatchGetRequest struct {
 	// As for Get, for all of the keys.
 	ForUpdate bool `protobuf:"varint,6,opt,name=for_update,json=forUpdate,proto3" json:"for_update,omitempty"`
 	// Which of the two namespaces. Default: persistent.
-	Durability    Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	Durability Durability `protobuf:"varint,7,opt,name=durability,proto3,enum=cairn.v1.Durability" json:"durability,omitempty"`
+	// As for Get.
+	Begin         *BeginRequest `protobuf:"bytes,8,opt,name=begin,proto3" json:"begin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +404,13 @@ func (x *BatchGetRequest) GetDurability() Durability {
 	return Durability_DURABILITY_UNSPECIFIED
 }
 
+func (x *BatchGetRequest) GetBegin() *BeginRequest {
+	if x != nil {
+		return x.Begin
+	}
+	return nil
+}
+
 // BatchGetResponse has one result per key asked for.
 type BatchGetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -391,7 +419,9 @@ type BatchGetResponse struct {
 	// The snapshot that was read, microseconds since the Unix epoch.
 	ReadTs int64 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
 	// Handle to use next.
-	Txn           string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	Txn string `protobuf:"bytes,3,opt,name=txn,proto3" json:"txn,omitempty"`
+	// As for Get.
+	Begun         *BeginResponse `protobuf:"bytes,4,opt,name=begun,proto3" json:"begun,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +475,13 @@ func (x *BatchGetResponse) GetTxn() string {
 		return x.Txn
 	}
 	return ""
+}
+
+func (x *BatchGetResponse) GetBegun() *BeginResponse {
+	if x != nil {
+		return x.Begun
+	}
+	return nil
 }
 
 // BatchGetResult is what BatchGet saw of one key.
@@ -3367,7 +3404,7 @@ var File_cairn_v1_kv_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\n" +
-	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\xf3\x01\n" +
+	"\x11cairn/v1/kv.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\xa1\x02\n" +
 	"\n" +
 	"GetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
@@ -3379,9 +3416,10 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"for_update\x18\x06 \x01(\bR\tforUpdate\x124\n" +
 	"\n" +
 	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
-	"durabilityB\v\n" +
+	"durability\x12,\n" +
+	"\x05begin\x18\b \x01(\v2\x16.cairn.v1.BeginRequestR\x05beginB\v\n" +
 	"\t_revisionB\b\n" +
-	"\x06_as_of\"\xd1\x01\n" +
+	"\x06_as_of\"\x80\x02\n" +
 	"\vGetResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.cairn.v1.ValueR\x05value\x12\x1a\n" +
@@ -3390,7 +3428,8 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"\tcreate_ts\x18\x05 \x01(\x03R\bcreateTs\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x12\x10\n" +
-	"\x03txn\x18\a \x01(\tR\x03txn\"\xed\x01\n" +
+	"\x03txn\x18\a \x01(\tR\x03txn\x12-\n" +
+	"\x05begun\x18\b \x01(\v2\x17.cairn.v1.BeginResponseR\x05begun\"\x9b\x02\n" +
 	"\x0fBatchGetRequest\x12\x1a\n" +
 	"\bkeyspace\x18\x01 \x01(\tR\bkeyspace\x12\x10\n" +
 	"\x03txn\x18\x02 \x01(\tR\x03txn\x12\x12\n" +
@@ -3402,12 +3441,14 @@ const file_cairn_v1_kv_proto_rawDesc = "" +
 	"for_update\x18\x06 \x01(\bR\tforUpdate\x124\n" +
 	"\n" +
 	"durability\x18\a \x01(\x0e2\x14.cairn.v1.DurabilityR\n" +
-	"durabilityB\b\n" +
-	"\x06_as_of\"q\n" +
+	"durability\x12,\n" +
+	"\x05begin\x18\b \x01(\v2\x16.cairn.v1.BeginRequestR\x05beginB\b\n" +
+	"\x06_as_of\"\xa0\x01\n" +
 	"\x10BatchGetResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.cairn.v1.BatchGetResultR\aresults\x12\x17\n" +
 	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
-	"\x03txn\x18\x03 \x01(\tR\x03txn\"M\n" +
+	"\x03txn\x18\x03 \x01(\tR\x03txn\x12-\n" +
+	"\x05begun\x18\x04 \x01(\v2\x17.cairn.v1.BeginResponseR\x05begun\"M\n" +
 	"\x0eBatchGetResult\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12%\n" +
 	"\x05entry\x18\x02 \x01(\v2\x0f.cairn.v1.EntryR\x05entry\"\x8f\x03\n" +
@@ -3759,90 +3800,96 @@ var file_cairn_v1_kv_proto_goTypes = []any{
 	(*RevertResponse)(nil),      // 33: cairn.v1.RevertResponse
 	(*RevertChange)(nil),        // 34: cairn.v1.RevertChange
 	(Durability)(0),             // 35: cairn.v1.Durability
-	(*Value)(nil),               // 36: cairn.v1.Value
-	(*Entry)(nil),               // 37: cairn.v1.Entry
-	(*WriteConditions)(nil),     // 38: cairn.v1.WriteConditions
-	(*Selection)(nil),           // 39: cairn.v1.Selection
+	(*BeginRequest)(nil),        // 36: cairn.v1.BeginRequest
+	(*Value)(nil),               // 37: cairn.v1.Value
+	(*BeginResponse)(nil),       // 38: cairn.v1.BeginResponse
+	(*Entry)(nil),               // 39: cairn.v1.Entry
+	(*WriteConditions)(nil),     // 40: cairn.v1.WriteConditions
+	(*Selection)(nil),           // 41: cairn.v1.Selection
 }
 var file_cairn_v1_kv_proto_depIdxs = []int32{
 	35, // 0: cairn.v1.GetRequest.durability:type_name -> cairn.v1.Durability
-	36, // 1: cairn.v1.GetResponse.value:type_name -> cairn.v1.Value
-	35, // 2: cairn.v1.BatchGetRequest.durability:type_name -> cairn.v1.Durability
-	5,  // 3: cairn.v1.BatchGetResponse.results:type_name -> cairn.v1.BatchGetResult
-	37, // 4: cairn.v1.BatchGetResult.entry:type_name -> cairn.v1.Entry
-	36, // 5: cairn.v1.SetRequest.value:type_name -> cairn.v1.Value
-	38, // 6: cairn.v1.SetRequest.conditions:type_name -> cairn.v1.WriteConditions
-	35, // 7: cairn.v1.SetRequest.durability:type_name -> cairn.v1.Durability
-	37, // 8: cairn.v1.SetResponse.prev:type_name -> cairn.v1.Entry
-	38, // 9: cairn.v1.DeleteRequest.conditions:type_name -> cairn.v1.WriteConditions
-	35, // 10: cairn.v1.DeleteRequest.durability:type_name -> cairn.v1.Durability
-	37, // 11: cairn.v1.DeleteResponse.prev:type_name -> cairn.v1.Entry
-	35, // 12: cairn.v1.ExistsRequest.durability:type_name -> cairn.v1.Durability
-	35, // 13: cairn.v1.ExtendRequest.durability:type_name -> cairn.v1.Durability
-	39, // 14: cairn.v1.RangeRequest.select:type_name -> cairn.v1.Selection
-	37, // 15: cairn.v1.RangeResponse.entries:type_name -> cairn.v1.Entry
-	39, // 16: cairn.v1.RangeStreamRequest.select:type_name -> cairn.v1.Selection
-	37, // 17: cairn.v1.RangeStreamResponse.entries:type_name -> cairn.v1.Entry
-	35, // 18: cairn.v1.TimeToLiveRequest.durability:type_name -> cairn.v1.Durability
-	36, // 19: cairn.v1.UpdateRequest.increment:type_name -> cairn.v1.Value
-	36, // 20: cairn.v1.UpdateRequest.append:type_name -> cairn.v1.Value
-	36, // 21: cairn.v1.UpdateRequest.min:type_name -> cairn.v1.Value
-	36, // 22: cairn.v1.UpdateRequest.max:type_name -> cairn.v1.Value
-	36, // 23: cairn.v1.UpdateRequest.lower_bound:type_name -> cairn.v1.Value
-	36, // 24: cairn.v1.UpdateRequest.upper_bound:type_name -> cairn.v1.Value
-	38, // 25: cairn.v1.UpdateRequest.conditions:type_name -> cairn.v1.WriteConditions
-	35, // 26: cairn.v1.UpdateRequest.durability:type_name -> cairn.v1.Durability
-	36, // 27: cairn.v1.UpdateResponse.value:type_name -> cairn.v1.Value
-	36, // 28: cairn.v1.SetItem.value:type_name -> cairn.v1.Value
-	38, // 29: cairn.v1.SetItem.conditions:type_name -> cairn.v1.WriteConditions
-	22, // 30: cairn.v1.BatchSetRequest.items:type_name -> cairn.v1.SetItem
-	35, // 31: cairn.v1.BatchSetRequest.durability:type_name -> cairn.v1.Durability
-	7,  // 32: cairn.v1.BatchSetResponse.results:type_name -> cairn.v1.SetResponse
-	35, // 33: cairn.v1.BatchDeleteRequest.durability:type_name -> cairn.v1.Durability
-	9,  // 34: cairn.v1.BatchDeleteResponse.results:type_name -> cairn.v1.DeleteResponse
-	39, // 35: cairn.v1.DeleteRangeRequest.select:type_name -> cairn.v1.Selection
-	31, // 36: cairn.v1.HistoryResponse.entries:type_name -> cairn.v1.HistoryEntry
-	37, // 37: cairn.v1.HistoryEntry.entry:type_name -> cairn.v1.Entry
-	0,  // 38: cairn.v1.HistoryEntry.operation:type_name -> cairn.v1.HistoryOperation
-	39, // 39: cairn.v1.RevertRequest.select:type_name -> cairn.v1.Selection
-	34, // 40: cairn.v1.RevertResponse.changes:type_name -> cairn.v1.RevertChange
-	37, // 41: cairn.v1.RevertChange.from:type_name -> cairn.v1.Entry
-	37, // 42: cairn.v1.RevertChange.to:type_name -> cairn.v1.Entry
-	1,  // 43: cairn.v1.KVService.Get:input_type -> cairn.v1.GetRequest
-	3,  // 44: cairn.v1.KVService.BatchGet:input_type -> cairn.v1.BatchGetRequest
-	6,  // 45: cairn.v1.KVService.Set:input_type -> cairn.v1.SetRequest
-	8,  // 46: cairn.v1.KVService.Delete:input_type -> cairn.v1.DeleteRequest
-	10, // 47: cairn.v1.KVService.Exists:input_type -> cairn.v1.ExistsRequest
-	12, // 48: cairn.v1.KVService.Extend:input_type -> cairn.v1.ExtendRequest
-	18, // 49: cairn.v1.KVService.TimeToLive:input_type -> cairn.v1.TimeToLiveRequest
-	20, // 50: cairn.v1.KVService.Update:input_type -> cairn.v1.UpdateRequest
-	23, // 51: cairn.v1.KVService.BatchSet:input_type -> cairn.v1.BatchSetRequest
-	25, // 52: cairn.v1.KVService.BatchDelete:input_type -> cairn.v1.BatchDeleteRequest
-	27, // 53: cairn.v1.KVService.DeleteRange:input_type -> cairn.v1.DeleteRangeRequest
-	29, // 54: cairn.v1.KVService.History:input_type -> cairn.v1.HistoryRequest
-	32, // 55: cairn.v1.KVService.Revert:input_type -> cairn.v1.RevertRequest
-	14, // 56: cairn.v1.KVService.Range:input_type -> cairn.v1.RangeRequest
-	16, // 57: cairn.v1.KVService.RangeStream:input_type -> cairn.v1.RangeStreamRequest
-	2,  // 58: cairn.v1.KVService.Get:output_type -> cairn.v1.GetResponse
-	4,  // 59: cairn.v1.KVService.BatchGet:output_type -> cairn.v1.BatchGetResponse
-	7,  // 60: cairn.v1.KVService.Set:output_type -> cairn.v1.SetResponse
-	9,  // 61: cairn.v1.KVService.Delete:output_type -> cairn.v1.DeleteResponse
-	11, // 62: cairn.v1.KVService.Exists:output_type -> cairn.v1.ExistsResponse
-	13, // 63: cairn.v1.KVService.Extend:output_type -> cairn.v1.ExtendResponse
-	19, // 64: cairn.v1.KVService.TimeToLive:output_type -> cairn.v1.TimeToLiveResponse
-	21, // 65: cairn.v1.KVService.Update:output_type -> cairn.v1.UpdateResponse
-	24, // 66: cairn.v1.KVService.BatchSet:output_type -> cairn.v1.BatchSetResponse
-	26, // 67: cairn.v1.KVService.BatchDelete:output_type -> cairn.v1.BatchDeleteResponse
-	28, // 68: cairn.v1.KVService.DeleteRange:output_type -> cairn.v1.DeleteRangeResponse
-	30, // 69: cairn.v1.KVService.History:output_type -> cairn.v1.HistoryResponse
-	33, // 70: cairn.v1.KVService.Revert:output_type -> cairn.v1.RevertResponse
-	15, // 71: cairn.v1.KVService.Range:output_type -> cairn.v1.RangeResponse
-	17, // 72: cairn.v1.KVService.RangeStream:output_type -> cairn.v1.RangeStreamResponse
-	58, // [58:73] is the sub-list for method output_type
-	43, // [43:58] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	36, // 1: cairn.v1.GetRequest.begin:type_name -> cairn.v1.BeginRequest
+	37, // 2: cairn.v1.GetResponse.value:type_name -> cairn.v1.Value
+	38, // 3: cairn.v1.GetResponse.begun:type_name -> cairn.v1.BeginResponse
+	35, // 4: cairn.v1.BatchGetRequest.durability:type_name -> cairn.v1.Durability
+	36, // 5: cairn.v1.BatchGetRequest.begin:type_name -> cairn.v1.BeginRequest
+	5,  // 6: cairn.v1.BatchGetResponse.results:type_name -> cairn.v1.BatchGetResult
+	38, // 7: cairn.v1.BatchGetResponse.begun:type_name -> cairn.v1.BeginResponse
+	39, // 8: cairn.v1.BatchGetResult.entry:type_name -> cairn.v1.Entry
+	37, // 9: cairn.v1.SetRequest.value:type_name -> cairn.v1.Value
+	40, // 10: cairn.v1.SetRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 11: cairn.v1.SetRequest.durability:type_name -> cairn.v1.Durability
+	39, // 12: cairn.v1.SetResponse.prev:type_name -> cairn.v1.Entry
+	40, // 13: cairn.v1.DeleteRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 14: cairn.v1.DeleteRequest.durability:type_name -> cairn.v1.Durability
+	39, // 15: cairn.v1.DeleteResponse.prev:type_name -> cairn.v1.Entry
+	35, // 16: cairn.v1.ExistsRequest.durability:type_name -> cairn.v1.Durability
+	35, // 17: cairn.v1.ExtendRequest.durability:type_name -> cairn.v1.Durability
+	41, // 18: cairn.v1.RangeRequest.select:type_name -> cairn.v1.Selection
+	39, // 19: cairn.v1.RangeResponse.entries:type_name -> cairn.v1.Entry
+	41, // 20: cairn.v1.RangeStreamRequest.select:type_name -> cairn.v1.Selection
+	39, // 21: cairn.v1.RangeStreamResponse.entries:type_name -> cairn.v1.Entry
+	35, // 22: cairn.v1.TimeToLiveRequest.durability:type_name -> cairn.v1.Durability
+	37, // 23: cairn.v1.UpdateRequest.increment:type_name -> cairn.v1.Value
+	37, // 24: cairn.v1.UpdateRequest.append:type_name -> cairn.v1.Value
+	37, // 25: cairn.v1.UpdateRequest.min:type_name -> cairn.v1.Value
+	37, // 26: cairn.v1.UpdateRequest.max:type_name -> cairn.v1.Value
+	37, // 27: cairn.v1.UpdateRequest.lower_bound:type_name -> cairn.v1.Value
+	37, // 28: cairn.v1.UpdateRequest.upper_bound:type_name -> cairn.v1.Value
+	40, // 29: cairn.v1.UpdateRequest.conditions:type_name -> cairn.v1.WriteConditions
+	35, // 30: cairn.v1.UpdateRequest.durability:type_name -> cairn.v1.Durability
+	37, // 31: cairn.v1.UpdateResponse.value:type_name -> cairn.v1.Value
+	37, // 32: cairn.v1.SetItem.value:type_name -> cairn.v1.Value
+	40, // 33: cairn.v1.SetItem.conditions:type_name -> cairn.v1.WriteConditions
+	22, // 34: cairn.v1.BatchSetRequest.items:type_name -> cairn.v1.SetItem
+	35, // 35: cairn.v1.BatchSetRequest.durability:type_name -> cairn.v1.Durability
+	7,  // 36: cairn.v1.BatchSetResponse.results:type_name -> cairn.v1.SetResponse
+	35, // 37: cairn.v1.BatchDeleteRequest.durability:type_name -> cairn.v1.Durability
+	9,  // 38: cairn.v1.BatchDeleteResponse.results:type_name -> cairn.v1.DeleteResponse
+	41, // 39: cairn.v1.DeleteRangeRequest.select:type_name -> cairn.v1.Selection
+	31, // 40: cairn.v1.HistoryResponse.entries:type_name -> cairn.v1.HistoryEntry
+	39, // 41: cairn.v1.HistoryEntry.entry:type_name -> cairn.v1.Entry
+	0,  // 42: cairn.v1.HistoryEntry.operation:type_name -> cairn.v1.HistoryOperation
+	41, // 43: cairn.v1.RevertRequest.select:type_name -> cairn.v1.Selection
+	34, // 44: cairn.v1.RevertResponse.changes:type_name -> cairn.v1.RevertChange
+	39, // 45: cairn.v1.RevertChange.from:type_name -> cairn.v1.Entry
+	39, // 46: cairn.v1.RevertChange.to:type_name -> cairn.v1.Entry
+	1,  // 47: cairn.v1.KVService.Get:input_type -> cairn.v1.GetRequest
+	3,  // 48: cairn.v1.KVService.BatchGet:input_type -> cairn.v1.BatchGetRequest
+	6,  // 49: cairn.v1.KVService.Set:input_type -> cairn.v1.SetRequest
+	8,  // 50: cairn.v1.KVService.Delete:input_type -> cairn.v1.DeleteRequest
+	10, // 51: cairn.v1.KVService.Exists:input_type -> cairn.v1.ExistsRequest
+	12, // 52: cairn.v1.KVService.Extend:input_type -> cairn.v1.ExtendRequest
+	18, // 53: cairn.v1.KVService.TimeToLive:input_type -> cairn.v1.TimeToLiveRequest
+	20, // 54: cairn.v1.KVService.Update:input_type -> cairn.v1.UpdateRequest
+	23, // 55: cairn.v1.KVService.BatchSet:input_type -> cairn.v1.BatchSetRequest
+	25, // 56: cairn.v1.KVService.BatchDelete:input_type -> cairn.v1.BatchDeleteRequest
+	27, // 57: cairn.v1.KVService.DeleteRange:input_type -> cairn.v1.DeleteRangeRequest
+	29, // 58: cairn.v1.KVService.History:input_type -> cairn.v1.HistoryRequest
+	32, // 59: cairn.v1.KVService.Revert:input_type -> cairn.v1.RevertRequest
+	14, // 60: cairn.v1.KVService.Range:input_type -> cairn.v1.RangeRequest
+	16, // 61: cairn.v1.KVService.RangeStream:input_type -> cairn.v1.RangeStreamRequest
+	2,  // 62: cairn.v1.KVService.Get:output_type -> cairn.v1.GetResponse
+	4,  // 63: cairn.v1.KVService.BatchGet:output_type -> cairn.v1.BatchGetResponse
+	7,  // 64: cairn.v1.KVService.Set:output_type -> cairn.v1.SetResponse
+	9,  // 65: cairn.v1.KVService.Delete:output_type -> cairn.v1.DeleteResponse
+	11, // 66: cairn.v1.KVService.Exists:output_type -> cairn.v1.ExistsResponse
+	13, // 67: cairn.v1.KVService.Extend:output_type -> cairn.v1.ExtendResponse
+	19, // 68: cairn.v1.KVService.TimeToLive:output_type -> cairn.v1.TimeToLiveResponse
+	21, // 69: cairn.v1.KVService.Update:output_type -> cairn.v1.UpdateResponse
+	24, // 70: cairn.v1.KVService.BatchSet:output_type -> cairn.v1.BatchSetResponse
+	26, // 71: cairn.v1.KVService.BatchDelete:output_type -> cairn.v1.BatchDeleteResponse
+	28, // 72: cairn.v1.KVService.DeleteRange:output_type -> cairn.v1.DeleteRangeResponse
+	30, // 73: cairn.v1.KVService.History:output_type -> cairn.v1.HistoryResponse
+	33, // 74: cairn.v1.KVService.Revert:output_type -> cairn.v1.RevertResponse
+	15, // 75: cairn.v1.KVService.Range:output_type -> cairn.v1.RangeResponse
+	17, // 76: cairn.v1.KVService.RangeStream:output_type -> cairn.v1.RangeStreamResponse
+	62, // [62:77] is the sub-list for method output_type
+	47, // [47:62] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_kv_proto_init() }

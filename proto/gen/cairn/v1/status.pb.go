@@ -1286,7 +1286,7 @@ var File_cairn_v1_status_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x15cairn/v1/status.proto\x12\bcairn.v1\x1a\x12cairn/v1/txn.proto\x1a\x14cairn/v1/types.proto\"\x0f\n" +
+	"\x15cairn/v1/status.proto\x12\bcairn.v1\x1a\x14cairn/v1/types.proto\"\x0f\n" +
 	"\rStatusRequest\"\xd7\x02\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
@@ -1459,7 +1459,6 @@ func file_cairn_v1_status_proto_init() {
 	if File_cairn_v1_status_proto != nil {
 		return
 	}
-	file_cairn_v1_txn_proto_init()
 	file_cairn_v1_types_proto_init()
 	file_cairn_v1_status_proto_msgTypes[12].OneofWrappers = []any{
 		(*Lock_Key)(nil),

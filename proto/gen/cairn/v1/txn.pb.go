@@ -91,172 +91,6 @@ func (CompareOp) EnumDescriptor() ([]byte, []int) {
 	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{0}
 }
 
-// Isolation is what a transaction may see of others. Append only.
-type Isolation int32
-
-const (
-	// Serializable.
-	Isolation_ISOLATION_UNSPECIFIED Isolation = 0
-	// Strictly serializable: no stale reads, no phantoms, no write skew.
-	Isolation_ISOLATION_SERIALIZABLE Isolation = 1
-	// Reads are of one snapshot, and what the transaction writes must not have changed since: no lost
-	// update, but write skew. Not for pessimistic transactions.
-	Isolation_ISOLATION_SNAPSHOT Isolation = 2
-)
-
-// Enum value maps for Isolation.
-var (
-	Isolation_name = map[int32]string{
-		0: "ISOLATION_UNSPECIFIED",
-		1: "ISOLATION_SERIALIZABLE",
-		2: "ISOLATION_SNAPSHOT",
-	}
-	Isolation_value = map[string]int32{
-		"ISOLATION_UNSPECIFIED":  0,
-		"ISOLATION_SERIALIZABLE": 1,
-		"ISOLATION_SNAPSHOT":     2,
-	}
-)
-
-func (x Isolation) Enum() *Isolation {
-	p := new(Isolation)
-	*p = x
-	return p
-}
-
-func (x Isolation) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Isolation) Descriptor() protoreflect.EnumDescriptor {
-	return file_cairn_v1_txn_proto_enumTypes[1].Descriptor()
-}
-
-func (Isolation) Type() protoreflect.EnumType {
-	return &file_cairn_v1_txn_proto_enumTypes[1]
-}
-
-func (x Isolation) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Isolation.Descriptor instead.
-func (Isolation) EnumDescriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{1}
-}
-
-// TxnMode is how a transaction keeps others from undoing what it does. Append only.
-type TxnMode int32
-
-const (
-	// Optimistic.
-	TxnMode_TXN_MODE_UNSPECIFIED TxnMode = 0
-	// Nothing is locked. All reads are of one snapshot, and Commit finds out about conflicts.
-	TxnMode_TXN_MODE_OPTIMISTIC TxnMode = 1
-	// Reads lock shared, or exclusively with for_update; writes lock exclusively; ranges as a whole.
-	// Each read sees the newest state. Calls wait for locks until their deadline; the younger
-	// transaction gives way to the older, so nobody waits in a circle.
-	TxnMode_TXN_MODE_PESSIMISTIC TxnMode = 2
-)
-
-// Enum value maps for TxnMode.
-var (
-	TxnMode_name = map[int32]string{
-		0: "TXN_MODE_UNSPECIFIED",
-		1: "TXN_MODE_OPTIMISTIC",
-		2: "TXN_MODE_PESSIMISTIC",
-	}
-	TxnMode_value = map[string]int32{
-		"TXN_MODE_UNSPECIFIED": 0,
-		"TXN_MODE_OPTIMISTIC":  1,
-		"TXN_MODE_PESSIMISTIC": 2,
-	}
-)
-
-func (x TxnMode) Enum() *TxnMode {
-	p := new(TxnMode)
-	*p = x
-	return p
-}
-
-func (x TxnMode) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (TxnMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_cairn_v1_txn_proto_enumTypes[2].Descriptor()
-}
-
-func (TxnMode) Type() protoreflect.EnumType {
-	return &file_cairn_v1_txn_proto_enumTypes[2]
-}
-
-func (x TxnMode) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use TxnMode.Descriptor instead.
-func (TxnMode) EnumDescriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{2}
-}
-
-// Priority moves the age by which transactions give way to each other, by ten seconds. Append only.
-type Priority int32
-
-const (
-	// Normal.
-	Priority_PRIORITY_UNSPECIFIED Priority = 0
-	// As if it had begun ten seconds later.
-	Priority_PRIORITY_LOW Priority = 1
-	// As old as it is.
-	Priority_PRIORITY_NORMAL Priority = 2
-	// As if it had begun ten seconds earlier.
-	Priority_PRIORITY_HIGH Priority = 3
-)
-
-// Enum value maps for Priority.
-var (
-	Priority_name = map[int32]string{
-		0: "PRIORITY_UNSPECIFIED",
-		1: "PRIORITY_LOW",
-		2: "PRIORITY_NORMAL",
-		3: "PRIORITY_HIGH",
-	}
-	Priority_value = map[string]int32{
-		"PRIORITY_UNSPECIFIED": 0,
-		"PRIORITY_LOW":         1,
-		"PRIORITY_NORMAL":      2,
-		"PRIORITY_HIGH":        3,
-	}
-)
-
-func (x Priority) Enum() *Priority {
-	p := new(Priority)
-	*p = x
-	return p
-}
-
-func (x Priority) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Priority) Descriptor() protoreflect.EnumDescriptor {
-	return file_cairn_v1_txn_proto_enumTypes[3].Descriptor()
-}
-
-func (Priority) Type() protoreflect.EnumType {
-	return &file_cairn_v1_txn_proto_enumTypes[3]
-}
-
-func (x Priority) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Priority.Descriptor instead.
-func (Priority) EnumDescriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{3}
-}
-
 // CommitOutcome is what became of a commit. Append only.
 type CommitOutcome int32
 
@@ -298,11 +132,11 @@ func (x CommitOutcome) String() string {
 }
 
 func (CommitOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_cairn_v1_txn_proto_enumTypes[4].Descriptor()
+	return file_cairn_v1_txn_proto_enumTypes[1].Descriptor()
 }
 
 func (CommitOutcome) Type() protoreflect.EnumType {
-	return &file_cairn_v1_txn_proto_enumTypes[4]
+	return &file_cairn_v1_txn_proto_enumTypes[1]
 }
 
 func (x CommitOutcome) Number() protoreflect.EnumNumber {
@@ -311,7 +145,7 @@ func (x CommitOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CommitOutcome.Descriptor instead.
 func (CommitOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{4}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{1}
 }
 
 // ExecuteRequest is a one-shot transaction. At most 10,000 keys, and 8 MiB of keys and values
@@ -1427,173 +1261,6 @@ func (*OpResult_DeleteRange) isOpResult_Response() {}
 
 func (*OpResult_Revert) isOpResult_Response() {}
 
-// BeginRequest opens a transaction.
-type BeginRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Default: serializable.
-	Isolation Isolation `protobuf:"varint,1,opt,name=isolation,proto3,enum=cairn.v1.Isolation" json:"isolation,omitempty"`
-	// Refuse writes. Commit then never conflicts.
-	ReadOnly bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	// Read everything as it was at this time, microseconds since the Unix epoch. Implies read_only.
-	AsOf *int64 `protobuf:"varint,3,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
-	// Milliseconds without a call after which the transaction is rolled back; 0 = the server's
-	// default, 60,000. Negative, or above 60,000, is invalid.
-	TimeoutMs int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
-	// Default: optimistic. One that is read_only locks nothing, whatever this says.
-	Mode TxnMode `protobuf:"varint,5,opt,name=mode,proto3,enum=cairn.v1.TxnMode" json:"mode,omitempty"`
-	// Default: normal. Excludes age.
-	Priority Priority `protobuf:"varint,6,opt,name=priority,proto3,enum=cairn.v1.Priority" json:"priority,omitempty"`
-	// Opaque; from the answer to an earlier attempt at the same work, so that this one is as old and
-	// does not have to give way for ever. Empty = this is the first attempt.
-	Age           []byte `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BeginRequest) Reset() {
-	*x = BeginRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BeginRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BeginRequest) ProtoMessage() {}
-
-func (x *BeginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BeginRequest.ProtoReflect.Descriptor instead.
-func (*BeginRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *BeginRequest) GetIsolation() Isolation {
-	if x != nil {
-		return x.Isolation
-	}
-	return Isolation_ISOLATION_UNSPECIFIED
-}
-
-func (x *BeginRequest) GetReadOnly() bool {
-	if x != nil {
-		return x.ReadOnly
-	}
-	return false
-}
-
-func (x *BeginRequest) GetAsOf() int64 {
-	if x != nil && x.AsOf != nil {
-		return *x.AsOf
-	}
-	return 0
-}
-
-func (x *BeginRequest) GetTimeoutMs() int64 {
-	if x != nil {
-		return x.TimeoutMs
-	}
-	return 0
-}
-
-func (x *BeginRequest) GetMode() TxnMode {
-	if x != nil {
-		return x.Mode
-	}
-	return TxnMode_TXN_MODE_UNSPECIFIED
-}
-
-func (x *BeginRequest) GetPriority() Priority {
-	if x != nil {
-		return x.Priority
-	}
-	return Priority_PRIORITY_UNSPECIFIED
-}
-
-func (x *BeginRequest) GetAge() []byte {
-	if x != nil {
-		return x.Age
-	}
-	return nil
-}
-
-// BeginResponse is an open transaction.
-type BeginResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Opaque handle. Every later answer of the transaction carries the one to use next.
-	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
-	// The snapshot that its reads see, microseconds since the Unix epoch; of a pessimistic one, when
-	// it began.
-	ReadTs int64 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
-	// Opaque; for the Begin of the next attempt at the same work.
-	Age           []byte `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BeginResponse) Reset() {
-	*x = BeginResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BeginResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BeginResponse) ProtoMessage() {}
-
-func (x *BeginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BeginResponse.ProtoReflect.Descriptor instead.
-func (*BeginResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *BeginResponse) GetTxn() string {
-	if x != nil {
-		return x.Txn
-	}
-	return ""
-}
-
-func (x *BeginResponse) GetReadTs() int64 {
-	if x != nil {
-		return x.ReadTs
-	}
-	return 0
-}
-
-func (x *BeginResponse) GetAge() []byte {
-	if x != nil {
-		return x.Age
-	}
-	return nil
-}
-
 // CommitRequest ends a transaction.
 type CommitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1612,7 +1279,7 @@ type CommitRequest struct {
 
 func (x *CommitRequest) Reset() {
 	*x = CommitRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[11]
+	mi := &file_cairn_v1_txn_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1291,7 @@ func (x *CommitRequest) String() string {
 func (*CommitRequest) ProtoMessage() {}
 
 func (x *CommitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[11]
+	mi := &file_cairn_v1_txn_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1304,7 @@ func (x *CommitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest.ProtoReflect.Descriptor instead.
 func (*CommitRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{11}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CommitRequest) GetTxn() string {
@@ -1675,7 +1342,7 @@ type CommitResponse struct {
 
 func (x *CommitResponse) Reset() {
 	*x = CommitResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[12]
+	mi := &file_cairn_v1_txn_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1354,7 @@ func (x *CommitResponse) String() string {
 func (*CommitResponse) ProtoMessage() {}
 
 func (x *CommitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[12]
+	mi := &file_cairn_v1_txn_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1367,7 @@ func (x *CommitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitResponse.ProtoReflect.Descriptor instead.
 func (*CommitResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{12}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CommitResponse) GetCommitTs() int64 {
@@ -1732,7 +1399,7 @@ type Written struct {
 
 func (x *Written) Reset() {
 	*x = Written{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[13]
+	mi := &file_cairn_v1_txn_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +1411,7 @@ func (x *Written) String() string {
 func (*Written) ProtoMessage() {}
 
 func (x *Written) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[13]
+	mi := &file_cairn_v1_txn_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +1424,7 @@ func (x *Written) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Written.ProtoReflect.Descriptor instead.
 func (*Written) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{13}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Written) GetKey() []byte {
@@ -1792,7 +1459,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[14]
+	mi := &file_cairn_v1_txn_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1471,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[14]
+	mi := &file_cairn_v1_txn_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1484,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{14}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RollbackRequest) GetTxn() string {
@@ -1836,7 +1503,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[15]
+	mi := &file_cairn_v1_txn_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1515,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[15]
+	mi := &file_cairn_v1_txn_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +1528,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{15}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{13}
 }
 
 // OutcomeRequest asks what became of a commit.
@@ -1875,7 +1542,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[16]
+	mi := &file_cairn_v1_txn_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1554,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[16]
+	mi := &file_cairn_v1_txn_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +1567,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{16}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OutcomeRequest) GetToken() string {
@@ -1925,7 +1592,7 @@ type OutcomeResponse struct {
 
 func (x *OutcomeResponse) Reset() {
 	*x = OutcomeResponse{}
-	mi := &file_cairn_v1_txn_proto_msgTypes[17]
+	mi := &file_cairn_v1_txn_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +1604,7 @@ func (x *OutcomeResponse) String() string {
 func (*OutcomeResponse) ProtoMessage() {}
 
 func (x *OutcomeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cairn_v1_txn_proto_msgTypes[17]
+	mi := &file_cairn_v1_txn_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +1617,7 @@ func (x *OutcomeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeResponse.ProtoReflect.Descriptor instead.
 func (*OutcomeResponse) Descriptor() ([]byte, []int) {
-	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{17}
+	return file_cairn_v1_txn_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OutcomeResponse) GetOutcome() CommitOutcome {
@@ -2049,21 +1716,7 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x06revert\x18\n" +
 	" \x01(\v2\x18.cairn.v1.RevertResponseH\x00R\x06revertB\n" +
 	"\n" +
-	"\bresponse\"\x8a\x02\n" +
-	"\fBeginRequest\x121\n" +
-	"\tisolation\x18\x01 \x01(\x0e2\x13.cairn.v1.IsolationR\tisolation\x12\x1b\n" +
-	"\tread_only\x18\x02 \x01(\bR\breadOnly\x12\x18\n" +
-	"\x05as_of\x18\x03 \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
-	"\n" +
-	"timeout_ms\x18\x04 \x01(\x03R\ttimeoutMs\x12%\n" +
-	"\x04mode\x18\x05 \x01(\x0e2\x11.cairn.v1.TxnModeR\x04mode\x12.\n" +
-	"\bpriority\x18\x06 \x01(\x0e2\x12.cairn.v1.PriorityR\bpriority\x12\x10\n" +
-	"\x03age\x18\a \x01(\fR\x03ageB\b\n" +
-	"\x06_as_of\"L\n" +
-	"\rBeginResponse\x12\x10\n" +
-	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x17\n" +
-	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
-	"\x03age\x18\x03 \x01(\fR\x03age\"Z\n" +
+	"\bresponse\"Z\n" +
 	"\rCommitRequest\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x1d\n" +
 	"\n" +
@@ -2092,20 +1745,7 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x0fCOMPARE_OP_LESS\x10\x03\x12\x1c\n" +
 	"\x18COMPARE_OP_LESS_OR_EQUAL\x10\x04\x12\x16\n" +
 	"\x12COMPARE_OP_GREATER\x10\x05\x12\x1f\n" +
-	"\x1bCOMPARE_OP_GREATER_OR_EQUAL\x10\x06*Z\n" +
-	"\tIsolation\x12\x19\n" +
-	"\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16ISOLATION_SERIALIZABLE\x10\x01\x12\x16\n" +
-	"\x12ISOLATION_SNAPSHOT\x10\x02*V\n" +
-	"\aTxnMode\x12\x18\n" +
-	"\x14TXN_MODE_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13TXN_MODE_OPTIMISTIC\x10\x01\x12\x18\n" +
-	"\x14TXN_MODE_PESSIMISTIC\x10\x02*^\n" +
-	"\bPriority\x12\x18\n" +
-	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
-	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
-	"\rPRIORITY_HIGH\x10\x03*\x87\x01\n" +
+	"\x1bCOMPARE_OP_GREATER_OR_EQUAL\x10\x06*\x87\x01\n" +
 	"\rCommitOutcome\x12\x1e\n" +
 	"\x1aCOMMIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18COMMIT_OUTCOME_COMMITTED\x10\x01\x12\x1a\n" +
@@ -2131,112 +1771,106 @@ func file_cairn_v1_txn_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_txn_proto_rawDescData
 }
 
-var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_cairn_v1_txn_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cairn_v1_txn_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cairn_v1_txn_proto_goTypes = []any{
 	(CompareOp)(0),              // 0: cairn.v1.CompareOp
-	(Isolation)(0),              // 1: cairn.v1.Isolation
-	(TxnMode)(0),                // 2: cairn.v1.TxnMode
-	(Priority)(0),               // 3: cairn.v1.Priority
-	(CommitOutcome)(0),          // 4: cairn.v1.CommitOutcome
-	(*ExecuteRequest)(nil),      // 5: cairn.v1.ExecuteRequest
-	(*ExecuteResponse)(nil),     // 6: cairn.v1.ExecuteResponse
-	(*Condition)(nil),           // 7: cairn.v1.Condition
-	(*ConditionList)(nil),       // 8: cairn.v1.ConditionList
-	(*Compare)(nil),             // 9: cairn.v1.Compare
-	(*CompareCount)(nil),        // 10: cairn.v1.CompareCount
-	(*Unchanged)(nil),           // 11: cairn.v1.Unchanged
-	(*Op)(nil),                  // 12: cairn.v1.Op
-	(*OpResult)(nil),            // 13: cairn.v1.OpResult
-	(*BeginRequest)(nil),        // 14: cairn.v1.BeginRequest
-	(*BeginResponse)(nil),       // 15: cairn.v1.BeginResponse
-	(*CommitRequest)(nil),       // 16: cairn.v1.CommitRequest
-	(*CommitResponse)(nil),      // 17: cairn.v1.CommitResponse
-	(*Written)(nil),             // 18: cairn.v1.Written
-	(*RollbackRequest)(nil),     // 19: cairn.v1.RollbackRequest
-	(*RollbackResponse)(nil),    // 20: cairn.v1.RollbackResponse
-	(*OutcomeRequest)(nil),      // 21: cairn.v1.OutcomeRequest
-	(*OutcomeResponse)(nil),     // 22: cairn.v1.OutcomeResponse
-	(*Value)(nil),               // 23: cairn.v1.Value
-	(*Selection)(nil),           // 24: cairn.v1.Selection
-	(*GetRequest)(nil),          // 25: cairn.v1.GetRequest
-	(*SetRequest)(nil),          // 26: cairn.v1.SetRequest
-	(*DeleteRequest)(nil),       // 27: cairn.v1.DeleteRequest
-	(*ExistsRequest)(nil),       // 28: cairn.v1.ExistsRequest
-	(*ExtendRequest)(nil),       // 29: cairn.v1.ExtendRequest
-	(*RangeRequest)(nil),        // 30: cairn.v1.RangeRequest
-	(*UpdateRequest)(nil),       // 31: cairn.v1.UpdateRequest
-	(*TimeToLiveRequest)(nil),   // 32: cairn.v1.TimeToLiveRequest
-	(*DeleteRangeRequest)(nil),  // 33: cairn.v1.DeleteRangeRequest
-	(*RevertRequest)(nil),       // 34: cairn.v1.RevertRequest
-	(*GetResponse)(nil),         // 35: cairn.v1.GetResponse
-	(*SetResponse)(nil),         // 36: cairn.v1.SetResponse
-	(*DeleteResponse)(nil),      // 37: cairn.v1.DeleteResponse
-	(*ExistsResponse)(nil),      // 38: cairn.v1.ExistsResponse
-	(*ExtendResponse)(nil),      // 39: cairn.v1.ExtendResponse
-	(*RangeResponse)(nil),       // 40: cairn.v1.RangeResponse
-	(*UpdateResponse)(nil),      // 41: cairn.v1.UpdateResponse
-	(*TimeToLiveResponse)(nil),  // 42: cairn.v1.TimeToLiveResponse
-	(*DeleteRangeResponse)(nil), // 43: cairn.v1.DeleteRangeResponse
-	(*RevertResponse)(nil),      // 44: cairn.v1.RevertResponse
+	(CommitOutcome)(0),          // 1: cairn.v1.CommitOutcome
+	(*ExecuteRequest)(nil),      // 2: cairn.v1.ExecuteRequest
+	(*ExecuteResponse)(nil),     // 3: cairn.v1.ExecuteResponse
+	(*Condition)(nil),           // 4: cairn.v1.Condition
+	(*ConditionList)(nil),       // 5: cairn.v1.ConditionList
+	(*Compare)(nil),             // 6: cairn.v1.Compare
+	(*CompareCount)(nil),        // 7: cairn.v1.CompareCount
+	(*Unchanged)(nil),           // 8: cairn.v1.Unchanged
+	(*Op)(nil),                  // 9: cairn.v1.Op
+	(*OpResult)(nil),            // 10: cairn.v1.OpResult
+	(*CommitRequest)(nil),       // 11: cairn.v1.CommitRequest
+	(*CommitResponse)(nil),      // 12: cairn.v1.CommitResponse
+	(*Written)(nil),             // 13: cairn.v1.Written
+	(*RollbackRequest)(nil),     // 14: cairn.v1.RollbackRequest
+	(*RollbackResponse)(nil),    // 15: cairn.v1.RollbackResponse
+	(*OutcomeRequest)(nil),      // 16: cairn.v1.OutcomeRequest
+	(*OutcomeResponse)(nil),     // 17: cairn.v1.OutcomeResponse
+	(*Value)(nil),               // 18: cairn.v1.Value
+	(*Selection)(nil),           // 19: cairn.v1.Selection
+	(*GetRequest)(nil),          // 20: cairn.v1.GetRequest
+	(*SetRequest)(nil),          // 21: cairn.v1.SetRequest
+	(*DeleteRequest)(nil),       // 22: cairn.v1.DeleteRequest
+	(*ExistsRequest)(nil),       // 23: cairn.v1.ExistsRequest
+	(*ExtendRequest)(nil),       // 24: cairn.v1.ExtendRequest
+	(*RangeRequest)(nil),        // 25: cairn.v1.RangeRequest
+	(*UpdateRequest)(nil),       // 26: cairn.v1.UpdateRequest
+	(*TimeToLiveRequest)(nil),   // 27: cairn.v1.TimeToLiveRequest
+	(*DeleteRangeRequest)(nil),  // 28: cairn.v1.DeleteRangeRequest
+	(*RevertRequest)(nil),       // 29: cairn.v1.RevertRequest
+	(*GetResponse)(nil),         // 30: cairn.v1.GetResponse
+	(*SetResponse)(nil),         // 31: cairn.v1.SetResponse
+	(*DeleteResponse)(nil),      // 32: cairn.v1.DeleteResponse
+	(*ExistsResponse)(nil),      // 33: cairn.v1.ExistsResponse
+	(*ExtendResponse)(nil),      // 34: cairn.v1.ExtendResponse
+	(*RangeResponse)(nil),       // 35: cairn.v1.RangeResponse
+	(*UpdateResponse)(nil),      // 36: cairn.v1.UpdateResponse
+	(*TimeToLiveResponse)(nil),  // 37: cairn.v1.TimeToLiveResponse
+	(*DeleteRangeResponse)(nil), // 38: cairn.v1.DeleteRangeResponse
+	(*RevertResponse)(nil),      // 39: cairn.v1.RevertResponse
+	(*BeginRequest)(nil),        // 40: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),       // 41: cairn.v1.BeginResponse
 }
 var file_cairn_v1_txn_proto_depIdxs = []int32{
-	7,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
-	12, // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
-	12, // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
-	13, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
-	9,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
-	8,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
-	8,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
-	7,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
-	10, // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
-	11, // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
-	7,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
+	4,  // 0: cairn.v1.ExecuteRequest.if:type_name -> cairn.v1.Condition
+	9,  // 1: cairn.v1.ExecuteRequest.then:type_name -> cairn.v1.Op
+	9,  // 2: cairn.v1.ExecuteRequest.else:type_name -> cairn.v1.Op
+	10, // 3: cairn.v1.ExecuteResponse.results:type_name -> cairn.v1.OpResult
+	6,  // 4: cairn.v1.Condition.compare:type_name -> cairn.v1.Compare
+	5,  // 5: cairn.v1.Condition.all:type_name -> cairn.v1.ConditionList
+	5,  // 6: cairn.v1.Condition.any:type_name -> cairn.v1.ConditionList
+	4,  // 7: cairn.v1.Condition.not:type_name -> cairn.v1.Condition
+	7,  // 8: cairn.v1.Condition.count:type_name -> cairn.v1.CompareCount
+	8,  // 9: cairn.v1.Condition.unchanged:type_name -> cairn.v1.Unchanged
+	4,  // 10: cairn.v1.ConditionList.conditions:type_name -> cairn.v1.Condition
 	0,  // 11: cairn.v1.Compare.op:type_name -> cairn.v1.CompareOp
-	23, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
-	24, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
+	18, // 12: cairn.v1.Compare.value:type_name -> cairn.v1.Value
+	19, // 13: cairn.v1.CompareCount.select:type_name -> cairn.v1.Selection
 	0,  // 14: cairn.v1.CompareCount.op:type_name -> cairn.v1.CompareOp
-	24, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
-	25, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
-	26, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
-	27, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
-	28, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
-	29, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
-	30, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
-	31, // 22: cairn.v1.Op.update:type_name -> cairn.v1.UpdateRequest
-	32, // 23: cairn.v1.Op.time_to_live:type_name -> cairn.v1.TimeToLiveRequest
-	33, // 24: cairn.v1.Op.delete_range:type_name -> cairn.v1.DeleteRangeRequest
-	34, // 25: cairn.v1.Op.revert:type_name -> cairn.v1.RevertRequest
-	35, // 26: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
-	36, // 27: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
-	37, // 28: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
-	38, // 29: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
-	39, // 30: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
-	40, // 31: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
-	41, // 32: cairn.v1.OpResult.update:type_name -> cairn.v1.UpdateResponse
-	42, // 33: cairn.v1.OpResult.time_to_live:type_name -> cairn.v1.TimeToLiveResponse
-	43, // 34: cairn.v1.OpResult.delete_range:type_name -> cairn.v1.DeleteRangeResponse
-	44, // 35: cairn.v1.OpResult.revert:type_name -> cairn.v1.RevertResponse
-	1,  // 36: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
-	2,  // 37: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
-	3,  // 38: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
-	18, // 39: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	4,  // 40: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
-	5,  // 41: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	14, // 42: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	16, // 43: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	19, // 44: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	21, // 45: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
-	6,  // 46: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	15, // 47: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	17, // 48: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	20, // 49: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	22, // 50: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
-	46, // [46:51] is the sub-list for method output_type
-	41, // [41:46] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	19, // 15: cairn.v1.Unchanged.select:type_name -> cairn.v1.Selection
+	20, // 16: cairn.v1.Op.get:type_name -> cairn.v1.GetRequest
+	21, // 17: cairn.v1.Op.set:type_name -> cairn.v1.SetRequest
+	22, // 18: cairn.v1.Op.delete:type_name -> cairn.v1.DeleteRequest
+	23, // 19: cairn.v1.Op.exists:type_name -> cairn.v1.ExistsRequest
+	24, // 20: cairn.v1.Op.extend:type_name -> cairn.v1.ExtendRequest
+	25, // 21: cairn.v1.Op.range:type_name -> cairn.v1.RangeRequest
+	26, // 22: cairn.v1.Op.update:type_name -> cairn.v1.UpdateRequest
+	27, // 23: cairn.v1.Op.time_to_live:type_name -> cairn.v1.TimeToLiveRequest
+	28, // 24: cairn.v1.Op.delete_range:type_name -> cairn.v1.DeleteRangeRequest
+	29, // 25: cairn.v1.Op.revert:type_name -> cairn.v1.RevertRequest
+	30, // 26: cairn.v1.OpResult.get:type_name -> cairn.v1.GetResponse
+	31, // 27: cairn.v1.OpResult.set:type_name -> cairn.v1.SetResponse
+	32, // 28: cairn.v1.OpResult.delete:type_name -> cairn.v1.DeleteResponse
+	33, // 29: cairn.v1.OpResult.exists:type_name -> cairn.v1.ExistsResponse
+	34, // 30: cairn.v1.OpResult.extend:type_name -> cairn.v1.ExtendResponse
+	35, // 31: cairn.v1.OpResult.range:type_name -> cairn.v1.RangeResponse
+	36, // 32: cairn.v1.OpResult.update:type_name -> cairn.v1.UpdateResponse
+	37, // 33: cairn.v1.OpResult.time_to_live:type_name -> cairn.v1.TimeToLiveResponse
+	38, // 34: cairn.v1.OpResult.delete_range:type_name -> cairn.v1.DeleteRangeResponse
+	39, // 35: cairn.v1.OpResult.revert:type_name -> cairn.v1.RevertResponse
+	13, // 36: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	1,  // 37: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
+	2,  // 38: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	40, // 39: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	11, // 40: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	14, // 41: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	16, // 42: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
+	3,  // 43: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	41, // 44: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	12, // 45: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	15, // 46: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	17, // 47: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
+	43, // [43:48] is the sub-list for method output_type
+	38, // [38:43] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
@@ -2285,14 +1919,13 @@ func file_cairn_v1_txn_proto_init() {
 		(*OpResult_DeleteRange)(nil),
 		(*OpResult_Revert)(nil),
 	}
-	file_cairn_v1_txn_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_txn_proto_rawDesc), len(file_cairn_v1_txn_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   18,
+			NumEnums:      2,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -77,6 +77,172 @@ func (Durability) EnumDescriptor() ([]byte, []int) {
 	return file_cairn_v1_types_proto_rawDescGZIP(), []int{0}
 }
 
+// Isolation is what a transaction may see of others. Append only.
+type Isolation int32
+
+const (
+	// Serializable.
+	Isolation_ISOLATION_UNSPECIFIED Isolation = 0
+	// Strictly serializable: no stale reads, no phantoms, no write skew.
+	Isolation_ISOLATION_SERIALIZABLE Isolation = 1
+	// Reads are of one snapshot, and what the transaction writes must not have changed since: no lost
+	// update, but write skew. Not for pessimistic transactions.
+	Isolation_ISOLATION_SNAPSHOT Isolation = 2
+)
+
+// Enum value maps for Isolation.
+var (
+	Isolation_name = map[int32]string{
+		0: "ISOLATION_UNSPECIFIED",
+		1: "ISOLATION_SERIALIZABLE",
+		2: "ISOLATION_SNAPSHOT",
+	}
+	Isolation_value = map[string]int32{
+		"ISOLATION_UNSPECIFIED":  0,
+		"ISOLATION_SERIALIZABLE": 1,
+		"ISOLATION_SNAPSHOT":     2,
+	}
+)
+
+func (x Isolation) Enum() *Isolation {
+	p := new(Isolation)
+	*p = x
+	return p
+}
+
+func (x Isolation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Isolation) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_types_proto_enumTypes[1].Descriptor()
+}
+
+func (Isolation) Type() protoreflect.EnumType {
+	return &file_cairn_v1_types_proto_enumTypes[1]
+}
+
+func (x Isolation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Isolation.Descriptor instead.
+func (Isolation) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{1}
+}
+
+// TxnMode is how a transaction keeps others from undoing what it does. Append only.
+type TxnMode int32
+
+const (
+	// Optimistic.
+	TxnMode_TXN_MODE_UNSPECIFIED TxnMode = 0
+	// Nothing is locked. All reads are of one snapshot, and Commit finds out about conflicts.
+	TxnMode_TXN_MODE_OPTIMISTIC TxnMode = 1
+	// Reads lock shared, or exclusively with for_update; writes lock exclusively; ranges as a whole.
+	// Each read sees the newest state. Calls wait for locks until their deadline; the younger
+	// transaction gives way to the older, so nobody waits in a circle.
+	TxnMode_TXN_MODE_PESSIMISTIC TxnMode = 2
+)
+
+// Enum value maps for TxnMode.
+var (
+	TxnMode_name = map[int32]string{
+		0: "TXN_MODE_UNSPECIFIED",
+		1: "TXN_MODE_OPTIMISTIC",
+		2: "TXN_MODE_PESSIMISTIC",
+	}
+	TxnMode_value = map[string]int32{
+		"TXN_MODE_UNSPECIFIED": 0,
+		"TXN_MODE_OPTIMISTIC":  1,
+		"TXN_MODE_PESSIMISTIC": 2,
+	}
+)
+
+func (x TxnMode) Enum() *TxnMode {
+	p := new(TxnMode)
+	*p = x
+	return p
+}
+
+func (x TxnMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TxnMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_types_proto_enumTypes[2].Descriptor()
+}
+
+func (TxnMode) Type() protoreflect.EnumType {
+	return &file_cairn_v1_types_proto_enumTypes[2]
+}
+
+func (x TxnMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TxnMode.Descriptor instead.
+func (TxnMode) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{2}
+}
+
+// Priority moves the age by which transactions give way to each other, by ten seconds. Append only.
+type Priority int32
+
+const (
+	// Normal.
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	// As if it had begun ten seconds later.
+	Priority_PRIORITY_LOW Priority = 1
+	// As old as it is.
+	Priority_PRIORITY_NORMAL Priority = 2
+	// As if it had begun ten seconds earlier.
+	Priority_PRIORITY_HIGH Priority = 3
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_LOW",
+		2: "PRIORITY_NORMAL",
+		3: "PRIORITY_HIGH",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_LOW":         1,
+		"PRIORITY_NORMAL":      2,
+		"PRIORITY_HIGH":        3,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_cairn_v1_types_proto_enumTypes[3].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_cairn_v1_types_proto_enumTypes[3]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{3}
+}
+
 // Value is 0 to 4,000,000 bytes together with a type. What is stored is what comes back.
 // A value without a kind is no value: writing one is invalid_argument.
 type Value struct {
@@ -597,6 +763,173 @@ func (*Selection_Prefix) isSelection_By() {}
 
 func (*Selection_Bucket) isSelection_By() {}
 
+// BeginRequest opens a transaction.
+type BeginRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default: serializable.
+	Isolation Isolation `protobuf:"varint,1,opt,name=isolation,proto3,enum=cairn.v1.Isolation" json:"isolation,omitempty"`
+	// Refuse writes. Commit then never conflicts.
+	ReadOnly bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Read everything as it was at this time, microseconds since the Unix epoch. Implies read_only.
+	AsOf *int64 `protobuf:"varint,3,opt,name=as_of,json=asOf,proto3,oneof" json:"as_of,omitempty"`
+	// Milliseconds without a call after which the transaction is rolled back; 0 = the server's
+	// default, 60,000. Negative, or above 60,000, is invalid.
+	TimeoutMs int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Default: optimistic. One that is read_only locks nothing, whatever this says.
+	Mode TxnMode `protobuf:"varint,5,opt,name=mode,proto3,enum=cairn.v1.TxnMode" json:"mode,omitempty"`
+	// Default: normal. Excludes age.
+	Priority Priority `protobuf:"varint,6,opt,name=priority,proto3,enum=cairn.v1.Priority" json:"priority,omitempty"`
+	// Opaque; from the answer to an earlier attempt at the same work, so that this one is as old and
+	// does not have to give way for ever. Empty = this is the first attempt.
+	Age           []byte `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginRequest) Reset() {
+	*x = BeginRequest{}
+	mi := &file_cairn_v1_types_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginRequest) ProtoMessage() {}
+
+func (x *BeginRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_types_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginRequest.ProtoReflect.Descriptor instead.
+func (*BeginRequest) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BeginRequest) GetIsolation() Isolation {
+	if x != nil {
+		return x.Isolation
+	}
+	return Isolation_ISOLATION_UNSPECIFIED
+}
+
+func (x *BeginRequest) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *BeginRequest) GetAsOf() int64 {
+	if x != nil && x.AsOf != nil {
+		return *x.AsOf
+	}
+	return 0
+}
+
+func (x *BeginRequest) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *BeginRequest) GetMode() TxnMode {
+	if x != nil {
+		return x.Mode
+	}
+	return TxnMode_TXN_MODE_UNSPECIFIED
+}
+
+func (x *BeginRequest) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *BeginRequest) GetAge() []byte {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+// BeginResponse is an open transaction.
+type BeginResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Opaque handle. Every later answer of the transaction carries the one to use next.
+	Txn string `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"`
+	// The snapshot that its reads see, microseconds since the Unix epoch; of a pessimistic one, when
+	// it began.
+	ReadTs int64 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
+	// Opaque; for the Begin of the next attempt at the same work.
+	Age           []byte `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginResponse) Reset() {
+	*x = BeginResponse{}
+	mi := &file_cairn_v1_types_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginResponse) ProtoMessage() {}
+
+func (x *BeginResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cairn_v1_types_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginResponse.ProtoReflect.Descriptor instead.
+func (*BeginResponse) Descriptor() ([]byte, []int) {
+	return file_cairn_v1_types_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BeginResponse) GetTxn() string {
+	if x != nil {
+		return x.Txn
+	}
+	return ""
+}
+
+func (x *BeginResponse) GetReadTs() int64 {
+	if x != nil {
+		return x.ReadTs
+	}
+	return 0
+}
+
+func (x *BeginResponse) GetAge() []byte {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
 var File_cairn_v1_types_proto protoreflect.FileDescriptor
 
 const file_cairn_v1_types_proto_rawDesc = "" +
@@ -643,12 +976,39 @@ const file_cairn_v1_types_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\fH\x00R\x06prefix\x12\x18\n" +
 	"\x06bucket\x18\x03 \x01(\fH\x00R\x06bucket\x12\x12\n" +
 	"\x04glob\x18\x04 \x01(\fR\x04globB\x04\n" +
-	"\x02by*]\n" +
+	"\x02by\"\x8a\x02\n" +
+	"\fBeginRequest\x121\n" +
+	"\tisolation\x18\x01 \x01(\x0e2\x13.cairn.v1.IsolationR\tisolation\x12\x1b\n" +
+	"\tread_only\x18\x02 \x01(\bR\breadOnly\x12\x18\n" +
+	"\x05as_of\x18\x03 \x01(\x03H\x00R\x04asOf\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\x03R\ttimeoutMs\x12%\n" +
+	"\x04mode\x18\x05 \x01(\x0e2\x11.cairn.v1.TxnModeR\x04mode\x12.\n" +
+	"\bpriority\x18\x06 \x01(\x0e2\x12.cairn.v1.PriorityR\bpriority\x12\x10\n" +
+	"\x03age\x18\a \x01(\fR\x03ageB\b\n" +
+	"\x06_as_of\"L\n" +
+	"\rBeginResponse\x12\x10\n" +
+	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x17\n" +
+	"\aread_ts\x18\x02 \x01(\x03R\x06readTs\x12\x10\n" +
+	"\x03age\x18\x03 \x01(\fR\x03age*]\n" +
 	"\n" +
 	"Durability\x12\x1a\n" +
 	"\x16DURABILITY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15DURABILITY_PERSISTENT\x10\x01\x12\x18\n" +
-	"\x14DURABILITY_EPHEMERAL\x10\x02B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
+	"\x14DURABILITY_EPHEMERAL\x10\x02*Z\n" +
+	"\tIsolation\x12\x19\n" +
+	"\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16ISOLATION_SERIALIZABLE\x10\x01\x12\x16\n" +
+	"\x12ISOLATION_SNAPSHOT\x10\x02*V\n" +
+	"\aTxnMode\x12\x18\n" +
+	"\x14TXN_MODE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13TXN_MODE_OPTIMISTIC\x10\x01\x12\x18\n" +
+	"\x14TXN_MODE_PESSIMISTIC\x10\x02*^\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
+	"\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n" +
+	"\rPRIORITY_HIGH\x10\x03B5Z3github.com/cairnkv/cairn/proto/gen/cairn/v1;cairnv1b\x06proto3"
 
 var (
 	file_cairn_v1_types_proto_rawDescOnce sync.Once
@@ -662,27 +1022,35 @@ func file_cairn_v1_types_proto_rawDescGZIP() []byte {
 	return file_cairn_v1_types_proto_rawDescData
 }
 
-var file_cairn_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cairn_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_cairn_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_cairn_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_cairn_v1_types_proto_goTypes = []any{
 	(Durability)(0),         // 0: cairn.v1.Durability
-	(*Value)(nil),           // 1: cairn.v1.Value
-	(*Entry)(nil),           // 2: cairn.v1.Entry
-	(*WriteConditions)(nil), // 3: cairn.v1.WriteConditions
-	(*Span)(nil),            // 4: cairn.v1.Span
-	(*Selection)(nil),       // 5: cairn.v1.Selection
-	(structpb.NullValue)(0), // 6: google.protobuf.NullValue
+	(Isolation)(0),          // 1: cairn.v1.Isolation
+	(TxnMode)(0),            // 2: cairn.v1.TxnMode
+	(Priority)(0),           // 3: cairn.v1.Priority
+	(*Value)(nil),           // 4: cairn.v1.Value
+	(*Entry)(nil),           // 5: cairn.v1.Entry
+	(*WriteConditions)(nil), // 6: cairn.v1.WriteConditions
+	(*Span)(nil),            // 7: cairn.v1.Span
+	(*Selection)(nil),       // 8: cairn.v1.Selection
+	(*BeginRequest)(nil),    // 9: cairn.v1.BeginRequest
+	(*BeginResponse)(nil),   // 10: cairn.v1.BeginResponse
+	(structpb.NullValue)(0), // 11: google.protobuf.NullValue
 }
 var file_cairn_v1_types_proto_depIdxs = []int32{
-	6, // 0: cairn.v1.Value.null_value:type_name -> google.protobuf.NullValue
-	1, // 1: cairn.v1.Entry.value:type_name -> cairn.v1.Value
-	1, // 2: cairn.v1.WriteConditions.if_value:type_name -> cairn.v1.Value
-	4, // 3: cairn.v1.Selection.span:type_name -> cairn.v1.Span
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	11, // 0: cairn.v1.Value.null_value:type_name -> google.protobuf.NullValue
+	4,  // 1: cairn.v1.Entry.value:type_name -> cairn.v1.Value
+	4,  // 2: cairn.v1.WriteConditions.if_value:type_name -> cairn.v1.Value
+	7,  // 3: cairn.v1.Selection.span:type_name -> cairn.v1.Span
+	1,  // 4: cairn.v1.BeginRequest.isolation:type_name -> cairn.v1.Isolation
+	2,  // 5: cairn.v1.BeginRequest.mode:type_name -> cairn.v1.TxnMode
+	3,  // 6: cairn.v1.BeginRequest.priority:type_name -> cairn.v1.Priority
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_types_proto_init() }
@@ -705,13 +1073,14 @@ func file_cairn_v1_types_proto_init() {
 		(*Selection_Prefix)(nil),
 		(*Selection_Bucket)(nil),
 	}
+	file_cairn_v1_types_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cairn_v1_types_proto_rawDesc), len(file_cairn_v1_types_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
