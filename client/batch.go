@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
@@ -98,6 +99,9 @@ func (k *KV) BatchSet(
 		}
 		req.Items = append(req.Items, w)
 		first.lower(w.Key)
+	}
+	if k.tx.setAllLater(ctx, req) {
+		return slices.Repeat([]SetResult{{Set: true}}, len(items)), nil
 	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_BATCH_SET, effect: commits, req: req,

@@ -33,10 +33,10 @@ type call struct {
 	// begin is the request's begin field; nil if it has none.
 	begin **cairnv1.BeginRequest
 	// request is the request's request_id field, nil if it has none. Of a one-shot anchor is where
-	// it will be remembered, of a commit the handle knows that; nil: nobody does.
+	// it will be remembered, of a commit commits is that, and since when; nil: nobody knows.
 	request *[]byte
 	anchor  anchor
-	commits *token.Handle
+	commits *token.Token
 }
 
 func (c *call) op() string {

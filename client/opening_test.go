@@ -73,11 +73,9 @@ func TestBeginsWithTheFirstCall(t *testing.T) {
 				return nil
 			})
 		},
-		"begin+batch_get batch_set commit": func() error {
+		"begin+batch_get commit": func() error {
 			return db.Update(ctx, func(tx *client.Txn) error {
 				must(tx.BatchGet(ctx, []string{"a", "b"}, client.BatchGetOptions{}))(t)
-				items := []client.SetItem{{Key: "a"}, {Key: "b"}}
-				must(tx.BatchSet(ctx, items, client.BatchOptions{RequireAll: false}))(t)
 				return nil
 			})
 		},

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -123,19 +124,17 @@ func (c *call) token(since txn.Timestamp) string {
 		return ""
 	}
 	id := txn.HashRequestID(*c.request)
-	if c.commits != nil { // which dates it by the oracle
-		return c.commits.Commit(id).String()
-	}
-	if c.anchor.key == nil {
+	t := token.Token{Since: since}
+	switch {
+	case c.commits != nil: // which is dated by the oracle
+		t = *c.commits
+	case c.anchor.key != nil:
+		t.Keyspace, t.Anchor = cmp.Or(c.anchor.keyspace, DefaultKeyspace), c.anchor.key
+	default:
 		return ""
 	}
-	keyspace := c.anchor.keyspace
-	if keyspace == "" {
-		keyspace = DefaultKeyspace
-	}
-	return token.Token{
-		Keyspace: keyspace, Anchor: c.anchor.key, ID: id, Since: since,
-	}.String()
+	t.ID = id
+	return t.String()
 }
 
 // pursuit finds out what became of a call of which one copy may have been carried out: by sending

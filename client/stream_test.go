@@ -134,7 +134,7 @@ func TestStreamLostAnswer(t *testing.T) {
 			arm(cairnv1.Method_METHOD_KV_SET)
 			err = db.Update(ctx, func(tx *client.Txn) error {
 				runs++
-				_, err := tx.SetString(ctx, "k", "x")
+				_, err := tx.Set(ctx, "k", client.StringValue("x"), client.SetOptions{ReturnPrev: true})
 				return err
 			})
 			if err != nil || runs != 2 {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -108,6 +109,7 @@ type openTxn struct {
 	request []byte // of Commit; nil: it was not called yet
 	unsure  bool   // a write failed, and may have been done all the same
 	ended   bool
+	later   later
 }
 
 // do makes one call of the transaction, with the handle of the answer before. The first call begins
@@ -118,10 +120,13 @@ func (t *openTxn) do(ctx context.Context, next caller, c *call) error {
 	if t.ended {
 		return &txn.Error{Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded}
 	}
-	if t.handle == "" && c.begin != nil {
+	if t.handle == "" && c.begin != nil && len(t.later.sets) == 0 {
 		return t.beginBy(ctx, next, c)
 	}
 	if err := t.start(ctx, next); err != nil {
+		return err
+	}
+	if err := t.flush(ctx, next); err != nil {
 		return err
 	}
 	if c.handle != nil {
@@ -175,12 +180,14 @@ func (t *openTxn) beginBy(ctx context.Context, next caller, c *call) error {
 func (t *openTxn) begun(res *cairnv1.BeginResponse) {
 	t.handle, t.age = res.Txn, res.Age
 	t.readTS.Store(res.ReadTs)
+	t.later.heard = time.Now()
 }
 
 func (t *openTxn) answered(res proto.Message) {
 	if a, ok := res.(interface{ GetTxn() string }); ok && a.GetTxn() != "" {
 		t.handle = a.GetTxn()
 	}
+	t.later.heard = time.Now()
 }
 
 // refresh asks for the latest handle if a write whose answer was lost may have
@@ -270,17 +277,16 @@ func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 			Kind: txn.Invalid, Op: c.op(), Reason: "txn_ended", Err: errEnded,
 		}
 	}
+	if t.tx.later.failed != nil {
+		return CommitResult{}, t.tx.later.failed
+	}
 	err := t.tx.start(ctx, t.caller)
 	if err == nil {
 		err = t.tx.refresh(ctx, t.caller, c.op())
 	}
 	if err == nil {
-		req.Txn = t.tx.handle
-		if h, ok := token.ParseHandle(req.Txn); ok && h.Anchor == nil {
-			c.effect = buffers // no write is committed by it
-		} else if ok {
-			c.commits = &h
-		}
+		req.Txn, req.Sets = t.tx.handle, t.tx.later.sets
+		c.commits, c.effect = commitOf(req)
 		err = t.caller.call(ctx, c)
 		t.tx.request = req.RequestId
 	}
@@ -301,6 +307,24 @@ func (t *Txn) Commit(ctx context.Context) (CommitResult, error) {
 		})
 	}
 	return out, nil
+}
+
+// commitOf is where the outcome of a commit is remembered, nil if nobody knows or if it commits no
+// write, and then effect says so.
+func commitOf(req *cairnv1.CommitRequest) (*token.Token, effect) {
+	h, ok := token.ParseHandle(req.Txn)
+	at := h.Commit(txn.RequestID{})
+	switch {
+	case !ok:
+		return nil, commits
+	case h.Anchor != nil:
+	case len(req.Sets) > 0:
+		first := req.Sets[0]
+		at.Keyspace, at.Anchor = cmp.Or(first.Keyspace, DefaultKeyspace), first.Key
+	default:
+		return nil, buffers
+	}
+	return &at, commits
 }
 
 // Rollback drops all writes. Once the transaction has ended it does nothing.

@@ -16,6 +16,10 @@ const rollbackWait = time.Second
 // ctx is done or Options.AttemptsMax is reached: it must not leave anything behind
 // but its writes on tx. After Options.LockAfter conflicts the transaction is
 // Pessimistic. An error of fn's own rolls back and is returned as it is.
+//
+// A Set or BatchSet without conditions, of which all is known before, goes with
+// the next call on tx or with the commit, unless the transaction is Pessimistic.
+// If it fails, with txn.NotFound for its keyspace, say, that call says so.
 func (db *DB) Update(ctx context.Context, fn func(tx *Txn) error) error {
 	_, err := Do(ctx, db, func(tx *Txn) (struct{}, error) { return struct{}{}, fn(tx) })
 	return err
@@ -87,7 +91,12 @@ func (db *DB) open(ctx context.Context, o TxnOptions) (*Txn, error) {
 	if o.Pessimistic || o.ReadOnly || o.AsOf != 0 {
 		return db.Begin(ctx, o)
 	}
-	return db.txnOf(o), nil
+	t := db.txnOf(o)
+	t.tx.later.heardMax = laterHeardMax
+	if o.Timeout > 0 {
+		t.tx.later.heardMax = min(laterHeardMax, o.Timeout/4)
+	}
+	return t, nil
 }
 
 func runOnce[T any](

@@ -64,13 +64,17 @@ type SetResult struct {
 }
 
 // Set writes one key. A condition that does not hold is no error: see
-// SetResult.Set.
+// SetResult.Set. Inside a transaction the answer has no revisions and times yet:
+// Commit says what they became. See DB.Update for when it is sent.
 func (k *KV) Set(ctx context.Context, key string, v Value, o SetOptions) (SetResult, error) {
 	req, err := setToWire(k.keyspace, key, v, &o)
 	if err != nil {
 		return SetResult{}, err
 	}
 	req.Durability = k.durability
+	if k.tx.setLater(ctx, req) {
+		return SetResult{Set: true}, nil
+	}
 	c := &call{
 		method: cairnv1.Method_METHOD_KV_SET, effect: commits, req: req,
 		res: &cairnv1.SetResponse{}, handle: &req.Txn,

@@ -148,15 +148,15 @@ func peerOptions() []connect.ClientOption {
 
 // distant is a call for a transaction that another gateway holds.
 type distant struct {
-	method  method
-	handle  token.Handle
-	request txn.RequestID // of a commit
+	method method
+	handle token.Handle
+	commit token.Token // of a commit that may commit writes
 }
 
 func distantCall(m method, h token.Handle, req any) distant {
 	d := distant{method: m, handle: h}
 	if c, ok := req.(*cairnv1.CommitRequest); ok {
-		d.request, _ = commitRequest(c) // what is wrong with it the other gateway says
+		d.commit = commitToken(c) // what is wrong with it the other gateway says
 	}
 	return d
 }
@@ -208,14 +208,13 @@ func (c distant) gone() error {
 	}
 }
 
-// lost is for a call that may have been carried out. A commit by a handle without an anchor has
-// committed no write if it was (see token.Handle).
+// lost is for a call that may have been carried out.
 func (c distant) lost(err error) error {
 	err = fmt.Errorf("the gateway that holds the transaction did not answer: %w", err)
-	if c.method == methodCommit && c.handle.Anchor != nil {
+	if c.commit.Anchor != nil {
 		return &txn.Error{
 			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: c.handle.Txn, Key: c.handle.Anchor,
-			Token: c.handle.Commit(c.request).String(), Err: err,
+			Token: c.commit.String(), Err: err,
 		}
 	}
 	return &txn.Error{

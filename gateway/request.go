@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -79,20 +80,38 @@ func commitRequest(req *cairnv1.CommitRequest) (txn.RequestID, error) {
 	return requestID(req.GetRequestId())
 }
 
+// commitToken names the commit that req asks for. It has no anchor if no write was ever committed
+// by req: see token.Handle.
+func commitToken(req *cairnv1.CommitRequest) token.Token {
+	h, ok := token.ParseHandle(req.GetTxn())
+	request, err := commitRequest(req)
+	if !ok || err != nil {
+		return token.Token{}
+	}
+	t := h.Commit(request)
+	if sets := req.GetSets(); h.Anchor == nil && len(sets) > 0 {
+		if n := len(sets[0].GetKey()); n == 0 || n > txn.KeyBytesMax {
+			return token.Token{} // it was refused
+		}
+		t.Keyspace = cmp.Or(sets[0].GetKeyspace(), defaultKeyspace)
+		t.Anchor = sets[0].GetKey()
+	}
+	return t
+}
+
 // committedBefore is a commit of a transaction that is open nowhere: an earlier copy of the call
 // may have committed it, or may be about to. From now on it has or will not.
 func (g *Gateway) committedBefore(
 	ctx context.Context, req *cairnv1.CommitRequest, gone error,
 ) (*cairnv1.CommitResponse, error) {
-	h, ok := token.ParseHandle(req.GetTxn())
-	request, err := commitRequest(req)
-	if !ok || h.Anchor == nil || err != nil { // see token.Handle: nothing was committed by it
+	t := commitToken(req)
+	if t.Anchor == nil {
 		return nil, gone
 	}
-	t := h.Commit(request)
-	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
+	out, err := g.outcomeOf(ctx, t)
 	switch {
 	case err != nil, out.Status == txn.Pending:
+		h, _ := token.ParseHandle(req.GetTxn()) // which has a token
 		return nil, &txn.Error{
 			Kind: txn.Unknown, Reason: "outcome_unknown", Txn: h.Txn, Key: h.Anchor,
 			Token: t.String(), Err: errors.Join(errUndecided, err),
@@ -119,20 +138,7 @@ func (g *Gateway) outcome(
 	if err != nil {
 		return nil, err
 	}
-	if t.Keyspace != "" {
-		ks, err := g.keyspace(ctx, t.Keyspace)
-		if err != nil {
-			return nil, err
-		}
-		if t.Since < ks.CreatedAt { // what it was sent to was deleted, and nothing is left to tell
-			return nil, noKeyspace(t.Keyspace)
-		}
-		if t.Anchor, err = keyIn(ks.ID, t.Anchor); err != nil {
-			return nil, err
-		}
-		t.Keyspace = ""
-	}
-	out, err := g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
+	out, err := g.outcomeOf(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +153,26 @@ func (g *Gateway) outcome(
 		resp.Outcome = cairnv1.CommitOutcome_COMMIT_OUTCOME_ABORTED
 	}
 	return resp, nil
+}
+
+// outcomeOf asks what became of t, which nothing changes any more unless it is undecided.
+func (g *Gateway) outcomeOf(
+	ctx context.Context, t token.Token,
+) (out coordinator.Outcome, err error) {
+	if t.Keyspace != "" {
+		ks, err := g.keyspace(ctx, t.Keyspace)
+		if err != nil {
+			return out, err
+		}
+		if t.Since < ks.CreatedAt { // what it was sent to was deleted, and nothing is left to tell
+			return out, noKeyspace(t.Keyspace)
+		}
+		if t.Anchor, err = keyIn(ks.ID, t.Anchor); err != nil {
+			return out, err
+		}
+		t.Keyspace = ""
+	}
+	return g.Coordinator.Outcome(ctx, t, g.deadline(ctx))
 }
 
 // named gives an error that leaves the outcome of q open the token to ask with.

@@ -21,12 +21,11 @@ func (g *Gateway) commit(
 	if err != nil {
 		return nil, err
 	}
-	handle, _ := token.ParseHandle(req.GetTxn()) // what is none names nothing that is open
 	resp := &cairnv1.CommitResponse{}
 	err = g.held.end(ctx, req.GetTxn(), func(held *heldTxn) error {
 		o := g.commitOptions(ctx, request)
 		o.Annotation = note
-		c, err := g.commitHeld(ctx, held, handle, o)
+		c, err := g.commitHeld(ctx, held, req, o)
 		g.metrics.countTxn(err)
 		if err != nil {
 			return err
@@ -53,14 +52,58 @@ func (g *Gateway) commit(
 
 // commitHeld commits by a handle of the transaction, if that is good for asking what came of it.
 func (g *Gateway) commitHeld(
-	ctx context.Context, held *heldTxn, handle token.Handle, o coordinator.CommitOptions,
+	ctx context.Context, held *heldTxn, req *cairnv1.CommitRequest, o coordinator.CommitOptions,
 ) (*coordinator.Committed, error) {
-	if err := held.knows(handle); err != nil {
+	handle, _ := token.ParseHandle(req.GetTxn()) // by which held was found
+	err := held.knows(handle)
+	if err == nil {
+		err = g.setAll(ctx, held.txn, req.GetSets())
+	}
+	if err != nil {
 		held.txn.Rollback()
 		return nil, err
 	}
+	handle.Anchor = held.txn.Anchor()
 	c, err := held.txn.Commit(ctx, o)
 	return c, named(err, handle.Commit(o.Request))
+}
+
+// setAll does the sets that come with a commit, all of them or none.
+func (g *Gateway) setAll(
+	ctx context.Context, t *coordinator.Txn, sets []*cairnv1.SetRequest,
+) error {
+	if len(sets) == 0 {
+		return nil
+	}
+	if len(sets) > BatchKeysMax {
+		return tooManyItems("set", len(sets))
+	}
+	ops := make([]txn.Op, len(sets))
+	for i, set := range sets {
+		var err error
+		if ops[i], err = g.setOp(ctx, set); err != nil {
+			return err
+		}
+		if err := bareSet(set, &ops[i]); err != nil {
+			return err
+		}
+	}
+	if err := g.applyOptions(ops); err != nil {
+		return err
+	}
+	_, err := t.DoAll(ctx, ops, g.deadline(ctx))
+	return err
+}
+
+// bareSet refuses a set of a commit that wants more than to be done: its result nobody is told.
+func bareSet(set *cairnv1.SetRequest, op *txn.Op) error {
+	_, volatile := ephemeral(set)
+	if !op.Blind() || volatile || set.GetTxn() != "" || len(set.GetRequestId()) > 0 ||
+		set.GetMessage() != "" {
+		return invalid("set_in_commit", "a set that comes with a commit has no conditions, "+
+			"return_prev, txn, request_id, message or durability")
+	}
+	return nil
 }
 
 func (g *Gateway) rollback(

@@ -92,6 +92,9 @@ func (s *Server) anchor(req proto.Message) txn.Key {
 		return s.store.key(r.Keyspace, r.GetKey())
 	case *cairnv1.CommitRequest:
 		h, _ := token.ParseHandle(r.Txn)
+		if h.Anchor == nil && len(r.Sets) > 0 {
+			return s.store.key(r.Sets[0].Keyspace, r.Sets[0].Key)
+		}
 		return h.Anchor
 	case *cairnv1.ExecuteRequest:
 		var first txn.Key

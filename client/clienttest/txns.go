@@ -74,6 +74,11 @@ func (s *Server) commit(r *cairnv1.CommitRequest) (proto.Message, error) {
 	if r.Txn != t.handle.String() {
 		return nil, txn.Errorf(txn.Conflict, "stale_handle", "not the latest handle: %q", r.Txn)
 	}
+	for _, set := range r.Sets {
+		if _, err := t.do(s, set); err != nil {
+			return nil, err
+		}
+	}
 	if !t.readOnly && t.view.changed() {
 		return nil, txn.Errorf(txn.Conflict, "read_changed", "what was read has changed")
 	}

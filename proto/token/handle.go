@@ -25,7 +25,8 @@ type Handle struct {
 	// Anchor is the first key that the transaction wrote, as stored: there its
 	// commit is remembered. Nil: it had written nothing when this was answered.
 	// A gateway commits nothing by a handle whose anchor is not the
-	// transaction's. So by one without an anchor no write was ever committed.
+	// transaction's. So by one without an anchor no write was ever committed
+	// but those that came with the commit: it is remembered at the first of them.
 	Anchor txn.Key
 }
 

@@ -1272,7 +1272,13 @@ type CommitRequest struct {
 	// transaction itself is what names it. A repeat is answered as the first one was.
 	RequestId []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Why, for the History of what it writes: UTF-8, 0 to 1,024 bytes.
-	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Sets to do before, in this order, 0 to 10,000: calls that are saved where nobody looks at what
+	// comes of them. They have no conditions and no return_prev, and leave empty what a set inside a
+	// transaction leaves empty, and txn. What is wrong with one ends the transaction. Those of a
+	// pessimistic one lock now. A repeat has the same ones: of a transaction that has written nothing
+	// before, the first of them is where the outcome is remembered.
+	Sets          []*SetRequest `protobuf:"bytes,4,rep,name=sets,proto3" json:"sets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1326,6 +1332,13 @@ func (x *CommitRequest) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *CommitRequest) GetSets() []*SetRequest {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
 }
 
 // CommitResponse is the answer to a transaction that committed.
@@ -1716,12 +1729,13 @@ const file_cairn_v1_txn_proto_rawDesc = "" +
 	"\x06revert\x18\n" +
 	" \x01(\v2\x18.cairn.v1.RevertResponseH\x00R\x06revertB\n" +
 	"\n" +
-	"\bresponse\"Z\n" +
+	"\bresponse\"\x84\x01\n" +
 	"\rCommitRequest\x12\x10\n" +
 	"\x03txn\x18\x01 \x01(\tR\x03txn\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\fR\trequestId\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"Z\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12(\n" +
+	"\x04sets\x18\x04 \x03(\v2\x14.cairn.v1.SetRequestR\x04sets\"Z\n" +
 	"\x0eCommitResponse\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x03R\bcommitTs\x12+\n" +
 	"\awritten\x18\x02 \x03(\v2\x11.cairn.v1.WrittenR\awritten\"S\n" +
@@ -1854,23 +1868,24 @@ var file_cairn_v1_txn_proto_depIdxs = []int32{
 	37, // 33: cairn.v1.OpResult.time_to_live:type_name -> cairn.v1.TimeToLiveResponse
 	38, // 34: cairn.v1.OpResult.delete_range:type_name -> cairn.v1.DeleteRangeResponse
 	39, // 35: cairn.v1.OpResult.revert:type_name -> cairn.v1.RevertResponse
-	13, // 36: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
-	1,  // 37: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
-	2,  // 38: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
-	40, // 39: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
-	11, // 40: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
-	14, // 41: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
-	16, // 42: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
-	3,  // 43: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
-	41, // 44: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
-	12, // 45: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
-	15, // 46: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
-	17, // 47: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
-	43, // [43:48] is the sub-list for method output_type
-	38, // [38:43] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	21, // 36: cairn.v1.CommitRequest.sets:type_name -> cairn.v1.SetRequest
+	13, // 37: cairn.v1.CommitResponse.written:type_name -> cairn.v1.Written
+	1,  // 38: cairn.v1.OutcomeResponse.outcome:type_name -> cairn.v1.CommitOutcome
+	2,  // 39: cairn.v1.TxnService.Execute:input_type -> cairn.v1.ExecuteRequest
+	40, // 40: cairn.v1.TxnService.Begin:input_type -> cairn.v1.BeginRequest
+	11, // 41: cairn.v1.TxnService.Commit:input_type -> cairn.v1.CommitRequest
+	14, // 42: cairn.v1.TxnService.Rollback:input_type -> cairn.v1.RollbackRequest
+	16, // 43: cairn.v1.TxnService.Outcome:input_type -> cairn.v1.OutcomeRequest
+	3,  // 44: cairn.v1.TxnService.Execute:output_type -> cairn.v1.ExecuteResponse
+	41, // 45: cairn.v1.TxnService.Begin:output_type -> cairn.v1.BeginResponse
+	12, // 46: cairn.v1.TxnService.Commit:output_type -> cairn.v1.CommitResponse
+	15, // 47: cairn.v1.TxnService.Rollback:output_type -> cairn.v1.RollbackResponse
+	17, // 48: cairn.v1.TxnService.Outcome:output_type -> cairn.v1.OutcomeResponse
+	44, // [44:49] is the sub-list for method output_type
+	39, // [39:44] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_cairn_v1_txn_proto_init() }
