@@ -233,7 +233,7 @@ func (t *Txn) ReadTS() Timestamp { return Timestamp(t.tx.readTS.Load()) }
 
 // age is for the next attempt at the same work; empty: there was none before.
 func (t *Txn) age() []byte {
-	if t == nil {
+	if t == nil || t.tx == nil {
 		return nil
 	}
 	t.tx.mu.Lock()

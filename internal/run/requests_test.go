@@ -234,6 +234,45 @@ func TestFirstWriteLostOnTheWay(t *testing.T) {
 	}
 }
 
+// TestCutTransactions: connections that end all the time neither lose what a function did nor double it,
+// though its first call opens the transaction and its commit brings the writes.
+func TestCutTransactions(t *testing.T) {
+	const adds = 30
+	gateway := start(t, &Gateway{Data: filepath.Join(t.TempDir(), "data"), Splits: []string{"m"}})
+	for _, every := range []int{8, 9, 12, 15} {
+		wire := newCutter(t, gateway.address)
+		wire.cutEvery(every)
+		db := dial(t, "http://"+wire.l.Addr().String(), every%2 == 1)
+		keys := []string{fmt.Sprint("z", every), fmt.Sprint("a", every)}
+		add := func(tx *client.Txn) error {
+			for _, key := range keys {
+				e, err := tx.Get(t.Context(), key)
+				if err != nil {
+					return err
+				}
+				n := int64(1)
+				if e.Found() {
+					n += e.Value.Int()
+				}
+				if _, err := tx.Set(t.Context(), key, client.IntValue(n), client.SetOptions{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for range adds {
+			if err := db.Update(t.Context(), add); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, key := range keys {
+			if e, err := db.Get(t.Context(), key); err != nil || e.Value.Int() != adds || e.Revision != adds-1 {
+				t.Errorf("cut every %d: %+v, %v after %d transactions", every, e, err, adds)
+			}
+		}
+	}
+}
+
 // TestCutConnections: connections that end all the time neither lose a write nor double one.
 func TestCutConnections(t *testing.T) {
 	const writes = 30
