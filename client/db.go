@@ -138,14 +138,18 @@ func New(o Options) (*DB, error) {
 	endpoint := strings.TrimRight(base.String(), "/")
 	who := identity{principal: o.Principal, token: o.Token}
 	clients := newHTTPClients(base.Scheme, o.HTTPClient, o.TLS)
-	one := newUnary(clients.unary, endpoint, who)
-	db := &DB{attemptsMax: o.AttemptsMax, lockAfter: o.LockAfter, close: clients.close}
+	one := newUnary(clients.unary, newPosts(base, o.HTTPClient, who), endpoint, who)
+	db := &DB{attemptsMax: o.AttemptsMax, lockAfter: o.LockAfter, close: func() {
+		one.close()
+		clients.close()
+	}}
 	var carrier caller = one
 	if !o.Unary {
 		s := newStream(clients, endpoint, who)
 		carrier = &fallback{stream: s, unary: one, log: o.Log, endpoint: endpoint}
 		db.close = func() {
 			s.close()
+			one.close()
 			clients.close()
 		}
 	}

@@ -18,18 +18,19 @@ const answerBytesMax = 64 << 20
 // unary is a caller that makes each call an HTTP request of its own.
 type unary struct {
 	methods map[cairnv1.Method]invoker
+	posts   *posts // nil: connect-go makes the requests
 }
 
 type invoker func(ctx context.Context, req proto.Message) (proto.Message, error)
 
-func newUnary(client *http.Client, endpoint string, who identity) *unary {
+func newUnary(client *http.Client, posts *posts, endpoint string, who identity) *unary {
 	opts := connectOptions(who)
 	kv := cairnv1connect.NewKVServiceClient(client, endpoint, opts)
 	tx := cairnv1connect.NewTxnServiceClient(client, endpoint, opts)
 	status := cairnv1connect.NewStatusServiceClient(client, endpoint, opts)
 	cluster := cairnv1connect.NewClusterServiceClient(client, endpoint, opts)
 	spaces := cairnv1connect.NewKeyspaceServiceClient(client, endpoint, opts)
-	return &unary{methods: map[cairnv1.Method]invoker{
+	return &unary{posts: posts, methods: map[cairnv1.Method]invoker{
 		cairnv1.Method_METHOD_KV_GET:       invoke(kv.Get),
 		cairnv1.Method_METHOD_KV_BATCH_GET: invoke(kv.BatchGet),
 		cairnv1.Method_METHOD_KV_SET:       invoke(kv.Set),
@@ -87,16 +88,7 @@ func invoke[Req, Res any](
 }
 
 func (u *unary) call(ctx context.Context, c *call) error {
-	method, ok := u.methods[c.method]
-	if !ok {
-		return fmt.Errorf("no unary method for %v", c.method)
-	}
-	res, err := method(ctx, c.req)
-	if err == nil {
-		c.res = res
-		return nil
-	}
-	err = fromConnect(err)
+	err := u.send(ctx, c)
 	if lost, ok := err.(*lostError); ok && ctx.Err() != nil {
 		if c.effect != commits || !lost.sent {
 			return timeUp(ctx, c.op())
@@ -104,4 +96,27 @@ func (u *unary) call(ctx context.Context, c *call) error {
 		lost.err = context.Cause(ctx)
 	}
 	return err
+}
+
+func (u *unary) send(ctx context.Context, c *call) error {
+	method, ok := u.methods[c.method]
+	if !ok {
+		return fmt.Errorf("no unary method for %v", c.method)
+	}
+	if u.posts != nil {
+		return u.posts.call(ctx, c)
+	}
+	res, err := method(ctx, c.req)
+	if err != nil {
+		return fromConnect(err)
+	}
+	c.res = res
+	return nil
+}
+
+// close gives back connections.
+func (u *unary) close() {
+	if u.posts != nil {
+		u.posts.poster.Close()
+	}
 }
