@@ -9,69 +9,74 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
+// callee is a unary method whose messages are bytes, whatever carries them.
+type callee struct {
+	method method
+	// serve appends the answer to dst. It keeps nothing of the request.
+	serve func(ctx context.Context, g *Gateway, request, dst []byte) ([]byte, *txn.Error)
+}
+
+// callees has all unary methods.
+var callees = [...]callee{
+	cairnv1.Method_METHOD_KV_GET:          calleeOf(methodGet, (*Gateway).get),
+	cairnv1.Method_METHOD_KV_BATCH_GET:    calleeOf(methodBatchGet, (*Gateway).batchGet),
+	cairnv1.Method_METHOD_KV_SET:          calleeOf(methodSet, (*Gateway).set),
+	cairnv1.Method_METHOD_KV_DELETE:       calleeOf(methodDelete, (*Gateway).del),
+	cairnv1.Method_METHOD_KV_EXISTS:       calleeOf(methodExists, (*Gateway).exists),
+	cairnv1.Method_METHOD_KV_EXTEND:       calleeOf(methodExtend, (*Gateway).extend),
+	cairnv1.Method_METHOD_KV_RANGE:        calleeOf(methodRange, (*Gateway).rangePage),
+	cairnv1.Method_METHOD_KV_UPDATE:       calleeOf(methodUpdate, (*Gateway).update),
+	cairnv1.Method_METHOD_KV_TIME_TO_LIVE: calleeOf(methodTimeToLive, (*Gateway).timeToLive),
+	cairnv1.Method_METHOD_KV_BATCH_SET:    calleeOf(methodBatchSet, (*Gateway).batchSet),
+	cairnv1.Method_METHOD_KV_BATCH_DELETE: calleeOf(methodBatchDelete, (*Gateway).batchDelete),
+	cairnv1.Method_METHOD_KV_DELETE_RANGE: calleeOf(methodDeleteRange, (*Gateway).deleteRange),
+	cairnv1.Method_METHOD_KV_HISTORY:      calleeOf(methodHistory, (*Gateway).history),
+	cairnv1.Method_METHOD_KV_REVERT:       calleeOf(methodRevert, (*Gateway).revert),
+
+	cairnv1.Method_METHOD_TXN_EXECUTE:  calleeOf(methodExecute, (*Gateway).executeProgram),
+	cairnv1.Method_METHOD_TXN_BEGIN:    calleeOf(methodBegin, (*Gateway).begin),
+	cairnv1.Method_METHOD_TXN_COMMIT:   calleeOf(methodCommit, (*Gateway).commit),
+	cairnv1.Method_METHOD_TXN_ROLLBACK: calleeOf(methodRollback, (*Gateway).rollback),
+	cairnv1.Method_METHOD_TXN_OUTCOME:  calleeOf(methodOutcome, (*Gateway).outcome),
+
+	cairnv1.Method_METHOD_STATUS_STATUS: calleeOf(methodStatus, (*Gateway).statusOf),
+	cairnv1.Method_METHOD_STATUS_TXNS:   calleeOf(methodTxns, (*Gateway).openTxns),
+	cairnv1.Method_METHOD_STATUS_LOCKS:  calleeOf(methodLocks, (*Gateway).lockTable),
+
+	cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER: calleeOf(
+		methodTransferLeader, (*Gateway).transferLeader),
+
+	cairnv1.Method_METHOD_KEYSPACE_CREATE: calleeOf(methodCreateKeyspace, (*Gateway).createKeyspace),
+	cairnv1.Method_METHOD_KEYSPACE_UPDATE: calleeOf(methodUpdateKeyspace, (*Gateway).updateKeyspace),
+	cairnv1.Method_METHOD_KEYSPACE_DELETE: calleeOf(methodDeleteKeyspace, (*Gateway).deleteKeyspace),
+	cairnv1.Method_METHOD_KEYSPACE_LIST:   calleeOf(methodListKeyspaces, (*Gateway).listKeyspaces),
+	cairnv1.Method_METHOD_KEYSPACE_GET:    calleeOf(methodGetKeyspace, (*Gateway).getKeyspace),
+}
+
+// reasonUnreadable is what a call gets whose request is none; nothing was done.
+const reasonUnreadable = "payload_unreadable"
+
 // answer serves one call of a stream.
 func (g *Gateway) answer(ctx context.Context, c *cairnv1.Call) *cairnv1.Reply {
-	switch c.GetMethod() {
-	case cairnv1.Method_METHOD_KV_GET:
-		return dispatch(ctx, g, methodGet, c, (*Gateway).get)
-	case cairnv1.Method_METHOD_KV_BATCH_GET:
-		return dispatch(ctx, g, methodBatchGet, c, (*Gateway).batchGet)
-	case cairnv1.Method_METHOD_KV_SET:
-		return dispatch(ctx, g, methodSet, c, (*Gateway).set)
-	case cairnv1.Method_METHOD_KV_DELETE:
-		return dispatch(ctx, g, methodDelete, c, (*Gateway).del)
-	case cairnv1.Method_METHOD_KV_EXISTS:
-		return dispatch(ctx, g, methodExists, c, (*Gateway).exists)
-	case cairnv1.Method_METHOD_KV_EXTEND:
-		return dispatch(ctx, g, methodExtend, c, (*Gateway).extend)
-	case cairnv1.Method_METHOD_KV_RANGE:
-		return dispatch(ctx, g, methodRange, c, (*Gateway).rangePage)
-	case cairnv1.Method_METHOD_TXN_EXECUTE:
-		return dispatch(ctx, g, methodExecute, c, (*Gateway).executeProgram)
-	case cairnv1.Method_METHOD_TXN_BEGIN:
-		return dispatch(ctx, g, methodBegin, c, (*Gateway).begin)
-	case cairnv1.Method_METHOD_TXN_COMMIT:
-		return dispatch(ctx, g, methodCommit, c, (*Gateway).commit)
-	case cairnv1.Method_METHOD_TXN_ROLLBACK:
-		return dispatch(ctx, g, methodRollback, c, (*Gateway).rollback)
-	case cairnv1.Method_METHOD_STATUS_STATUS:
-		return dispatch(ctx, g, methodStatus, c, (*Gateway).statusOf)
-	case cairnv1.Method_METHOD_STATUS_TXNS:
-		return dispatch(ctx, g, methodTxns, c, (*Gateway).openTxns)
-	case cairnv1.Method_METHOD_STATUS_LOCKS:
-		return dispatch(ctx, g, methodLocks, c, (*Gateway).lockTable)
-	case cairnv1.Method_METHOD_CLUSTER_TRANSFER_LEADER:
-		return dispatch(ctx, g, methodTransferLeader, c, (*Gateway).transferLeader)
-	case cairnv1.Method_METHOD_TXN_OUTCOME:
-		return dispatch(ctx, g, methodOutcome, c, (*Gateway).outcome)
-	case cairnv1.Method_METHOD_KV_UPDATE:
-		return dispatch(ctx, g, methodUpdate, c, (*Gateway).update)
-	case cairnv1.Method_METHOD_KV_TIME_TO_LIVE:
-		return dispatch(ctx, g, methodTimeToLive, c, (*Gateway).timeToLive)
-	case cairnv1.Method_METHOD_KV_BATCH_SET:
-		return dispatch(ctx, g, methodBatchSet, c, (*Gateway).batchSet)
-	case cairnv1.Method_METHOD_KV_BATCH_DELETE:
-		return dispatch(ctx, g, methodBatchDelete, c, (*Gateway).batchDelete)
-	case cairnv1.Method_METHOD_KV_DELETE_RANGE:
-		return dispatch(ctx, g, methodDeleteRange, c, (*Gateway).deleteRange)
-	case cairnv1.Method_METHOD_KV_HISTORY:
-		return dispatch(ctx, g, methodHistory, c, (*Gateway).history)
-	case cairnv1.Method_METHOD_KV_REVERT:
-		return dispatch(ctx, g, methodRevert, c, (*Gateway).revert)
-	case cairnv1.Method_METHOD_KEYSPACE_CREATE:
-		return dispatch(ctx, g, methodCreateKeyspace, c, (*Gateway).createKeyspace)
-	case cairnv1.Method_METHOD_KEYSPACE_UPDATE:
-		return dispatch(ctx, g, methodUpdateKeyspace, c, (*Gateway).updateKeyspace)
-	case cairnv1.Method_METHOD_KEYSPACE_DELETE:
-		return dispatch(ctx, g, methodDeleteKeyspace, c, (*Gateway).deleteKeyspace)
-	case cairnv1.Method_METHOD_KEYSPACE_LIST:
-		return dispatch(ctx, g, methodListKeyspaces, c, (*Gateway).listKeyspaces)
-	case cairnv1.Method_METHOD_KEYSPACE_GET:
-		return dispatch(ctx, g, methodGetKeyspace, c, (*Gateway).getKeyspace)
-	default:
-		return &cairnv1.Reply{Id: c.GetId(), Error: callError(txn.Errorf(
-			txn.Invalid, "method_unknown", "there is no method number %d", c.GetMethod()))}
+	reply := &cairnv1.Reply{Id: c.GetId()}
+	n := int(c.GetMethod())
+	if n < 0 || n >= len(callees) || callees[n].serve == nil {
+		reply.Error = callError(txn.Errorf(
+			txn.Invalid, "method_unknown", "there is no method number %d", n))
+		return reply
 	}
+	request := c.GetPayload()
+	c.Payload = nil // it keeps the whole frame
+	payload, failed := callees[n].serve(ctx, g, request, nil)
+	if n := len(payload); failed == nil && n > replyPayloadMax {
+		failed = answerTooLarge(callees[c.GetMethod()].method, n)
+	}
+	if failed != nil {
+		reply.Error = callError(failed)
+		return reply
+	}
+	reply.Payload = payload
+	return reply
 }
 
 // messageOf is a pointer to a protobuf message of type M.
@@ -80,33 +85,25 @@ type messageOf[M any] interface {
 	proto.Message
 }
 
-func dispatch[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
-	ctx context.Context, g *Gateway, m method, c *cairnv1.Call,
-	f func(*Gateway, context.Context, *Req) (*Resp, error),
-) *cairnv1.Reply {
-	reply := &cairnv1.Reply{Id: c.GetId()}
-	req := new(Req)
-	if err := proto.Unmarshal(c.GetPayload(), PReq(req)); err != nil {
-		reply.Error = callError(txn.Errorf(txn.Invalid, "payload_unreadable",
-			"the payload of %d bytes is no %v request: %w", len(c.GetPayload()), m, err))
-		return reply
+func calleeOf[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
+	m method, f func(*Gateway, context.Context, *Req) (*Resp, error),
+) callee {
+	serve := func(ctx context.Context, g *Gateway, request, dst []byte) ([]byte, *txn.Error) {
+		req := new(Req)
+		if err := proto.Unmarshal(request, PReq(req)); err != nil {
+			return nil, txn.Errorf(txn.Invalid, reasonUnreadable,
+				"the payload of %d bytes is no %v request: %w", len(request), m, err)
+		}
+		resp, failed := call(ctx, g, m, req, f)
+		if failed != nil {
+			return nil, failed
+		}
+		answer, err := proto.MarshalOptions{}.MarshalAppend(dst, PResp(resp))
+		if err != nil {
+			g.Log.Error("cannot encode an answer", "method", m.String(), "err", err)
+			return nil, classify(err, m.mutates())
+		}
+		return answer, nil
 	}
-	c.Payload = nil // it keeps the whole frame
-	resp, failed := call(ctx, g, m, req, f)
-	if failed != nil {
-		reply.Error = callError(failed)
-		return reply
-	}
-	payload, err := proto.Marshal(PResp(resp))
-	if err != nil {
-		g.Log.Error("cannot encode an answer", "method", m.String(), "err", err)
-		reply.Error = callError(classify(err, m.mutates()))
-		return reply
-	}
-	if n := len(payload); n > replyPayloadMax {
-		reply.Error = callError(answerTooLarge(m, n))
-		return reply
-	}
-	reply.Payload = payload
-	return reply
+	return callee{m, serve}
 }

@@ -60,6 +60,9 @@ func (g *Gateway) servePage(w http.ResponseWriter, r *http.Request, path string)
 		plain(w, http.StatusOK, "ok\n")
 		return
 	}
+	if d, ok := g.directOf(r, path); ok && g.serveDirect(w, r, d) {
+		return
+	}
 	service, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	h := g.mounts["/"+service+"/"]
 	if !ok || h == nil {

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cairnkv/cairn/coordinator"
@@ -87,6 +89,10 @@ type Gateway struct {
 	hosts     map[string]bool
 	mounts    map[string]http.Handler // by the first element of the path
 	started   time.Duration           // by Env.Now
+	// Of direct calls.
+	callees     map[string]*callee // by path
+	errorWriter *connect.ErrorWriter
+	buffers     sync.Pool // of *directBuffers
 
 	closing context.Context // done once Close has begun
 	close   context.CancelFunc

@@ -293,4 +293,11 @@ func (g *Gateway) mount() {
 	)
 	add(grpcreflect.NewHandlerV1(reflector, opts...))
 	add(grpcreflect.NewHandlerV1Alpha(reflector, opts...))
+	g.errorWriter = connect.NewErrorWriter(opts...)
+	g.callees = make(map[string]*callee)
+	for i := range callees {
+		if c := &callees[i]; c.serve != nil {
+			g.callees["/cairn.v1."+c.method.String()] = c
+		}
+	}
 }
