@@ -79,6 +79,9 @@ type Options struct {
 	// Wake, from any goroutine, makes the driver step Confirm soon. Required
 	// where there are several replicas.
 	Wake func()
+	// Hold reports whether commands should wait because the log engine is being written for
+	// others. When that is over the driver takes the effects again. nil: it never is.
+	Hold func() bool
 	// Now is a timestamp that the oracle issues now, if it is in this process and can
 	// without waiting. Any goroutine may call it. nil: it cannot.
 	Now func() (txn.Timestamp, bool)
@@ -108,6 +111,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Now == nil {
 		o.Now = func() (txn.Timestamp, bool) { return 0, false }
+	}
+	if o.Hold == nil {
+		o.Hold = func() bool { return false }
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}

@@ -42,10 +42,13 @@ func (r *Replica) await(c *command, f waiter) {
 }
 
 // propose hands all pending commands to raft, many to an entry. While the log is
-// being written they wait, as the next entry would: so what comes meanwhile shares
-// it. A command is never proposed twice: ErrProposalDropped alone says that it is
-// not in the log.
+// being written, this one or another that shares its syncs, they wait, as the next
+// entry would: so what comes meanwhile shares it. A command is never proposed twice:
+// ErrProposalDropped alone says that it is not in the log.
 func (r *Replica) propose() {
+	if len(r.pending) == 0 || r.ready != nil || r.o.Hold() {
+		return
+	}
 	for len(r.pending) > 0 && r.ready == nil {
 		n, size := 0, 0
 		for n < len(r.pending) && n < entryCommandsMax && size < entryBytesMax {

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/cairnkv/cairn/shard"
@@ -14,7 +15,10 @@ type appender struct {
 	times syncTimes
 	mu    struct {
 		sync.Mutex
-		queue []appending
+		queue   []appending
+		batch   uint64    // how many there were
+		writing bool      // the last one
+		held    []*hosted // that wait for it
 	}
 	signal chan struct{} // of one place
 }
@@ -26,11 +30,32 @@ type appending struct {
 
 func newAppender(m *Member) *appender { return &appender{m: m, signal: make(chan struct{}, 1)} }
 
-func (p *appender) put(to *hosted, a *shard.Append) {
+// put queues what a pass of a worker came to: together, so that one sync serves all of it.
+func (p *appender) put(all []appending) {
+	if len(all) == 0 {
+		return
+	}
 	p.mu.Lock()
-	p.mu.queue = append(p.mu.queue, appending{to, a})
+	p.mu.queue = append(p.mu.queue, all...)
 	p.mu.Unlock()
 	p.wake()
+}
+
+// hold reports whether a batch is being written. When it is done h's effects are taken again: an
+// entry could not be written before that anyway, and so it carries all that comes meanwhile. It
+// waits for one batch only: others may have filled the next by then, and the one after that.
+func (p *appender) hold(h *hosted) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !p.mu.writing, h.waits != 0 && h.waits != p.mu.batch:
+		h.waits = 0
+		return false
+	case h.waits == 0:
+		h.waits = p.mu.batch
+		p.mu.held = append(p.mu.held, h)
+	}
+	return true
 }
 
 func (p *appender) wake() {
@@ -42,6 +67,7 @@ func (p *appender) wake() {
 
 func (p *appender) run() {
 	var queue []appending
+	var held []*hosted
 	for {
 		select {
 		case <-p.signal:
@@ -50,8 +76,12 @@ func (p *appender) run() {
 		case <-p.m.failed:
 			return
 		}
+		runtime.Gosched() // whoever can run now may be about to put something
 		p.mu.Lock()
 		queue, p.mu.queue = p.mu.queue, queue[:0]
+		if p.mu.writing = len(queue) > 0; p.mu.writing {
+			p.mu.batch++
+		}
 		p.mu.Unlock()
 		if len(queue) == 0 {
 			continue
@@ -60,10 +90,18 @@ func (p *appender) run() {
 			p.m.fail(err)
 			return
 		}
+		p.mu.Lock()
+		held, p.mu.held = p.mu.held, held[:0]
+		p.mu.writing = false
+		p.mu.Unlock()
 		for _, q := range queue {
 			q.to.worker.post(q.to, shard.Appended{})
 		}
+		for _, h := range held {
+			h.worker.post(h, nil)
+		}
 		clear(queue)
+		clear(held)
 	}
 }
 

@@ -60,6 +60,7 @@ type hosted struct {
 	*shard.Replica
 	worker          *worker
 	ticking, waking atomic.Bool // a Tick, a Confirm is in the worker's inbox
+	waits           uint64      // for a batch of the appender, whose lock guards it; 0: for none
 }
 
 // defaultWorkers leaves cores to the links, the appender and the disk; what one worker does in a
@@ -183,6 +184,7 @@ func (m *Member) openReplicas() error {
 			Wanted: m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
 		h := &hosted{worker: m.workers[i%len(m.workers)]}
 		o.Wake = func() { h.worker.postConfirm(h) }
+		o.Hold = func() bool { return m.appender.hold(h) }
 		o.Now = func() (txn.Timestamp, bool) { return m.oracle.meta.IssueNow(1) }
 		if route.Shard == shardrpc.MetaShard {
 			o.Meta = m.meta

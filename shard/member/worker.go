@@ -1,6 +1,7 @@
 package member
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 
@@ -16,6 +17,7 @@ type worker struct {
 	dirty   []*hosted
 	replies []shard.Reply
 	out     outgoing
+	appends []appending
 
 	mu struct {
 		sync.Mutex
@@ -127,6 +129,8 @@ func (w *worker) run() {
 		case <-w.m.failed:
 			return
 		}
+		// Whoever can run now may have something to post too: so passes get larger, and fewer.
+		runtime.Gosched()
 		w.mu.Lock()
 		batch, w.mu.inbox, w.mu.bytes = w.mu.inbox, batch[:0], 0
 		w.mu.Unlock()
@@ -169,6 +173,9 @@ func (w *worker) finish() {
 		w.carryOut(h, &e)
 	}
 	w.dirty = nil
+	w.m.appender.put(w.appends)
+	clear(w.appends)
+	w.appends = w.appends[:0]
 	w.m.peers.send(w.out)
 	w.answer()
 }
@@ -178,7 +185,7 @@ func (w *worker) carryOut(h *hosted, e *shard.Effects) {
 		w.m.fail(e.Failed)
 	}
 	if e.Append != nil {
-		w.m.appender.put(h, e.Append)
+		w.appends = append(w.appends, appending{h, e.Append})
 	}
 	if e.Install != nil {
 		w.m.install(h, e.Install)
