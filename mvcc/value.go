@@ -3,10 +3,15 @@ package mvcc
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
 )
+
+// versionBytes is what a version takes at most, without its value and its annotation.
+const versionBytes = 4 + 8 + requestBytes + 8 + 8 + 2*binary.MaxVarintLen64 +
+	2*binary.MaxVarintLen32
 
 // versionFormat is the first byte of every version.
 const versionFormat = 1
@@ -46,6 +51,7 @@ func AppendVersion(dst []byte, v *txn.Version) []byte {
 	if v.Request != nil {
 		flags |= flagRequested
 	}
+	dst = slices.Grow(dst, versionBytes+len(v.Principal)+len(v.Message)+len(v.Value.Data))
 	dst = append(dst, versionFormat, byte(v.Kind), byte(v.Value.Type), flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Txn))
 	if v.Request != nil { // where requestOf finds it

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cairnkv/cairn/proto/fields"
 	"github.com/cairnkv/cairn/txn"
@@ -30,6 +31,9 @@ const (
 // commandBytesMin is what the smallest command takes: kind, flags, proposal,
 // term, epoch and an empty body.
 const commandBytesMin = 2 + 8 + 1 + 1 + 1
+
+// commandBytes is about what a command takes besides its keys and values.
+const commandBytes = 64
 
 // recordNameBytesMin is what the shortest one takes.
 const recordNameBytesMin = 1 + 8
@@ -119,6 +123,11 @@ func (c *command) size() int {
 }
 
 func appendEntry(dst []byte, commands []*command) []byte {
+	size := 0
+	for _, c := range commands {
+		size += c.size() + commandBytes
+	}
+	dst = slices.Grow(dst, size)
 	dst = append(dst, entryVersion)
 	dst = binary.AppendUvarint(dst, 0) // closedTS: follower reads come later
 	dst = binary.AppendUvarint(dst, uint64(len(commands)))

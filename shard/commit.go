@@ -13,6 +13,7 @@ import (
 // newCommit latches what either branch may write, and shares what it may read.
 func newCommit(id uint64, m *shardrpc.CommitRequest) *write {
 	w := &write{id: id, commit: m, txn: m.Txn, baseTS: m.BaseTS, maxTS: m.MaxTS, reads: &m.Reads}
+	w.latch.Writes = make([]txn.Key, 0, len(m.Program.Then)+len(m.Program.Else)+1)
 	m.Program.WrittenKeys(func(k txn.Key) { w.latch.Writes = append(w.latch.Writes, k) })
 	w.keys = w.latch.Writes
 	w.remember(m.Request, m.Anchor)
