@@ -355,12 +355,10 @@ func TestUnlockGoesOn(t *testing.T) {
 // A commit whose intents nobody could resolve in time keeps no locks: who waits for one of them
 // would not meet the intent.
 func TestUnlocksWhatItCannotResolve(t *testing.T) {
-	for mode, silent := range map[coordinator.CommitMode]string{
-		coordinator.TwoPhase: "resolve s3", coordinator.Parallel: "decide s2",
-	} {
+	for _, mode := range []coordinator.CommitMode{coordinator.TwoPhase, coordinator.Parallel} {
 		s := newStoryOf(t, mode)
 		for range 90 {
-			s.fake.script[silent] = append(s.fake.script[silent], reply{word: "hang"})
+			s.fake.script["resolve s3"] = append(s.fake.script["resolve s3"], reply{word: "hang"})
 		}
 		s.env.run(t, func() {
 			tx, err := s.c.Begin(t.Context(), coordinator.BeginOptions{Mode: coordinator.Pessimistic})

@@ -42,18 +42,29 @@ func (t *twoPhase) commitParallel(
 	return &Committed{commit, settled(slices.Concat(p.written...), commit)}, nil, nil
 }
 
-// finishCommitted makes the record say what the prewrites have decided, and
-// versions of all intents. Both at once: a resolved intent counts as found (C8).
+// finishCommitted makes versions of all intents, and the record say what the
+// prewrites have decided. The record is moved by what resolves its own shard, when
+// no other has an intent left: a resolved intent counts as found (C8).
 func (t *twoPhase) finishCommitted(commit txn.Timestamp) {
 	t.c.inBackground("coordinator.finish", func(until time.Duration) {
 		began := t.c.env.Now()
 		defer t.c.stage(StageResolve, began)
 		defer t.c.disown(t.id)
-		if t.resolves(true) {
-			t.resolveLast(t.decideAndResolve(commit, until), true, commit, until)
+		if !t.resolves(true) {
+			return
 		}
+		err := t.resolveOthers(true, commit, min(until, began+recordWaitMax))
+		if err != nil && !stopped(err) {
+			err = t.decideAndResolve(commit, until)
+		}
+		t.resolveLast(err, true, commit, until)
 	})
 }
+
+// recordWaitMax is how long the record of a parallel commit stays as it is for the
+// sake of shards that are still to be resolved. Who meets an intent at its shard
+// asks it, and should not have to wait for another one's next leader.
+const recordWaitMax = 200 * time.Millisecond
 
 // decideAndResolve moves the record beside resolving at all shards but its own.
 func (t *twoPhase) decideAndResolve(commit txn.Timestamp, until time.Duration) error {

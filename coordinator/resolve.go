@@ -39,13 +39,16 @@ const drainPause = 5 * time.Millisecond
 // last: then nobody meets an intent any more that sends him to the record, and
 // its shard hears that too.
 func (t *twoPhase) resolveAll(commit bool, at txn.Timestamp, until time.Duration) {
-	if !t.resolves(commit) {
-		return
+	if t.resolves(commit) {
+		t.resolveLast(t.resolveOthers(commit, at, until), commit, at, until)
 	}
-	err := t.c.parallel("coordinator.resolve", len(t.prewrites)-1, func(i int) error {
+}
+
+// resolveOthers resolves at all shards but the primary's.
+func (t *twoPhase) resolveOthers(commit bool, at txn.Timestamp, until time.Duration) error {
+	return t.c.parallel("coordinator.resolve", len(t.prewrites)-1, func(i int) error {
 		return t.resolveShard(i+1, commit, at, until)
 	})
-	t.resolveLast(err, commit, at, until)
 }
 
 // resolves is the point before anything is resolved, and false if nothing is to be.
@@ -94,7 +97,7 @@ func phaseOf(commit bool) string {
 }
 
 // resolvePrimary is resolveShard for the primary's, after all others: the
-// record may go when its time has come (C7).
+// record may go when its time has come (C7). One that is staging is committed by it.
 func (t *twoPhase) resolvePrimary(commit bool, at txn.Timestamp, until time.Duration) error {
 	return t.sendResolve(0, &shardrpc.ResolveRequest{
 		Txn: t.id, BaseTS: t.base, Commit: commit, CommitTS: at, Done: t.primary(),

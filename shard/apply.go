@@ -336,12 +336,15 @@ func (r *Replica) applyResolve(a *applying, c *command) error {
 }
 
 // applyDone marks the record of which nobody will ask any more who meets an
-// intent.
+// intent. A parallel commit's may not say yet what its intents have decided.
 func (r *Replica) applyDone(a *applying, c *command) error {
 	if c.flags&flagDone == 0 {
 		return nil
 	}
 	rec, err := r.record(a, c)
+	if err == nil && c.flags&flagSettle != 0 {
+		rec.Move(txn.In(txn.Staging), txn.Committed, c.ts)
+	}
 	if err == nil && rec.Status.Final() {
 		rec.Done = true
 		a.putRecord(&rec)

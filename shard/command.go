@@ -47,7 +47,8 @@ const (
 	flagStaging = 1 << 2 // prewrite: the record is staging and has keys
 	flagDone    = 1 << 3 // resolve: the record at primary is needed no more
 	flagRequest = 1 << 4 // write, prewrite: the row of a request too
-	flagsKnown  = flagRecord | flagCommit | flagStaging | flagDone | flagRequest
+	flagSettle  = 1 << 5 // resolve, done: the record too is committed, if it is staging
+	flagsKnown  = flagRecord | flagCommit | flagStaging | flagDone | flagRequest | flagSettle
 )
 
 // op is what a command does to one key.

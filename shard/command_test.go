@@ -43,6 +43,8 @@ func samples() []*command {
 		{kind: cmdWrite, proposal: 21, term: 2, epoch: 3, txn: 4, ts: 5, ops: []op{
 			{key: key("a"), value: []byte("v"), evicted: sampleEvicted()},
 			{key: key("b"), value: []byte("v"), bound: 99, evicted: sampleEvicted()}}},
+		{kind: cmdResolve, flags: flagCommit | flagDone | flagSettle, proposal: 22, term: 2, epoch: 3, txn: 7,
+			ts: 14, keys: []txn.Key{key("b")}, primary: key("p")},
 	}
 }
 
@@ -58,7 +60,7 @@ func sampleEvicted() *evicted {
 // The bytes are in logs: this test must not change.
 func TestEntryGolden(t *testing.T) {
 	const id = "aa0000000000000000000000000000bb"
-	const want = "01000d" +
+	const want = "01000e" +
 		"010000000000000000010203" + "000000000000000405" + "01050000000161" + "0102d7040176" +
 		"020100000000000000060203" + "000000000000000708" + "09ffffffffffffffff7f" + "0a000000000000000b" +
 		"000000000000000c" + "050000000170" + "01050000000162" + "01000000" +
@@ -78,7 +80,8 @@ func TestEntryGolden(t *testing.T) {
 		"090000000000000000140203" + "000000000000000009" + "ac02" +
 		"010000000000000000150203" + "000000000000000405" + "02" +
 		"050000000161" + "05" + id + "000000000000feed" + "000000000000000708" + "00000176" +
-		"050000000162" + "0763" + id + "000000000000feed" + "000000000000000708" + "00000176"
+		"050000000162" + "0763" + id + "000000000000feed" + "000000000000000708" + "00000176" +
+		"032a0000000000000016" + "0203" + "00000000000000070e" + "01050000000162" + "050000000170"
 	if got := hex.EncodeToString(appendEntry(nil, samples())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -105,7 +108,7 @@ func TestEntryRefused(t *testing.T) {
 		at   int
 		b    byte
 	}{
-		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 32}, {"wrote", 31, 2}, {"more commands", 2, 6},
+		{"entry version", 0, 2}, {"kind", 3, 9}, {"flags", 4, 64}, {"wrote", 31, 2}, {"more commands", 2, 6},
 	} {
 		b := bytes.Clone(valid)
 		b[c.at] = c.b

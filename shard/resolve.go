@@ -41,6 +41,9 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 	c := r.resolution(m.Txn, status, commit, m.Keys)
 	if len(m.Done) > 0 {
 		c.flags |= flagDone
+		if m.Commit {
+			c.flags |= flagSettle
+		}
 		c.primary = m.Done
 	}
 	r.await(c, func(a applied) {
@@ -49,6 +52,9 @@ func (r *Replica) resolve(id uint64, m *shardrpc.ResolveRequest) {
 			resp.Answer = shardrpc.Retry
 		}
 		r.reply(id, resp)
+		if c.flags&flagSettle != 0 {
+			r.answerQueries(m.Txn)
+		}
 	})
 	r.unstall(m.Txn)
 }

@@ -172,7 +172,8 @@ type ResolveRequest struct {
 	CommitTS txn.Timestamp
 	Keys     []txn.Key // within the shard; empty: every intent of Txn there
 	// Done is the primary of a transaction of which no other shard has an intent
-	// any more: its record is needed by nobody who meets one. Nil: not so.
+	// any more: its record is needed by nobody who meets one. With Commit it is
+	// committed by that, if it is staging. Nil: not so.
 	Done txn.Key
 }
 
