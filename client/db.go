@@ -147,10 +147,10 @@ func New(o Options) (*DB, error) {
 	if !o.Unary {
 		s := newStream(clients, endpoint, who)
 		carrier = &fallback{stream: s, unary: one, log: o.Log, endpoint: endpoint}
+		rest := db.close
 		db.close = func() {
 			s.close()
-			one.close()
-			clients.close()
+			rest()
 		}
 	}
 	db.KV = KV{

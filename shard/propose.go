@@ -49,7 +49,7 @@ func (r *Replica) propose() {
 	if len(r.pending) == 0 || r.ready != nil || r.o.Hold() {
 		return
 	}
-	for len(r.pending) > 0 && r.ready == nil {
+	for len(r.pending) > 0 {
 		n, size := 0, 0
 		for n < len(r.pending) && n < entryCommandsMax && size < entryBytesMax {
 			size += r.pending[n].size()
@@ -73,9 +73,7 @@ func (r *Replica) propose() {
 			r.answerWaiter(c.proposal, applied{})
 		}
 	}
-	if len(r.pending) == 0 {
-		r.pending = nil
-	}
+	r.pending = nil // and its memory
 }
 
 func (r *Replica) answerWaiter(proposal uint64, a applied) {
