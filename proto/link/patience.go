@@ -57,7 +57,7 @@ func (s *session) watch(p *pending) {
 // expire gives up the calls whose patience is over, and comes again if there are more.
 func (s *session) expire() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.watching = false
 	now := time.Now()
 	for _, p := range s.open { // order: each on its own
@@ -66,7 +66,7 @@ func (s *session) expire() {
 		case now.Before(p.until):
 			s.watch(p)
 		default:
-			p.done <- outcome{err: s.leave(p, context.DeadlineExceeded)}
+			s.tell(p, outcome{err: s.leave(p, context.DeadlineExceeded)})
 		}
 	}
 }

@@ -19,6 +19,10 @@ type pending struct {
 	until  time.Time // zero: nobody loses patience
 	left   bool      // nobody waits for it any more; guarded by the sender's lock
 	done   chan outcome
+	// then, if set, is called in the place of done, with out.
+	then func(payload []byte, err error)
+	out  outcome
+	next *pending // of ended
 }
 
 // outcome ends the waiting for a pending call, at most once.
@@ -36,6 +40,7 @@ type session struct {
 	// Guarded by the sender's lock.
 	open   map[uint64]*pending // queued or sent
 	lastID uint64
+	ended  *pending // what unlock calls, the last one first
 	// watching is set while expire is to come.
 	watching bool
 	// Once working is set both sides know each other, and the other one is peer.
@@ -133,7 +138,7 @@ func (s *session) deliver(f *inFrame) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.out.wereTaken(taken); err != nil {
 		return err
 	}
@@ -175,7 +180,29 @@ func (s *session) settle(p *pending, out outcome) {
 	delete(s.open, p.id)
 	s.room.Release(p.weight)
 	if !p.left {
+		s.tell(p, out)
+	}
+}
+
+// tell passes on what came of p. The caller holds the lock.
+func (s *session) tell(p *pending, out outcome) {
+	if p.then == nil {
 		p.done <- out
+		return
+	}
+	p.out, p.next, s.ended = out, s.ended, p
+}
+
+// unlock lets go of the lock, and tells those who do not wait what came of their calls.
+func (s *session) unlock() {
+	p := s.ended
+	s.ended = nil
+	s.mu.Unlock()
+	for p != nil {
+		out, next := p.out, p.next
+		p.out, p.next = outcome{}, nil // whoever keeps p must not keep the frame of its answer
+		p.then(out.payload, out.err)
+		p = next
 	}
 }
 
@@ -191,7 +218,7 @@ func (s *session) fail(err error) {
 		}
 	}
 	s.out.queue = nil
-	s.mu.Unlock()
+	s.unlock()
 	s.finish()
 }
 
