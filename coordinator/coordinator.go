@@ -33,6 +33,8 @@ type Options struct {
 	// some time, and at once when their caller leaves, as those over a link do. Then
 	// they need no tasks of their own.
 	Within func(context.Context, time.Duration) context.Context
+	// ReadSoon, if set, lets GetSoon work.
+	ReadSoon ReadSoon
 }
 
 // CommitMode is how a transaction over several shards commits.

@@ -104,6 +104,18 @@ func (rs routes) target(i int) shardrpc.Target {
 	return shardrpc.Target{Shard: rs[i].Shard, Epoch: rs[i].Epoch}
 }
 
+// only is the place of the route that holds all of keys, if there is one.
+func (rs routes) only(keys []txn.Key) (place int, ok bool) {
+	for i, key := range keys {
+		at, err := rs.find(key)
+		if err != nil || i > 0 && at != place {
+			return 0, false
+		}
+		place = at
+	}
+	return place, len(keys) > 0
+}
+
 // group is the places, in some list of keys, of those that one shard holds.
 type group struct {
 	route  int

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"time"
 
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
@@ -51,3 +52,11 @@ type Shards interface {
 	Drop(context.Context, *shardrpc.DropRequest) (*shardrpc.DropResponse, error)
 	Usage(context.Context, *shardrpc.UsageRequest) (*shardrpc.UsageResponse, error)
 }
+
+// ReadSoon is Shards.Read for whoever does not wait. It does not wait either, and calls then once,
+// whatever happens: after the given time at the latest, or when end is called; from any goroutine,
+// which then must not hold up. A nil end says that nothing was begun, and then is not called.
+type ReadSoon func(
+	ctx context.Context, req *shardrpc.ReadRequest, within time.Duration,
+	then func(*shardrpc.ReadResponse, error),
+) (end func(cause error))

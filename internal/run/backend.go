@@ -28,6 +28,8 @@ type backend struct {
 	locks   func(context.Context) ([]gateway.ShardLocks, error)
 	// within is that of coordinator.Options; nil: calls need tasks.
 	within func(context.Context, time.Duration) context.Context
+	// readSoon is that of coordinator.Options; nil: whoever reads waits.
+	readSoon coordinator.ReadSoon
 	// metrics are those of the member in this process, or of the links to others.
 	metrics prometheus.Collector
 	// transfer hands a leadership over; nil: there is nobody to take it.
@@ -122,7 +124,8 @@ func (g *Gateway) linked() (*backend, error) {
 		locks: func(ctx context.Context) ([]gateway.ShardLocks, error) {
 			return showLocks(ctx, c)
 		},
-		shards: c, within: link.WithPatience, where: "shards at " + strings.Join(g.Shards, ", "),
+		shards: c, within: link.WithPatience, readSoon: c.ReadSoon,
+		where:  "shards at " + strings.Join(g.Shards, ", "),
 		status: c.Status, ready: l.ready, findSession: c.FindSession,
 		begin: l.begin, metrics: newLinkMetrics(c, l),
 		failure: func() error { return nil },

@@ -132,7 +132,7 @@ func (g *Gateway) open(ctx context.Context) (err error) {
 	}
 	c, err := coordinator.New(coordinator.Options{
 		Env: g.env, Shards: g.back.shards, Within: g.back.within, Session: g.back.session,
-		Commit: mode})
+		Commit: mode, ReadSoon: g.back.readSoon})
 	if err != nil {
 		return err
 	}

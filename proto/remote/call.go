@@ -64,21 +64,35 @@ func (c *Client) ask(
 ) ([]byte, error) {
 	began := time.Now()
 	b, err := transmit(ctx, a, req.method, payload)
+	c.note(ctx, asked{a, req.shard, began}, err)
+	return b, err
+}
+
+// asked is one request to one member.
+type asked struct {
+	attempt
+	shard shardrpc.ShardID
+	began time.Time
+}
+
+// note takes in what the end of a request says about who leads the shard.
+func (c *Client) note(ctx context.Context, a asked, err error) {
+	if err == nil {
+		c.leaders.answered(a.shard, a.attempt)
+		return
+	}
 	_, elsewhere := errors.AsType[*shardrpc.NotLeader](err)
 	switch {
-	case err == nil:
-		c.leaders.answered(req.shard, a)
 	case txn.KindOf(err) == txn.Invalid: // the request is to blame, whoever got it
 	case !spoke(err):
-		if c.leaders.silent(req.shard, a, failing(ctx, began)) {
+		if c.leaders.silent(a.shard, a.attempt, failing(ctx, a.began)) {
 			c.check(a.peer)
 		}
 	case elsewhere, txn.KindOf(err) == txn.Unavailable:
-		c.leaders.refused(req.shard, a)
+		c.leaders.refused(a.shard, a.attempt)
 	default:
-		c.leaders.heard(a)
+		c.leaders.heard(a.attempt)
 	}
-	return b, err
 }
 
 // follow is an attempt at the leader that the last of asked named. If that is a

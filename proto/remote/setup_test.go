@@ -197,6 +197,8 @@ func (m *fake) serve(_ context.Context, method uint8, b []byte) ([]byte, error) 
 		return shardrpc.Encode(&shardrpc.TimestampResponse{First: txn.Timestamp(m.id)}), nil
 	case shardrpc.MethodTransfer:
 		return m.transfer(b)
+	case shardrpc.MethodRead:
+		return shardrpc.Encode(&shardrpc.ReadResponse{At: txn.Timestamp(m.id)}), nil
 	}
 	return shardrpc.Encode(&shardrpc.CommitResponse{CommitTS: txn.Timestamp(m.id)}), nil
 }

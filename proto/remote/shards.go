@@ -2,7 +2,9 @@ package remote
 
 import (
 	"context"
+	"time"
 
+	"github.com/cairnkv/cairn/proto/link"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -23,6 +25,31 @@ func (c *Client) Read(
 	ctx context.Context, req *shardrpc.ReadRequest,
 ) (*shardrpc.ReadResponse, error) {
 	return call[shardrpc.ReadResponse](ctx, c, request{req, shardrpc.MethodRead, req.Shard})
+}
+
+// ReadSoon is a coordinator.ReadSoon. It asks one member: whether to ask another is up to its
+// caller.
+func (c *Client) ReadSoon(
+	ctx context.Context, req *shardrpc.ReadRequest, within time.Duration,
+	then func(*shardrpc.ReadResponse, error),
+) (end func(cause error)) {
+	to, ok := c.leaders.begin(req.Shard)
+	if !ok {
+		return nil
+	}
+	a := asked{to, req.Shard, time.Now()}
+	r := link.Request{
+		Method: uint8(shardrpc.MethodRead), Payload: shardrpc.Encode(req), Until: a.began.Add(within),
+	}
+	r.Deadline, _ = ctx.Deadline()
+	begun := to.peer.link.Begin(r, func(payload []byte, err error) {
+		c.note(ctx, a, err)
+		then(decode[shardrpc.ReadResponse](payload, err))
+	})
+	if begun == nil {
+		return nil
+	}
+	return begun.End
 }
 
 // Commit implements coordinator.Shards.
