@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"runtime"
 	"slices"
@@ -38,16 +39,17 @@ const (
 // own and waits for all others; the sender; and the workers, each with one call at a time. A call
 // that waits keeps its worker, so there are as many workers as open calls need; idle ones are
 // used again, which spares growing a new stack for every call (an eighth of a get's cost at 64
-// callers, by BenchmarkExchange).
+// callers, by BenchmarkExchange). Most gets do without a worker, see soonGet.
 type exchange struct {
 	g       *Gateway
 	stream  *connect.BidiStream[cairnv1.Frame, cairnv1.Frame]
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	proper  bool           // nothing is wrong with what the client says about itself
 	work    chan *openCall // without places: only an idle worker takes
-	workers sync.WaitGroup
-	wake    chan struct{} // of one place: there is something to send, or it is all over
-	drained chan struct{} // of one place: something was sent
+	workers sync.WaitGroup // and calls that are answered without one
+	wake    chan struct{}  // of one place: there is something to send, or it is all over
+	drained chan struct{}  // of one place: something was sent
 
 	mu         sync.Mutex
 	open       map[uint64]*openCall
@@ -64,6 +66,9 @@ type openCall struct {
 	call  *cairnv1.Call
 	timer *time.Timer // ends it at its deadline; nil: it has none
 	bytes int
+	began time.Duration // by Env.Now; 0: when a worker took it
+	// stop ends the waiting of a soonGet; nil: it is none. Guarded by the lock of the exchange.
+	stop func(cause error)
 }
 
 // sized is a reply, and what it takes in a frame.
@@ -81,6 +86,8 @@ func newExchange(
 		open: make(map[uint64]*openCall),
 	}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
+	_, err := principalOf(ctx)
+	x.proper = err == nil
 	return x
 }
 
@@ -181,18 +188,31 @@ func errBroken() *txn.Error {
 // cancelCall ends the waiting of a call; its reply says what had become of it by then.
 func (x *exchange) cancelCall(id uint64) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if c := x.open[id]; c != nil {
-		c.End(context.Canceled)
+	c := x.open[id]
+	x.mu.Unlock()
+	if c != nil {
+		x.endCall(c, context.Canceled)
+	}
+}
+
+// endCall ends the waiting of c. The caller has no lock: a soonGet goes on from here.
+func (x *exchange) endCall(c *openCall, err error) {
+	c.End(err)
+	x.mu.Lock()
+	stop := c.stop
+	x.mu.Unlock()
+	if stop != nil {
+		stop(err)
 	}
 }
 
 // endCalls ends the contexts of all calls, once that of the stream is over.
 func (x *exchange) endCalls() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, c := range x.open { // order: does not matter
-		c.End(x.ctx.Err())
+	open := slices.Collect(maps.Values(x.open)) // order: each on its own
+	x.mu.Unlock()
+	for _, c := range open {
+		x.endCall(c, x.ctx.Err())
 	}
 }
 
@@ -210,13 +230,16 @@ func (x *exchange) admit(call *cairnv1.Call) *txn.Error {
 		x.mu.Unlock()
 		return nil
 	}
-	c.begin(x.ctx)
+	x.begin(c)
 	x.open[call.GetId()] = c
 	x.openBytes += c.bytes
 	if err := x.ctx.Err(); err != nil { // endCalls may not see it
 		c.End(err)
 	}
 	x.mu.Unlock()
+	if x.answerSoon(c) {
+		return nil
+	}
 	select {
 	case x.work <- c:
 	default:
@@ -226,15 +249,15 @@ func (x *exchange) admit(call *cairnv1.Call) *txn.Error {
 }
 
 // begin makes c the context of its call.
-func (c *openCall) begin(stream context.Context) {
+func (x *exchange) begin(c *openCall) {
 	ms := c.call.GetDeadlineMs()
 	if ms <= 0 {
-		c.Begin(stream, time.Time{})
+		c.Begin(x.ctx, time.Time{})
 		return
 	}
 	d := milliseconds(ms)
-	c.Begin(stream, time.Now().Add(d))
-	c.timer = time.AfterFunc(d, func() { c.End(context.DeadlineExceeded) })
+	c.Begin(x.ctx, time.Now().Add(d))
+	c.timer = time.AfterFunc(d, func() { x.endCall(c, context.DeadlineExceeded) })
 }
 
 // end lets go of what was begun for c.

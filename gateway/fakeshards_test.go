@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cairnkv/cairn/coordinator"
 	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
@@ -33,7 +34,9 @@ type fakeShards struct {
 	collected func() txn.Timestamp
 	// ephemeral is what Ephemeral keeps; nil: nothing yet.
 	ephemeral *fakeShards
-	table     fakeTable
+	// readSoon is that of the coordinator; nil: it has none.
+	readSoon coordinator.ReadSoon
+	table    fakeTable
 }
 
 // gate holds up commits that name a key.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,17 @@ func newKeyspaceTable(resp *shardrpc.KeyspacesResponse) *keyspaceTable {
 	return t
 }
 
+// find is the keyspace of that name, or the default one; nil if it is not there, or about to go.
+func (t *keyspaceTable) find(name string) *txn.Keyspace {
+	if t == nil {
+		return nil
+	}
+	if ks := t.byName[cmp.Or(name, defaultKeyspace)]; ks != nil && !ks.Deleting {
+		return ks
+	}
+	return nil
+}
+
 // refreshKeyspaces returns the table as it was after the call began.
 func (g *Gateway) refreshKeyspaces(
 	ctx context.Context, deadline time.Duration,
@@ -76,22 +88,17 @@ func (g *Gateway) refreshKeyspaces(
 // keyspace resolves a keyspace's name; empty is the default. A name that is not known may be
 // new, and the table is asked for.
 func (g *Gateway) keyspace(ctx context.Context, name string) (*txn.Keyspace, error) {
-	if name == "" {
-		name = defaultKeyspace
-	}
-	if t := g.keyspaces.table.Load(); t != nil {
-		if ks := t.byName[name]; ks != nil && !ks.Deleting {
-			return ks, nil
-		}
+	if ks := g.keyspaces.table.Load().find(name); ks != nil {
+		return ks, nil
 	}
 	t, err := g.refreshKeyspaces(ctx, g.deadline(ctx))
 	if err != nil {
 		return nil, err
 	}
-	if ks := t.byName[name]; ks != nil && !ks.Deleting {
+	if ks := t.find(name); ks != nil {
 		return ks, nil
 	}
-	return nil, noKeyspace(name)
+	return nil, noKeyspace(cmp.Or(name, defaultKeyspace))
 }
 
 // noKeyspace is the error for a name that no keyspace has, or can have.

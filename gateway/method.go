@@ -89,6 +89,9 @@ func call[Req, Resp any](
 	f func(*Gateway, context.Context, *Req) (*Resp, error),
 ) (resp *Resp, failed *txn.Error) {
 	start := g.Env.Now()
+	if c, ok := ctx.(*openCall); ok && c.began != 0 {
+		start = c.began
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			g.Log.Error("panic in a call", "method", m.String(), "panic", p,

@@ -64,7 +64,8 @@ func startOn(t testing.TB, shards *fakeShards, session uint32, change ...func(*O
 	if test, ok := t.(*testing.T); ok {
 		f.T = test
 	}
-	c, err := coordinator.New(coordinator.Options{Env: f.env, Shards: f.shards, Session: session})
+	c, err := coordinator.New(coordinator.Options{Env: f.env, Shards: f.shards, Session: session,
+		ReadSoon: shards.readSoon})
 	if err != nil {
 		t.Fatal(err)
 	}
