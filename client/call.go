@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -65,6 +66,7 @@ type repeater struct {
 	attemptsMax int
 	anonymous   bool          // it draws no request_ids
 	patience    time.Duration // of a pursuit whose context has no deadline
+	newest      atomic.Int64  // the newest timestamp of all answers
 }
 
 func (r *repeater) call(ctx context.Context, c *call) error {
@@ -76,9 +78,13 @@ func (r *repeater) call(ctx context.Context, c *call) error {
 	for attempt := 1; ; attempt++ {
 		err := r.next.call(ctx, c)
 		if err == nil {
+			r.learn(c.res)
 			return nil
 		}
 		e := r.classify(c, err)
+		if e.Reason == reasonRequestEarly { // another cluster than the one that was there before
+			r.newest.Store(0)
+		}
 		if e.Kind == txn.Unknown && !errors.Is(err, errClosed) {
 			return r.pursue(ctx, c, e, since)
 		}

@@ -8,18 +8,19 @@ import (
 	"errors"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	cairnv1 "github.com/cairnkv/cairn/proto/gen/cairn/v1"
 	"github.com/cairnkv/cairn/proto/token"
 	"github.com/cairnkv/cairn/txn"
 )
 
-const (
-	// requestIDBytes are drawn at random, so that nobody draws the same ones twice.
-	requestIDBytes = 16
-	// reasonRequestAborted is what a request gets about which somebody was told that it had not
-	// happened.
-	reasonRequestAborted = "request_aborted"
-)
+// reasonRequestAborted is what a request gets about which somebody was told that it had not
+// happened.
+const reasonRequestAborted = "request_aborted"
+
+// reasonRequestEarly is what a request gets that is dated by a timestamp of the future.
+const reasonRequestEarly = "request_id_early"
 
 // anchor is the key at which a server remembers a request. Nil key: it remembers none.
 type anchor struct {
@@ -106,9 +107,23 @@ func (r *repeater) nameRequest(c *call) {
 		c.ephemeral() {
 		return
 	}
-	id := make([]byte, requestIDBytes)
-	_, _ = rand.Read(id) // it never fails
-	*c.request = id
+	var random [txn.RequestRandomBytes]byte // so that nobody draws the same ones twice
+	_, _ = rand.Read(random[:])             // it never fails
+	*c.request = txn.DatedRequestID(txn.Timestamp(r.newest.Load()), random)
+}
+
+// learn raises what the requests to come are dated by.
+func (r *repeater) learn(res proto.Message) {
+	var ts int64
+	switch m := res.(type) {
+	case interface{ GetCommitTs() int64 }:
+		ts = m.GetCommitTs()
+	case interface{ GetReadTs() int64 }:
+		ts = m.GetReadTs()
+	}
+	for old := r.newest.Load(); ts > old && !r.newest.CompareAndSwap(old, ts); {
+		old = r.newest.Load()
+	}
 }
 
 // ephemeral reports whether c is about ephemeral keys.

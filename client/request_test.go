@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -273,5 +274,57 @@ func TestWhoHasRequestID(t *testing.T) {
 		if len(ids) != want || len(seen) != want {
 			t.Errorf("none=%v: %q", none, ids)
 		}
+	}
+}
+
+// A request_id that the SDK draws is dated by what it was answered before, and all copies have it.
+// Where that is a timestamp of the future, as another cluster is there now, it begins anew.
+func TestRequestIDsAreDated(t *testing.T) {
+	var ids [][]byte
+	early := false
+	hook := func(_ context.Context, m cairnv1.Method, req proto.Message) error {
+		r, ok := req.(interface{ GetRequestId() []byte })
+		if !ok {
+			return nil
+		}
+		ids = append(ids, r.GetRequestId())
+		switch {
+		case early:
+			return txn.EarlyRequest(txn.NewKey(1, []byte("k")))
+		case len(ids) == 1:
+			return txn.Errorf(txn.Unavailable, "no_leader", "x")
+		}
+		return nil
+	}
+	_, db := serve(t, clienttest.Options{Hook: hook}, client.Options{})
+	ctx := within(t)
+	set := func() client.Timestamp { return must(db.SetString(ctx, "k", "v"))(t).CommitTS }
+	at := set()
+	if len(ids) != 2 || !bytes.Equal(ids[0], ids[1]) || txn.RequestSince(ids[0]) != 0 {
+		t.Errorf("the first one: %x", ids)
+	}
+	then := set()
+	if since := txn.RequestSince(ids[2]); since != at {
+		t.Errorf("after the first at %d: %d", at, since)
+	}
+	must(db.Set(ctx, "k", client.IntValue(1), client.SetOptions{RequestID: "job"}))(t)
+	if since := txn.RequestSince(ids[3]); since != 0 {
+		t.Errorf("a user's says %d", since)
+	}
+	tx := must(db.Begin(ctx, client.TxnOptions{}))(t)
+	seen := tx.ReadTS()
+	must(tx.SetString(ctx, "k", "w"))(t)
+	must(tx.Commit(ctx))(t)
+	if since := txn.RequestSince(ids[len(ids)-1]); since < seen || since <= then {
+		t.Errorf("of a commit that began at %d: %d", seen, since)
+	}
+	early = true
+	if _, err := db.SetString(ctx, "k", "v"); txn.KindOf(err) != txn.Invalid {
+		t.Errorf("an early one: %v", err)
+	}
+	early = false
+	set()
+	if since := txn.RequestSince(ids[len(ids)-1]); since != 0 {
+		t.Errorf("after an early one: %d", since)
 	}
 }

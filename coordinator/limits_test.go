@@ -118,7 +118,8 @@ func TestRepeatHasNoReadLimit(t *testing.T) {
 		p.Then = append(p.Then, txn.Op{Kind: txn.OpGet, Key: key(fmt.Sprintf("b%04000d", i))})
 	}
 	s.env.run(t, func() {
-		res, err := s.c.Execute(t.Context(), p, coordinator.CommitOptions{Request: txn.HashRequestID([]byte("r"))})
+		res, err := s.c.Execute(t.Context(), p, coordinator.CommitOptions{
+			Request: txn.Request{ID: txn.HashRequestID([]byte("r"))}})
 		if err != nil || res.CommitTS != 65 {
 			t.Errorf("%v, %v", res, err)
 		}

@@ -16,8 +16,8 @@ type CommitOptions struct {
 	Deadline time.Duration
 	// Request makes what commits happen once, however often it is asked for. Zero:
 	// nothing is remembered, and an unknown outcome stays so. What cannot write
-	// has no use for it.
-	Request txn.RequestID
+	// has no use for it. Its Fingerprint is found out.
+	Request txn.Request
 	// Annotation goes to every version that an interactive transaction makes.
 	// That of a one-shot transaction is in its Program.
 	Annotation txn.Annotation
@@ -26,12 +26,13 @@ type CommitOptions struct {
 	Refused error
 }
 
-// requestFor is what all attempts to run p under id carry; nil for no id.
-func requestFor(id txn.RequestID, p *txn.Program) *txn.Request {
-	if id == (txn.RequestID{}) {
+// requestFor is what all attempts to run p as q carry; nil for a q without ID.
+func requestFor(q txn.Request, p *txn.Program) *txn.Request {
+	if q.ID == (txn.RequestID{}) {
 		return nil
 	}
-	return &txn.Request{ID: id, Fingerprint: p.Fingerprint()}
+	q.Fingerprint = p.Fingerprint()
+	return &q
 }
 
 // repeated is when a request was committed, and by which attempt.

@@ -19,7 +19,7 @@ import (
 func (s *story) options(d *datadriven.TestData, deadline time.Duration) coordinator.CommitOptions {
 	o := coordinator.CommitOptions{Deadline: deadline}
 	if d.HasArg("request") {
-		o.Request = requestID(s, d)
+		o.Request.ID = requestID(s, d)
 	}
 	return o
 }
@@ -105,7 +105,7 @@ func TestLeftWhileOpen(t *testing.T) {
 			cancel()
 		})
 		_, err := s.c.Execute(ctx, program("set c 2"), coordinator.CommitOptions{
-			Request: txn.HashRequestID([]byte("r"))})
+			Request: txn.Request{ID: txn.HashRequestID([]byte("r"))}})
 		if txn.KindOf(err) != txn.Unknown {
 			t.Errorf("another attempt may commit yet, and the answer is %v", err)
 		}

@@ -100,7 +100,7 @@ func (g *Gateway) writeBatch(
 	if req, ok := ephemeral(m); ok {
 		return g.writeEphemeral(ctx, req, m.GetRequireAll(), ops)
 	}
-	request, err := requestOf(m)
+	request, err := g.requestOf(m)
 	if err != nil {
 		return done, err
 	}

@@ -53,7 +53,7 @@ func (g *Gateway) countDeleted(
 ) (*cairnv1.DeleteRangeResponse, error) {
 	sel, err := g.required(ctx, req.GetKeyspace(), req.GetSelect())
 	if err == nil {
-		_, err = requestOf(req)
+		_, err = g.requestOf(req)
 	}
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ func (g *Gateway) executeProgram(
 	if err != nil {
 		return nil, err
 	}
-	request, err := requestID(req.GetRequestId())
+	request, err := g.requestID(req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func (g *Gateway) write(
 		res, _, err = g.doEphemeral(ctx, req, op)
 		return res, "", err
 	}
-	request, err := requestOf(m)
+	request, err := g.requestOf(m)
 	if err != nil {
 		return res, "", err
 	}

@@ -23,30 +23,34 @@ type mutation interface {
 	GetMessage() string
 }
 
-// requestID checks a request_id. Without one the request gets a name that nobody else has: then it
-// cannot be repeated, but if its outcome is unknown there is something to ask for.
-func requestID(user []byte) (txn.RequestID, error) {
-	switch n := len(user); {
-	case n == 0:
-		var id txn.RequestID
-		_, _ = rand.Read(id[:]) // it never fails
-		return id, nil
-	case n > txn.RequestIDBytesMax:
-		return txn.RequestID{}, invalid("request_id_too_long",
+// requestID is the request that a user calls user. Without that it gets a name that nobody else
+// has: then it cannot be repeated, but if its outcome is unknown there is something to ask for.
+func (g *Gateway) requestID(user []byte) (txn.Request, error) {
+	if len(user) > 0 {
+		return namedRequest(user)
+	}
+	q := txn.Request{Since: txn.SinceSeen(g.Coordinator.Newest())}
+	_, _ = rand.Read(q.ID[:]) // it never fails
+	return q, nil
+}
+
+func namedRequest(user []byte) (txn.Request, error) {
+	if n := len(user); n > txn.RequestIDBytesMax {
+		return txn.Request{}, invalid("request_id_too_long",
 			"the request_id has %d bytes, the limit is %d", n, txn.RequestIDBytesMax)
 	}
-	return txn.HashRequestID(user), nil
+	return txn.NamedRequest(user), nil
 }
 
 // requestOf is the request_id of a write that is a transaction of its own.
-func requestOf(m mutation) (txn.RequestID, error) {
+func (g *Gateway) requestOf(m mutation) (txn.Request, error) {
 	if m.GetTxn() != "" {
-		return txn.RequestID{}, firstErr(noRequest(m, "request_id_in_transaction",
+		return txn.Request{}, firstErr(noRequest(m, "request_id_in_transaction",
 			"a write inside a transaction takes no request_id; give it to Commit"),
 			noMessage(m, "message_in_transaction",
 				"a write inside a transaction takes no message; give it to Commit"))
 	}
-	return requestID(m.GetRequestId())
+	return g.requestID(m.GetRequestId())
 }
 
 func noRequest(m mutation, reason, why string) error {
@@ -73,11 +77,11 @@ func bare(m mutation) error {
 
 // commitRequest is the request of a commit. One without a request_id is remembered by the name of
 // its transaction: so its outcome can be asked for, too.
-func commitRequest(req *cairnv1.CommitRequest) (txn.RequestID, error) {
+func commitRequest(req *cairnv1.CommitRequest) (txn.Request, error) {
 	if h, ok := token.ParseHandle(req.GetTxn()); ok && len(req.GetRequestId()) == 0 {
-		return txn.HashRequestID([]byte(h.Name())), nil
+		return txn.Request{ID: txn.HashRequestID([]byte(h.Name())), Since: h.Began}, nil
 	}
-	return requestID(req.GetRequestId())
+	return namedRequest(req.GetRequestId())
 }
 
 // commitToken names the commit that req asks for. It has no anchor if no write was ever committed
@@ -88,7 +92,7 @@ func commitToken(req *cairnv1.CommitRequest) token.Token {
 	if !ok || err != nil {
 		return token.Token{}
 	}
-	t := h.Commit(request)
+	t := h.Commit(request.ID)
 	if sets := req.GetSets(); h.Anchor == nil && len(sets) > 0 {
 		if n := len(sets[0].GetKey()); n == 0 || n > txn.KeyBytesMax {
 			return token.Token{} // it was refused
@@ -126,7 +130,7 @@ var errUndecided = errors.New("the transaction has ended, and how is not known n
 
 // commitOptions bound a commit by the caller's deadline.
 func (g *Gateway) commitOptions(
-	ctx context.Context, request txn.RequestID,
+	ctx context.Context, request txn.Request,
 ) coordinator.CommitOptions {
 	return coordinator.CommitOptions{Deadline: g.deadline(ctx), Request: request}
 }

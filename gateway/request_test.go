@@ -206,3 +206,35 @@ func TestCommitHasToken(t *testing.T) {
 		t.Errorf("cut off: %v", err)
 	}
 }
+
+// A request has a time since when copies of it can have been carried out, unless its user gave it
+// a name that does not say so.
+func TestRequestsAreDated(t *testing.T) {
+	f := start(t)
+	f.set("k", "v")
+	newest := f.g.Coordinator.Newest()
+	dated := txn.DatedRequestID(5007, [16]byte{1})
+	for _, c := range []struct {
+		user  []byte
+		since txn.Timestamp
+	}{
+		{nil, txn.SinceSeen(newest)}, {[]byte("job"), 0}, {dated, txn.SinceSeen(5007)},
+	} {
+		q, err := f.g.requestOf(&cairnv1.SetRequest{RequestId: c.user})
+		if err != nil || q.Since != c.since || c.user != nil && q.ID != txn.HashRequestID(c.user) {
+			t.Errorf("%q: %+v, %v", c.user, q, err)
+		}
+	}
+	h := token.Handle{Txn: txn.NewID(1, 2), Began: 9}
+	for _, c := range []struct {
+		user  []byte
+		since txn.Timestamp
+	}{
+		{nil, 9}, {[]byte("job"), 0}, {dated, txn.SinceSeen(5007)},
+	} {
+		q, err := commitRequest(&cairnv1.CommitRequest{Txn: h.String(), RequestId: c.user})
+		if err != nil || q.Since != c.since {
+			t.Errorf("a commit %q: %+v, %v", c.user, q, err)
+		}
+	}
+}

@@ -33,7 +33,7 @@ type rangeWritten struct {
 func (g *Gateway) writeRange(
 	ctx context.Context, m mutation, op *txn.Op,
 ) (done rangeWritten, err error) {
-	request, err := requestOf(m)
+	request, err := g.requestOf(m)
 	if err != nil {
 		return done, err
 	}

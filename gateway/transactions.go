@@ -65,7 +65,7 @@ func (g *Gateway) commitHeld(
 	}
 	handle.Anchor = held.txn.Anchor()
 	c, err := held.txn.Commit(ctx, o)
-	return c, named(err, handle.Commit(o.Request))
+	return c, named(err, handle.Commit(o.Request.ID))
 }
 
 // setAll does the sets that come with a commit, all of them or none.
@@ -132,7 +132,7 @@ func isOver(err error) bool {
 // execute runs a one-shot transaction, once for all calls that carry the request, and counts it. It
 // annotates p with who calls, and checks the message that p has.
 func (g *Gateway) execute(
-	ctx context.Context, p *txn.Program, request txn.RequestID,
+	ctx context.Context, p *txn.Program, request txn.Request,
 ) (*coordinator.Result, error) {
 	note, err := annotation(ctx, p.Annotation.Message)
 	if err != nil {
@@ -144,7 +144,7 @@ func (g *Gateway) execute(
 	since := g.Coordinator.Newest()
 	res, err := g.Coordinator.Execute(ctx, p, o)
 	if _, ours := errors.AsType[*txn.Error](err); !ours { // which the coordinator has named
-		err = named(err, token.Token{Anchor: p.Anchor(), ID: request, Since: since})
+		err = named(err, token.Token{Anchor: p.Anchor(), ID: request.ID, Since: since})
 	}
 	g.metrics.countTxn(err)
 	return res, err

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -39,9 +40,11 @@ func onEngines(b *testing.B, f func(b *testing.B, eng Engine)) {
 	b.Run("mem", func(b *testing.B) { f(b, OpenMem(Compare)) })
 }
 
-func fillEngine(b *testing.B, eng Engine) {
-	for version := range benchVersions {
-		for i := 0; i < benchKeys; i += 1000 {
+func fillEngine(b *testing.B, eng Engine) { fillVersions(b, eng, benchKeys, benchVersions) }
+
+func fillVersions(b *testing.B, eng Engine, keys, versions int) {
+	for version := range versions {
+		for i := 0; i < keys; i += 1000 {
 			batch := eng.NewBatch()
 			for j := i; j < i+1000; j++ {
 				v := benchVersion(txn.Timestamp(1000 * (version + 1)))
@@ -219,4 +222,33 @@ func BenchmarkRecord(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkRequests asks what a writer asks about requests, on keys of several versions
+// in tables: of one that may be any of the newest, or none that is there yet.
+func BenchmarkRequests(b *testing.B) {
+	onEngines(b, func(b *testing.B, eng Engine) {
+		const keys, versions = 20_000, 5
+		fillVersions(b, eng, keys, versions)
+		it, err := eng.NewIter(IterOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer it.Close()
+		r := NewReader(it, nil)
+		for _, after := range []txn.Timestamp{0, 1000 * versions} {
+			b.Run(fmt.Sprint("after=", after), func(b *testing.B) {
+				rng := rand.New(rand.NewPCG(1, 1))
+				for b.Loop() {
+					k := benchKey(rng.IntN(keys))
+					if _, err := r.Request(k, txn.RequestID{1}, 4, after); err != nil {
+						b.Fatal(err)
+					}
+					if _, _, err := r.NthRequest(k, txn.Forever, 4, 0); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	})
 }

@@ -59,27 +59,50 @@ func (r *Reader) Get(key txn.Key, at txn.Timestamp) (txn.Version, error) {
 // Newest is the newest version of key, for a writer that holds its latch.
 func (r *Reader) Newest(key txn.Key) (txn.Version, error) { return r.Get(key, txn.Forever) }
 
-// Requests calls emit with the requests that the versions of key carry out, as their
-// rows would have them, from a timestamp downwards, newest first, until emit returns
-// false. A version that carries out none is Absent, with its timestamp.
-func (r *Reader) Requests(
-	key txn.Key, from txn.Timestamp, emit func(id txn.RequestID, row txn.RequestRow) bool,
-) error {
-	ts, err := r.find(key, from)
-	for err == nil && ts != 0 {
-		b, err := r.it.Value()
-		if err != nil {
-			return err
+// Request looks for a request among the newest n versions of key, as far as they are
+// newer than after, and is what its row would be; Absent: none of them carries it out.
+func (r *Reader) Request(
+	key txn.Key, id txn.RequestID, n int, after txn.Timestamp,
+) (txn.RequestRow, error) {
+	ts, err := r.find(key, txn.Forever)
+	for err == nil && ts > after {
+		is, row, err := r.request(ts)
+		if err != nil || is == id && row.Status == txn.Committed {
+			return row, err
 		}
-		id, row, err := requestOf(ts, b)
-		if err != nil || !emit(id, row) {
-			return err
+		if n--; n == 0 {
+			break
 		}
 		if ts, err = r.below(key, ts); err != nil {
-			return err
+			return txn.RequestRow{}, err
 		}
 	}
-	return err
+	return txn.RequestRow{}, err
+}
+
+// NthRequest is what the nth newest version of key at or below from carries out, as its
+// row would be; Absent if that is nothing, or the version not newer than after. No value
+// of another version is read: those of old ones lie far from their keys.
+func (r *Reader) NthRequest(
+	key txn.Key, from txn.Timestamp, n int, after txn.Timestamp,
+) (id txn.RequestID, row txn.RequestRow, err error) {
+	ts, err := r.find(key, from)
+	for ; n > 1 && ts > after && err == nil; n-- {
+		ts, err = r.below(key, ts)
+	}
+	if err != nil || ts <= after {
+		return id, row, err
+	}
+	return r.request(ts)
+}
+
+// request is what the version that the iterator is on carries out.
+func (r *Reader) request(ts txn.Timestamp) (id txn.RequestID, row txn.RequestRow, err error) {
+	b, err := r.it.Value()
+	if err != nil {
+		return id, row, err
+	}
+	return requestOf(ts, b)
 }
 
 // ChangedKey reports whether key has a version, of any kind, with

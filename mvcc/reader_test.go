@@ -75,8 +75,8 @@ func (s *story) run() string {
 		return s.write(r)
 	case "hide":
 		return s.hide()
-	case "requests":
-		return s.requests(r)
+	case "request", "nth-request":
+		return s.request(r)
 	case "get":
 		v, err := r.Get(s.key(), s.ts("at"))
 		return show(v, s.ts("at"), err)
@@ -174,24 +174,26 @@ func (s *story) history(r *Reader) string {
 	return b.String()
 }
 
-// requests goes on for limit versions; 0: for all.
-func (s *story) requests(r *Reader) string {
-	var b strings.Builder
-	limit := int(s.ts("limit"))
-	err := r.Requests(s.key(), s.ts("from"), func(id txn.RequestID, row txn.RequestRow) bool {
-		fmt.Fprintf(&b, "%d: %v", row.CommitTS, row.Status)
-		if row.Status != txn.Absent {
-			fmt.Fprintf(&b, " request %d %d of %v", id[0], row.Fingerprint, row.Txn)
-		}
-		b.WriteString("\n")
-		limit--
-		return limit != 0
-	})
+// request asks for request id among the newest n versions, or for that of the nth one.
+func (s *story) request(r *Reader) string {
+	id, n, after := txn.RequestID{byte(s.ts("id"))}, int(s.ts("n")), s.ts("after")
+	var row txn.RequestRow
+	var err error
+	if s.d.Cmd == "request" {
+		row, err = r.Request(s.key(), id, n, after)
+	} else {
+		id, row, err = r.NthRequest(s.key(), s.ts("from"), n, after)
+	}
 	if err != nil {
 		return err.Error()
 	}
+	out := "none\n"
+	if row.Status != txn.Absent {
+		out = fmt.Sprintf("%d: %v request %d %d of %v\n", row.CommitTS, row.Status, id[0],
+			row.Fingerprint, row.Txn)
+	}
 	v, err := r.Newest(s.key()) // whoever asks goes on to write
-	return b.String() + show(v, v.TS, err)
+	return out + show(v, v.TS, err)
 }
 
 func show(v txn.Version, at txn.Timestamp, err error) string {

@@ -131,10 +131,15 @@ var _ txn.View = atView{}
 
 // evaluateCommit runs the program at c. One that writes nothing, not even a row,
 // has taken effect as a read at c, and its id must never write: a late copy that
-// found the test true would contradict the answer.
+// found the test true would contradict the answer. Nor is a request carried out before
+// its Since is over, where no copy of it would look (C12).
 func (r *Replica) evaluateCommit(w *write, rd *mvcc.Reader, resolves []*command) {
+	if w.request != nil && w.c <= w.request.Since && !mutant.On(mutant.C12Since) {
+		r.refuse(w, shardrpc.Reply{Reason: shardrpc.ReasonInvalid, Err: txn.EarlyRequest(w.anchor)})
+		return
+	}
 	by := author{w.txn, w.commit.Program.Annotation, w.request, w.anchor}
-	resp, ops, err := runProgram(&w.commit.Program, rd, by, w.c, r.remembered())
+	resp, ops, err := runProgram(&w.commit.Program, rd, by, w.c, r.memory())
 	if e := r.overLimits(ops); err == nil && e != nil {
 		err = e
 	}
@@ -178,7 +183,7 @@ func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 		return err
 	}
 	resp, _, err := runProgram(&w.commit.Program, rd,
-		author{txn: id, Annotation: w.commit.Program.Annotation}, ts, txn.Forever)
+		author{txn: id, Annotation: w.commit.Program.Annotation}, ts, memory{forgotten: txn.Forever})
 	if e, ours := errors.AsType[*txn.Error](err); ours && e.Kind != txn.Internal {
 		// It did run at ts: what it ran on is there no more.
 		resp, err = &shardrpc.CommitResponse{Reply: shardrpc.Reply{Answer: shardrpc.Gone}}, nil
@@ -192,15 +197,15 @@ func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 	return nil
 }
 
-// runProgram is what p comes to at c. Since is from when on requests are remembered.
-func runProgram(p *txn.Program, rd *mvcc.Reader, by author, c, since txn.Timestamp) (
+// runProgram is what p comes to at c.
+func runProgram(p *txn.Program, rd *mvcc.Reader, by author, c txn.Timestamp, m memory) (
 	*shardrpc.CommitResponse, []op, error,
 ) {
 	out, err := p.Run(atView{rd, c}, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	ops, written, err := makeOps(rd, out.Writes, by, c, since)
+	ops, written, err := makeOps(rd, out.Writes, by, c, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -221,8 +226,8 @@ type author struct {
 
 // makeOps turns writes into versions at c, on top of the newest ones below it.
 // A delete or extend of what is missing makes none. What requests they push out
-// that were carried out since, the ops say.
-func makeOps(rd *mvcc.Reader, writes []txn.Write, by author, c, since txn.Timestamp) (
+// of m, the ops say.
+func makeOps(rd *mvcc.Reader, writes []txn.Write, by author, c txn.Timestamp, m memory) (
 	[]op, []txn.Written, error,
 ) {
 	ops := make([]op, 0, len(writes))
@@ -245,7 +250,7 @@ func makeOps(rd *mvcc.Reader, writes []txn.Write, by author, c, since txn.Timest
 		if !written[i].Wrote {
 			continue
 		}
-		if o.evicted, err = evicts(rd, w.Key, c, since); err != nil {
+		if o.evicted, err = m.evicts(rd, w.Key, c); err != nil {
 			return nil, nil, err
 		}
 		ops = append(ops, o)

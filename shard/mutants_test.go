@@ -59,6 +59,7 @@ func TestDirected(t *testing.T) {
 		{mutant.C7, "TestScenarios/collect"},
 		{mutant.C12, "TestScenarios/request_commit"},
 		{mutant.C12Window, "TestScenarios/request_window"},
+		{mutant.C12Since, "TestScenarios/request_since"},
 		{mutant.C12Window, "TestRequestsHappenOnce"},
 		{mutant.M1, "TestScenarios/foreign"},
 		{mutant.M14, "TestReaderTakesAllAtOnce"},

@@ -97,6 +97,9 @@ type Options struct {
 	// Keyspace tells the options of a keyspace, as far as this member knows; nil if
 	// it knows none. nil: there are no limits but the largest. Any goroutine may call it.
 	Keyspace func(txn.KeyspaceID) *txn.Keyspace
+	// RequestWindow is how many of a key's newest versions are asked for the requests that they
+	// carry out; the same for all replicas, and never less than before. RequestWindowDefault
+	RequestWindow int
 	// TruncateBytes and KeepBytes stand in for TruncateBytesMin and
 	// KeepBytesMax, for tests. 0: those.
 	TruncateBytes, KeepBytes int64
@@ -123,6 +126,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.TruncateBytes == 0 {
 		o.TruncateBytes = TruncateBytesMin
+	}
+	if o.RequestWindow == 0 {
+		o.RequestWindow = RequestWindowDefault
 	}
 	if o.Retention == 0 {
 		o.Retention = RetentionDefault

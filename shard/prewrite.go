@@ -41,7 +41,7 @@ func (r *Replica) evaluatePrewrite(w *write, rd *mvcc.Reader, resolves []*comman
 		}
 	}
 	ops, written, err := makeOps(rd, m.Writes, author{txn: w.txn, Annotation: m.Annotation}, w.c,
-		r.remembered())
+		r.memory())
 	if e := r.overLimits(ops); err == nil && e != nil {
 		err = e
 	}
@@ -94,7 +94,8 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	_, written, err := makeOps(rd, w.prewrite.Writes, author{txn: w.txn}, ts, txn.Forever)
+	none := memory{forgotten: txn.Forever}
+	_, written, err := makeOps(rd, w.prewrite.Writes, author{txn: w.txn}, ts, none)
 	if err != nil {
 		return err
 	}

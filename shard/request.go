@@ -20,7 +20,7 @@ func (w *write) remember(q *txn.Request, anchor txn.Key) {
 // requestDone looks at the row of w's request, before everything else. It has
 // answered if another attempt has done what w is to do, or may yet.
 func (r *Replica) requestDone(w *write) (bool, error) {
-	row, rec, err := r.requestRow(w.anchor, w.request.ID)
+	row, rec, err := r.requestRow(w.anchor, w.request)
 	if err != nil || mutant.On(mutant.C12) {
 		return false, err
 	}
@@ -53,13 +53,13 @@ func (w *write) runsRequest() bool {
 // known of the attempt that decides it. A version says the last word: nobody
 // writes a row of a request that one says is done.
 func (r *Replica) requestRow(
-	anchor txn.Key, id txn.RequestID,
+	anchor txn.Key, q *txn.Request,
 ) (row txn.RequestRow, rec txn.Record, err error) {
-	row, err = r.carriedOut(anchor, id)
-	if err != nil || row.Status == txn.Committed || !r.rows.mayHave(anchor, id) {
+	row, err = r.carriedOut(anchor, q)
+	if err != nil || row.Status == txn.Committed || !r.rows.mayHave(anchor, q.ID) {
 		return row, rec, err
 	}
-	row, err = mvcc.GetRequest(r.o.State, anchor, id)
+	row, err = mvcc.GetRequest(r.o.State, anchor, q.ID)
 	if err != nil || row.Status != txn.Pending {
 		return row, rec, err
 	}
@@ -117,7 +117,7 @@ func newInquiry(id uint64, m *shardrpc.InquireRequest) *write {
 // it writes that it is not to be carried out: what it tells is final, and so
 // will be what a late copy of the request is told.
 func (r *Replica) evaluateInquiry(w *write) {
-	row, rec, err := r.requestRow(w.anchor, w.request.ID)
+	row, rec, err := r.requestRow(w.anchor, w.request)
 	if err != nil {
 		r.fail(err)
 		return

@@ -222,6 +222,9 @@ func (w *world) writes(d *datadriven.TestData, name string) {
 	var q *txn.Request
 	if d.HasArg("request") {
 		q = &txn.Request{ID: txn.HashRequestID([]byte(arg(d, "request"))), Fingerprint: p.Fingerprint()}
+		if d.HasArg("since") {
+			q.Since = w.at(arg(d, "since"))
+		}
 		if d.HasArg("asks") { // for something that comes to these operations
 			q.Fingerprint, _ = strconv.ParseUint(arg(d, "asks"), 10, 64)
 		}

@@ -8,11 +8,11 @@ import (
 
 // A commit on one shard that writes its request's anchor needs no row beside it: the
 // version there says which request it carries out. It is looked for among the
-// newest requestWindow versions of the anchor, and whoever writes a version makes
-// the row of the request that this one pushes out:
+// newest versions of the anchor, as many as Options.RequestWindow says, and whoever
+// writes a version makes the row of the request that this one pushes out:
 //
-//	What a version has carried out within rowKeep, one of the newest requestWindow
-//	versions of its key says, or a row.
+//	What a version has carried out within rowKeep, one of the newest versions of its
+//	key says, or a row.
 //
 // The versions are counted as they lie in the engine, provisional ones too. One
 // that is removed, as its transaction was aborted, only lets older ones move up; one
@@ -23,7 +23,20 @@ import (
 // has run out is judged by Newest, which never falls, nor from one leader to the
 // next: each starts by a timestamp that it asks for (L1). So a request that was let
 // go without a row is not found in its version either.
-const requestWindow = 4
+//
+// Nearly all requests say when they were made up, and so look into no version that is
+// older. What a long window costs is the way down to the version that is pushed out,
+// by the timestamps in the keys. What it saves is rows: only keys that are written more
+// often than once in rowKeep/RequestWindowDefault, 14 s, have them.
+const RequestWindowDefault = 64
+
+// memory is how far back the versions of a key tell of requests.
+type memory struct {
+	window int // how many, the newest ones
+	// forgotten is when a request that was carried out need not be remembered any more,
+	// at the latest.
+	forgotten txn.Timestamp
+}
 
 // evicted is a request that the newest versions of its anchor tell of no more.
 type evicted struct {
@@ -31,42 +44,31 @@ type evicted struct {
 	row txn.RequestRow // without base_ts
 }
 
-// remembered is from when on requests that were carried out are remembered.
-func (r *Replica) remembered() txn.Timestamp {
-	return r.o.Newest.Load() - txn.Timestamp(r.rowKeep().Microseconds())
+func (r *Replica) memory() memory {
+	keep := txn.Timestamp(r.rowKeep().Microseconds())
+	return memory{r.o.RequestWindow, max(0, r.o.Newest.Load()-keep-1)}
 }
 
-// carriedOut is what the newest versions of anchor say of a request: Committed, or
-// nothing.
-func (r *Replica) carriedOut(anchor txn.Key, id txn.RequestID) (found txn.RequestRow, err error) {
+// carriedOut is what the newest versions of anchor say of q: Committed, or nothing.
+// Those that are not newer than q's Since are not looked into: see evaluateCommit.
+func (r *Replica) carriedOut(anchor txn.Key, q *txn.Request) (txn.RequestRow, error) {
 	rd, err := r.versions(nil)
 	if err != nil {
-		return found, err
+		return txn.RequestRow{}, err
 	}
-	since, left := r.remembered(), requestWindow
-	err = rd.Requests(anchor, txn.Forever, func(is txn.RequestID, row txn.RequestRow) bool {
-		if row.CommitTS >= since && row.Status == txn.Committed && is == id {
-			found = row
-		}
-		left--
-		return left > 0 && row.CommitTS >= since && found.Status == txn.Absent
-	})
-	return found, err
+	m := r.memory()
+	return rd.Request(anchor, q.ID, m.window, max(q.Since, m.forgotten))
 }
 
 // evicts is the request that one more version of key, at c, pushes out of the newest
-// ones, unless it was carried out before since; nil: none.
-func evicts(rd *mvcc.Reader, key txn.Key, c, since txn.Timestamp) (out *evicted, err error) {
+// ones, unless it is forgotten anyway; nil: none.
+func (m memory) evicts(rd *mvcc.Reader, key txn.Key, c txn.Timestamp) (*evicted, error) {
 	if mutant.On(mutant.C12Window) {
 		return nil, nil
 	}
-	left := requestWindow
-	err = rd.Requests(key, c-1, func(id txn.RequestID, row txn.RequestRow) bool {
-		left--
-		if left == 0 && row.CommitTS >= since && row.Status == txn.Committed {
-			out = &evicted{id, row}
-		}
-		return left > 0 && row.CommitTS >= since
-	})
-	return out, err
+	id, row, err := rd.NthRequest(key, c-1, m.window, m.forgotten)
+	if err != nil || row.Status != txn.Committed {
+		return nil, err
+	}
+	return &evicted{id, row}, nil
 }

@@ -115,6 +115,9 @@ func (w *requester) some() *shardrpc.CommitRequest {
 	p := w.program()
 	m := w.commitRequest(w.next(), p)
 	m.Request = &txn.Request{ID: txn.HashRequestID(fmt.Append(nil, w.count)), Fingerprint: p.Fingerprint()}
+	if w.count%2 == 0 { // it is dated
+		m.Request.Since = m.BaseTS
+	}
 	m.Anchor = p.Anchor()
 	return m
 }

@@ -1,10 +1,15 @@
 package txn
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
 
 const (
 	// RequestIDBytesMax is the longest request_id that users may give.
 	RequestIDBytesMax = 64
+	// RequestRandomBytes of a dated request_id are random.
+	RequestRandomBytes = 16
 	// RequestIDBytes is how much of its hash names it inside.
 	RequestIDBytes = 16
 	// RequestRetention is how long a request is remembered after its outcome, in
@@ -21,6 +26,40 @@ func HashRequestID(user []byte) RequestID {
 	return RequestID(sum[:RequestIDBytes])
 }
 
+// A dated request_id is this mark, a timestamp as 8 bytes big endian, and
+// RequestRandomBytes more, which nobody else draws.
+const (
+	requestMark       = "\x00cts"
+	datedRequestBytes = len(requestMark) + 8 + RequestRandomBytes
+)
+
+// DatedRequestID is a request_id that says about itself that it was made up when its
+// maker had seen since.
+func DatedRequestID(since Timestamp, random [RequestRandomBytes]byte) []byte {
+	id := append(make([]byte, 0, datedRequestBytes), requestMark...)
+	return append(binary.BigEndian.AppendUint64(id, uint64(since)), random[:]...)
+}
+
+// RequestSince is what the request_id user says about itself; 0: nothing.
+func RequestSince(user []byte) Timestamp {
+	if len(user) != datedRequestBytes || string(user[:len(requestMark)]) != requestMark {
+		return 0
+	}
+	return Timestamp(binary.BigEndian.Uint64(user[len(requestMark):]) & uint64(MaxTimestamp))
+}
+
+// NamedRequest is the request that a user calls user; what it asks for is left open.
+func NamedRequest(user []byte) Request {
+	return Request{ID: HashRequestID(user), Since: SinceSeen(RequestSince(user))}
+}
+
+// requestMargin is more than a commit's timestamp is ahead of those that the oracle has
+// issued: it may be one above that of a read, or of a version, that was in its way (T6).
+const requestMargin Timestamp = 1000
+
+// SinceSeen is the Since of a request that was made up when its maker had seen a timestamp.
+func SinceSeen(seen Timestamp) Timestamp { return max(0, seen-requestMargin) }
+
 // Request is what makes a transaction happen once, however often it is asked
 // for: all attempts that carry it leave at most one effect.
 type Request struct {
@@ -28,6 +67,10 @@ type Request struct {
 	// Fingerprint is of what it asks for: another one under the same ID is a
 	// mistake of the user's.
 	Fingerprint uint64
+	// Since was issued before the ID was made up; 0: unknown. All copies of a request
+	// have the same one, and no version carries it out at Since or before. Nobody keeps
+	// it beyond the commit.
+	Since Timestamp
 }
 
 // RequestRow is what is remembered of a Request at its anchor, a key that all
@@ -80,6 +123,16 @@ func (r *RequestRow) Judge(q *Request, self ID, rec *Record) (RequestVerdict, Ti
 	default:
 		return RequestBusy, 0
 	}
+}
+
+// EarlyRequest is the error of a request that cannot have been made up when its name
+// says.
+func EarlyRequest(anchor Key) *Error {
+	e := Errorf(Invalid, "request_id_early",
+		"the request_id was made up at a timestamp that was not issued yet")
+	e.Key = anchor
+	e.Next = "make up another one"
+	return e
 }
 
 // ReusedRequest is the error of a request whose name another one has, at anchor.

@@ -3,6 +3,7 @@ package txn
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,33 @@ func TestJudge(t *testing.T) {
 		if got, at := c.row.Judge(c.q, self, rec); got != c.want || at != c.at {
 			t.Errorf("%s: verdict %d at %d, want %d at %d", c.name, got, at, c.want, c.at)
 		}
+	}
+}
+
+func TestDatedRequestID(t *testing.T) {
+	for _, since := range []Timestamp{0, 1, 1_700_000_000_000_000, MaxTimestamp} {
+		a, b := DatedRequestID(since, [16]byte{1}), DatedRequestID(since, [16]byte{2})
+		if RequestSince(a) != since || NamedRequest(a).Since != SinceSeen(since) || len(a) > RequestIDBytesMax {
+			t.Errorf("%d: %x says %d", since, a, RequestSince(a))
+		}
+		if NamedRequest(a).ID != HashRequestID(a) || HashRequestID(a) == HashRequestID(b) {
+			t.Errorf("%d: the name of %x", since, a)
+		}
+	}
+	dated := DatedRequestID(7, [16]byte{})
+	other := slices.Clone(dated)
+	other[1]++
+	for _, id := range [][]byte{nil, []byte("job 7"), other, dated[1:], append(dated, 0)} {
+		if since := RequestSince(id); since != 0 {
+			t.Errorf("%x says %d", id, since)
+		}
+	}
+	forged := slices.Clone(dated)
+	for i := range 8 {
+		forged[4+i] = 0xff
+	}
+	if since := RequestSince(forged); since <= 0 {
+		t.Errorf("%x says %d", forged, since)
 	}
 }
 

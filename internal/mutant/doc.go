@@ -68,6 +68,8 @@ const (
 	C12 Name = "C12"
 	// C12Window lets a version push the request of an older one out of sight.
 	C12Window Name = "C12-window"
+	// C12Since carries out a request where no copy of it looks.
+	C12Since Name = "C12-since"
 	// M1 derives what it writes from what others have only prepared.
 	M1 Name = "M1"
 	// M2 commits on top of what has expired since a write was prepared on it.

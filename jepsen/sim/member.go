@@ -42,6 +42,9 @@ func (m *member) now() (txn.Timestamp, bool) {
 	return m.meta.r.IssueNow(1)
 }
 
+// requestWindow is short, so that requests are pushed out of it in a world's short life.
+const requestWindow = 4
+
 // replica is a shard.Replica with what its driver remembers.
 type replica struct {
 	m        *member
@@ -76,6 +79,7 @@ func startMember(p *process) error {
 			Now:  m.now,
 			Wake: rep.wake, Quorum: p.w.plan.quorum,
 			Retention:     p.w.plan.retention,
+			RequestWindow: requestWindow,
 			TruncateBytes: p.w.plan.truncate, KeepBytes: p.w.plan.keep}
 		if p.w.plan.grouped {
 			o.Wanted = m.wanted

@@ -20,12 +20,12 @@ const (
 // Request is an operation that is sent again, at any gateway, until its client
 // knows what came of it.
 type Request struct {
-	ID     txn.RequestID
-	Anchor txn.Key       // nil: nothing that is remembered was sent
-	Since  txn.Timestamp // of the client's clock
-	Copies int
-	Open   bool          // of some copy nobody knows what became
-	Told   txn.Timestamp // where an inquiry said that it was committed; 0: none did
+	txn.Request               // but for its fingerprint
+	Anchor      txn.Key       // nil: nothing that is remembered was sent
+	Sent        txn.Timestamp // by the client's clock
+	Copies      int
+	Open        bool          // of some copy nobody knows what became
+	Told        txn.Timestamp // where an inquiry said that it was committed; 0: none did
 }
 
 // requestWorkloads are for plans that keep what they remember for long enough.
@@ -51,8 +51,11 @@ func (p *plan) planRequests() {
 
 // ask makes r's operation a request.
 func (r *runner) ask() *Request {
-	q := &Request{ID: txn.HashRequestID(fmt.Append(nil, "request ", r.op.ID)), Copies: 1,
-		Since: txn.Timestamp(r.p.Wall())}
+	q := &Request{Copies: 1, Sent: txn.Timestamp(r.p.Wall())}
+	q.ID = txn.HashRequestID(fmt.Append(nil, "request ", r.op.ID))
+	if r.op.ID%2 == 0 { // its client tells what it has seen
+		q.Since = r.co.Newest()
+	}
 	r.op.Request = q
 	return q
 }
@@ -66,7 +69,7 @@ func runRequest(r *runner) error {
 		return r.execute(p)
 	}
 	r.op.Program = &Execution{Program: p}
-	r.request = q.ID
+	r.request = q.Request
 	if r.w.oneIn(10) { // somebody asks before it is sent
 		if err := r.inquire(q); err != nil {
 			return r.tooLate(err)
@@ -112,7 +115,7 @@ func (r *runner) doubt(q *Request) error {
 	}
 	again := *r.op.Program
 	res, err := r.co.Execute(r.ctx, &again.Program,
-		coordinator.CommitOptions{Deadline: r.deadline, Request: q.ID})
+		coordinator.CommitOptions{Deadline: r.deadline, Request: q.Request})
 	if err == nil && (res.CommitTS != first.CommitTS || res.Succeeded != first.Succeeded) {
 		r.w.violate("%v\nwas answered again at %d, succeeded %v", r.op, res.CommitTS, res.Succeeded)
 	}
@@ -125,7 +128,7 @@ func (r *runner) doubt(q *Request) error {
 // runRequestCommit is an interactive transaction whose commit has a request_id.
 func runRequestCommit(r *runner) error {
 	q := r.ask()
-	r.request = q.ID
+	r.request = q.Request
 	err := r.interact(coordinator.BeginOptions{}, func(s *session) error {
 		for range s.w.number(1, 5) {
 			if _, err := s.do(s.anyOp()); err != nil {
@@ -145,7 +148,7 @@ func runRequestCommit(r *runner) error {
 func (r *runner) repeat() error {
 	q := r.op.Request
 	q.Copies++
-	r.request = q.ID
+	r.request = q.Request
 	if r.op.Txn != nil {
 		return r.inquire(q)
 	}
@@ -165,7 +168,7 @@ func errStillOpen() error {
 // inquire asks for the outcome of a request: nil if it was committed or may be.
 func (r *runner) inquire(q *Request) error {
 	out, err := r.co.Outcome(r.ctx, token.Token{
-		Anchor: q.Anchor, ID: q.ID, Since: q.Since}, r.deadline)
+		Anchor: q.Anchor, ID: q.ID, Since: q.Sent}, r.deadline)
 	switch kind := txn.KindOf(err); {
 	case err == nil:
 	case kind == txn.TooOld: // its clock is off

@@ -18,8 +18,8 @@ type runner struct {
 	ctx      context.Context
 	op       *Op
 	deadline time.Duration
-	values   int           // made so far
-	request  txn.RequestID // of what commits; zero: none
+	values   int         // made so far
+	request  txn.Request // of what commits; without ID: none
 }
 
 // options are those of what commits.

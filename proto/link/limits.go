@@ -8,7 +8,7 @@ import (
 
 // Version of the protocol: of the frames and of what is in the payloads. Both ends must have the
 // same one.
-const Version = 11
+const Version = 12
 
 // Path is where a Server is mounted, and Protocol what a request to it must ask for.
 const (

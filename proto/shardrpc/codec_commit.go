@@ -42,7 +42,8 @@ func appendRequest(dst []byte, r *txn.Request) []byte {
 	if r == nil {
 		return dst
 	}
-	return binary.BigEndian.AppendUint64(append(dst, r.ID[:]...), r.Fingerprint)
+	dst = binary.BigEndian.AppendUint64(append(dst, r.ID[:]...), r.Fingerprint)
+	return appendTS(dst, r.Since)
 }
 
 func (d *decoder) request() *txn.Request {
@@ -51,7 +52,7 @@ func (d *decoder) request() *txn.Request {
 	}
 	r := new(txn.Request)
 	d.requestID(&r.ID)
-	r.Fingerprint = d.u64()
+	r.Fingerprint, r.Since = d.u64(), d.ts()
 	return r
 }
 
