@@ -183,7 +183,7 @@ func (r *Replica) repeatCommit(w *write, id txn.ID, ts txn.Timestamp) error {
 		return err
 	}
 	resp, _, err := runProgram(&w.commit.Program, rd,
-		author{txn: id, Annotation: w.commit.Program.Annotation}, ts, memory{forgotten: txn.Forever})
+		author{txn: id, Annotation: w.commit.Program.Annotation}, ts, memory{})
 	if e, ours := errors.AsType[*txn.Error](err); ours && e.Kind != txn.Internal {
 		// It did run at ts: what it ran on is there no more.
 		resp, err = &shardrpc.CommitResponse{Reply: shardrpc.Reply{Answer: shardrpc.Gone}}, nil

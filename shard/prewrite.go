@@ -94,8 +94,7 @@ func (r *Replica) repeatPrewrite(w *write, ts txn.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	none := memory{forgotten: txn.Forever}
-	_, written, err := makeOps(rd, w.prewrite.Writes, author{txn: w.txn}, ts, none)
+	_, written, err := makeOps(rd, w.prewrite.Writes, author{txn: w.txn}, ts, memory{})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"github.com/cairnkv/cairn/txn"
 )
 
+// RequestWindowDefault is Options.RequestWindow where that is not said.
+//
 // A commit on one shard that writes its request's anchor needs no row beside it: the
 // version there says which request it carries out. It is looked for among the
 // newest versions of the anchor, as many as Options.RequestWindow says, and whoever
@@ -30,7 +32,8 @@ import (
 // often than once in rowKeep/RequestWindowDefault, 14 s, have them.
 const RequestWindowDefault = 64
 
-// memory is how far back the versions of a key tell of requests.
+// memory is how far back the versions of a key tell of requests; zero: of none, for a
+// program that runs again and whose versions are not written.
 type memory struct {
 	window int // how many, the newest ones
 	// forgotten is when a request that was carried out need not be remembered any more,
@@ -63,7 +66,7 @@ func (r *Replica) carriedOut(anchor txn.Key, q *txn.Request) (txn.RequestRow, er
 // evicts is the request that one more version of key, at c, pushes out of the newest
 // ones, unless it is forgotten anyway; nil: none.
 func (m memory) evicts(rd *mvcc.Reader, key txn.Key, c txn.Timestamp) (*evicted, error) {
-	if mutant.On(mutant.C12Window) {
+	if m.window == 0 || mutant.On(mutant.C12Window) {
 		return nil, nil
 	}
 	id, row, err := rd.NthRequest(key, c-1, m.window, m.forgotten)
