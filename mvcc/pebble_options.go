@@ -19,7 +19,7 @@ const (
 	stateMemTableBytes = 32 << 20
 	logMemTableBytes   = 16 << 20
 	memTablesMax       = 3
-	blockBytes         = 32 << 10
+	blockBytes         = 8 << 10
 	indexBlockBytes    = 256 << 10
 	bloomBitsPerKey    = 10
 	openFilesMax       = 16_384
