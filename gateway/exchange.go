@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnkv/cairn/proto/callctx"
 	"github.com/cairnkv/cairn/proto/frame"
@@ -66,7 +67,9 @@ type openCall struct {
 	call  *cairnv1.Call
 	timer *time.Timer // ends it at its deadline; nil: it has none
 	bytes int
-	began time.Duration // by Env.Now; 0: when a worker took it
+	// request is call's payload, if it has been decoded already; nil: it has not.
+	request proto.Message
+	began   time.Duration // by Env.Now; 0: when a worker took it
 	// stop ends the waiting of a soonGet; nil: it is none. Guarded by the lock of the exchange.
 	stop func(cause error)
 }

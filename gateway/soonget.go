@@ -12,9 +12,8 @@ import (
 // the first attempt. Everything else, and whatever goes wrong, is for a worker, which begins anew:
 // so there is one place that knows about errors.
 type soonGet struct {
-	x   *exchange
-	c   *openCall
-	req *cairnv1.GetRequest
+	x *exchange
+	c *openCall
 }
 
 // answerSoon begins c, if it is such a get.
@@ -22,19 +21,22 @@ func (x *exchange) answerSoon(c *openCall) bool {
 	if c.call.GetMethod() != cairnv1.Method_METHOD_KV_GET || !x.proper {
 		return false
 	}
-	s := &soonGet{x: x, c: c, req: new(cairnv1.GetRequest)}
-	key, ok := s.key()
+	req := new(cairnv1.GetRequest)
+	if proto.Unmarshal(c.call.GetPayload(), req) != nil {
+		return false
+	}
+	c.request, c.call.Payload = req, nil // the payload keeps the whole frame
+	key, ok := x.plain(req)
 	if !ok {
 		return false
 	}
-	payload := c.call.GetPayload()
-	c.call.Payload = nil // it keeps the whole frame
+	s := &soonGet{x, c}
 	c.began = x.g.Env.Now()
 	x.workers.Add(1)
 	stop := x.g.Coordinator.GetSoon(c, key, s.got)
 	if stop == nil {
 		x.workers.Done()
-		c.began, c.call.Payload = 0, payload
+		c.began = 0
 		return false
 	}
 	x.mu.Lock()
@@ -47,17 +49,16 @@ func (x *exchange) answerSoon(c *openCall) bool {
 	return true
 }
 
-// key is what to read, if that is all there is to it.
-func (s *soonGet) key() (txn.Key, bool) {
-	r := s.req
-	if proto.Unmarshal(s.c.call.GetPayload(), r) != nil || r.GetTxn() != "" || r.Begin != nil ||
-		r.Revision != nil || r.AsOf != nil || r.GetForUpdate() {
+// plain is the key to read, if that is all there is to r.
+func (x *exchange) plain(r *cairnv1.GetRequest) (txn.Key, bool) {
+	if r.GetTxn() != "" || r.Begin != nil || r.Revision != nil || r.AsOf != nil ||
+		r.GetForUpdate() {
 		return nil, false
 	}
 	if _, other := ephemeral(r); other {
 		return nil, false
 	}
-	ks := s.x.g.keyspaces.table.Load().find(r.GetKeyspace())
+	ks := x.g.keyspaces.table.Load().find(r.GetKeyspace())
 	if ks == nil {
 		return nil, false
 	}
@@ -75,7 +76,7 @@ func (s *soonGet) got(v *txn.Version, at txn.Timestamp, ok bool) {
 		payload, ok = s.answer(v, at)
 	}
 	if !ok {
-		x.workers.Go(s.again)
+		x.workers.Go(func() { x.worker(c) })
 		return
 	}
 	x.g.metrics.observe(methodGet, x.g.Env.Now()-c.began, nil)
@@ -98,10 +99,4 @@ func (s *soonGet) answer(v *txn.Version, at txn.Timestamp) (payload []byte, ok b
 	}
 	payload, err := proto.Marshal(getResponse(v, ""))
 	return payload, err == nil && len(payload) <= replyPayloadMax
-}
-
-// again begins the call anew.
-func (s *soonGet) again() {
-	s.c.call.Payload, _ = proto.Marshal(s.req) // it came from bytes
-	s.x.worker(s.c)
 }

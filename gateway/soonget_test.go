@@ -83,7 +83,10 @@ func TestSoonGet(t *testing.T) {
 func TestSoonGetFallsBack(t *testing.T) {
 	f, reads := startSoon(t)
 	x := f.exchange(t)
+	noText := found([]byte{0xff})
+	noText.Versions[0].Expiry, noText.Versions[0].Value.Type = 0, txn.String
 	for i, end := range []func(soonRead){
+		func(r soonRead) { r.end(noText, nil) }, // cannot be encoded
 		func(r soonRead) { r.end(nil, errors.New("lost")) },
 		func(r soonRead) { r.end(&shardrpc.ReadResponse{Moved: true}, nil) },
 		func(r soonRead) { r.end(&shardrpc.ReadResponse{At: 100}, nil) }, // no version
