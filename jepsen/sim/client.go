@@ -115,7 +115,8 @@ func (c *client) finish(err error) {
 		op.Outcome = Committed
 		w.saw("done: " + op.Name)
 	case kind == txn.Conflict, kind == txn.Wounded, kind == txn.Unavailable, kind == txn.Deadline,
-		kind == txn.Exhausted && w.plan.exhausts(err), kind == txn.Invalid && w.plan.misfits(err):
+		kind == txn.Exhausted && w.plan.exhausts(err), kind == txn.Invalid && w.plan.misfits(err),
+		op.tooEarly(err):
 		w.saw("failed: " + kind.String())
 		if kind == txn.Conflict {
 			w.saw("lost a conflict: " + op.Name)

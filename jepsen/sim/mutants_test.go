@@ -53,6 +53,7 @@ var mutants = []struct {
 	{mutant.C8, 8000},
 	{mutant.C12, 1000},
 	{mutant.C12Window, 3000},
+	{mutant.C12Since, 3000},
 	{mutant.M1, 500},
 	{mutant.M2, 6000},
 	{mutant.M14, 1000},

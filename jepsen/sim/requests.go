@@ -15,6 +15,10 @@ const (
 	copiesMax = 8
 	// reasonForgone is what an attempt gets after somebody was told "aborted".
 	reasonForgone = "request_aborted"
+	// Every aheadEvery-th operation, if it is a request, is dated as much in the future, as by a
+	// client that makes its dates up.
+	aheadEvery = 10
+	aheadBy    = txn.Timestamp(20 * time.Millisecond / time.Microsecond)
 )
 
 // Request is an operation that is sent again, at any gateway, until its client
@@ -23,6 +27,7 @@ type Request struct {
 	txn.Request               // but for its fingerprint
 	Anchor      txn.Key       // nil: nothing that is remembered was sent
 	Sent        txn.Timestamp // by the client's clock
+	Ahead       bool          // it is dated in the future
 	Copies      int
 	Open        bool          // of some copy nobody knows what became
 	Told        txn.Timestamp // where an inquiry said that it was committed; 0: none did
@@ -55,6 +60,9 @@ func (r *runner) ask() *Request {
 	q.ID = txn.HashRequestID(fmt.Append(nil, "request ", r.op.ID))
 	if r.op.ID%2 == 0 { // its client tells what it has seen
 		q.Since = r.co.Newest()
+	}
+	if q.Ahead = r.op.ID%aheadEvery == 0; q.Ahead {
+		q.Since += aheadBy
 	}
 	r.op.Request = q
 	return q
@@ -196,6 +204,12 @@ func (r *runner) inquire(q *Request) error {
 		return errStillOpen()
 	}
 	return nil
+}
+
+// tooEarly reports whether err is what op may come to for its date.
+func (op *Op) tooEarly(err error) bool {
+	e, ok := errors.AsType[*txn.Error](err)
+	return ok && e.Reason == "request_id_early" && op.Request != nil && op.Request.Ahead
 }
 
 // heard is what the client of a request makes of an answer to one of its copies.
