@@ -26,7 +26,7 @@ var mutants = []struct {
 }{
 	{mutant.AckBeforeSync, 50},
 	{mutant.L1ServeEarly, 1000},
-	{mutant.L1StartEarly, 8000},
+	{mutant.L1StartEarly, 12000},
 	{mutant.L3Base, 3000},
 	{mutant.L3Age, 1000},
 	{mutant.MaxTS, 500},
