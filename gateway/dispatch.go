@@ -89,7 +89,7 @@ func calleeOf[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
 	m method, f func(*Gateway, context.Context, *Req) (*Resp, error),
 ) callee {
 	serve := func(ctx context.Context, g *Gateway, request, dst []byte) ([]byte, *txn.Error) {
-		req, err := requestOf[Req, PReq](ctx, request)
+		req, err := decode[Req, PReq](ctx, request)
 		if err != nil {
 			return nil, txn.Errorf(txn.Invalid, reasonUnreadable,
 				"the payload of %d bytes is no %v request: %w", len(request), m, err)
@@ -108,8 +108,8 @@ func calleeOf[Req, Resp any, PReq messageOf[Req], PResp messageOf[Resp]](
 	return callee{m, serve}
 }
 
-// requestOf decodes a request, unless the reader of the call's stream has.
-func requestOf[M any, PM messageOf[M]](ctx context.Context, payload []byte) (*M, error) {
+// decode makes a request of payload, unless the reader of the call's stream has done so.
+func decode[M any, PM messageOf[M]](ctx context.Context, payload []byte) (*M, error) {
 	if c, ok := ctx.(*openCall); ok {
 		if m, ok := c.request.(PM); ok {
 			return m, nil
