@@ -26,7 +26,7 @@ func (r *Reader) History(key txn.Key, from txn.Timestamp, emit func(v txn.Versio
 
 // whole is decode with principal and message.
 func (r *Reader) whole(ts txn.Timestamp) (txn.Version, error) {
-	b, err := r.it.Value()
+	b, err := r.value()
 	if err != nil {
 		return txn.Version{}, err
 	}
@@ -36,7 +36,8 @@ func (r *Reader) whole(ts txn.Timestamp) (txn.Version, error) {
 // below goes on from the version at ts, which the iterator is on, to the next
 // older one.
 func (r *Reader) below(key txn.Key, ts txn.Timestamp) (txn.Timestamp, error) {
-	if r.hiddenAt(key) != nil { // the order of the timestamps is not that of the keys
+	// Of a hidden version the order of the timestamps is not that of the keys.
+	if r.inMemory || r.hiddenAt(key) != nil {
 		return r.find(key, ts-1)
 	}
 	r.stands = false

@@ -30,6 +30,12 @@ type Reader struct {
 	// key asks for it several times in a row.
 	stands bool
 	at, ts txn.Timestamp
+	// cache, if set, is asked before the iterator; inMemory says that the version found is
+	// known, and that the iterator has not moved.
+	cache    *NewestVersions
+	inMemory bool
+	known    cachedVersion
+	buf      []byte // of known's value
 }
 
 // NewReader reads through it, whose bounds must hold every key asked for.
@@ -46,6 +52,14 @@ func (r *Reader) Reset(it Iterator, hidden []Hidden) {
 	r.it, r.hidden = it, hidden
 }
 
+// UseCache makes r ask c first, and tell it what it finds: for whoever alone changes
+// versions in the engine, and so always reads what is there now.
+func (r *Reader) UseCache(c *NewestVersions) {
+	if r.cache, r.stands = c, false; c != nil && r.buf == nil {
+		r.buf = make([]byte, 0, cachedBufBytes)
+	}
+}
+
 // Get is the newest version of key with a timestamp at or below at, whatever
 // its kind; the zero Version if there is none.
 func (r *Reader) Get(key txn.Key, at txn.Timestamp) (txn.Version, error) {
@@ -54,6 +68,28 @@ func (r *Reader) Get(key txn.Key, at txn.Timestamp) (txn.Version, error) {
 		return txn.Version{}, err
 	}
 	return r.decode(ts)
+}
+
+// GetNewest is Get. If no version of key is newer it tells the encoded value, too, for
+// NewestVersions.Fill.
+func (r *Reader) GetNewest(key txn.Key, at txn.Timestamp) (v txn.Version, b []byte, err error) {
+	if r.hiddenAt(key) != nil {
+		v, err = r.Get(key, at)
+		return v, nil, err
+	}
+	ts, err := r.find(key, txn.Forever)
+	switch {
+	case err != nil || ts == 0:
+		return v, nil, err
+	case ts > at:
+		v, err = r.Get(key, at)
+		return v, nil, err
+	}
+	if b, err = r.value(); err != nil {
+		return v, nil, err
+	}
+	v, err = decodeVersion(ts, b, 0)
+	return v, b, err
 }
 
 // Newest is the newest version of key, for a writer that holds its latch.
@@ -87,18 +123,25 @@ func (r *Reader) NthRequest(
 	key txn.Key, from txn.Timestamp, n int, after txn.Timestamp,
 ) (id txn.RequestID, row txn.RequestRow, err error) {
 	ts, err := r.find(key, from)
-	for ; n > 1 && ts > after && err == nil; n-- {
-		ts, err = r.below(key, ts)
-	}
-	if err != nil || ts <= after {
+	if r.inMemory && int(r.known.newer) < n && r.known.since <= after {
 		return id, row, err
 	}
-	return r.request(ts)
+	all, newer := r.inMemory, 0
+	for ; ts > after && err == nil; newer++ {
+		if newer == n-1 {
+			return r.request(ts)
+		}
+		ts, err = r.below(key, ts)
+	}
+	if err == nil && all {
+		r.cache.count(key, newer, after)
+	}
+	return id, row, err
 }
 
 // request is what the version that the iterator is on carries out.
 func (r *Reader) request(ts txn.Timestamp) (id txn.RequestID, row txn.RequestRow, err error) {
-	b, err := r.it.Value()
+	b, err := r.value()
 	if err != nil {
 		return id, row, err
 	}
@@ -125,10 +168,44 @@ func (r *Reader) find(key txn.Key, at txn.Timestamp) (txn.Timestamp, error) {
 	}
 	r.stands = false
 	r.prefix = append(r.prefix[:0], prefix...)
+	hidden := r.hiddenAt(key)
+	if r.inMemory = hidden == nil && r.knows(key, at); r.inMemory {
+		r.stands, r.at, r.ts = len(r.hidden) == 0, at, r.known.ts
+		return r.ts, nil
+	}
 	r.it.SeekPrefixGE(r.seek)
-	ts, err := r.settle(r.hiddenAt(key), at)
+	ts, err := r.settle(hidden, at)
 	r.stands, r.at, r.ts = err == nil && len(r.hidden) == 0, at, ts
+	if err == nil && hidden == nil && ts != 0 && at == txn.Forever && r.cache != nil {
+		err = r.tell(key, ts)
+	}
 	return ts, err
+}
+
+// knows reports whether the cache knows what find is to find.
+func (r *Reader) knows(key txn.Key, at txn.Timestamp) (ok bool) {
+	if r.cache == nil {
+		return false
+	}
+	r.known, ok = r.cache.get(key, r.buf)
+	return ok && r.known.ts <= at
+}
+
+// tell lets the cache know the newest version of key, which the iterator is on.
+func (r *Reader) tell(key txn.Key, ts txn.Timestamp) error {
+	b, err := r.it.Value()
+	if err == nil {
+		r.cache.Fill(key, ts, b)
+	}
+	return err
+}
+
+// value is that of the version that was found.
+func (r *Reader) value() ([]byte, error) {
+	if r.inMemory {
+		return r.known.value, nil
+	}
+	return r.it.Value()
 }
 
 // here is the timestamp of the version that the iterator is on; 0 if it is
@@ -189,7 +266,7 @@ func (r *Reader) hiddenAt(key txn.Key) *Hidden {
 
 // decode is the version that the iterator is on, as of timestamp ts.
 func (r *Reader) decode(ts txn.Timestamp) (txn.Version, error) {
-	b, err := r.it.Value()
+	b, err := r.value()
 	if err != nil {
 		return txn.Version{}, err
 	}

@@ -117,7 +117,7 @@ func (r *Reader) walk(
 	span txn.Span, at txn.Timestamp, hidden func(txn.Key) *Hidden, visit visitor,
 ) error {
 	lower, upper := DataBounds(span)
-	r.stands = false
+	r.stands, r.inMemory = false, false
 	ok := r.it.SeekGE(lower)
 	for ok && Compare(r.it.Key(), upper) < 0 {
 		key, err := r.enter()
@@ -180,7 +180,7 @@ func (r *Reader) skipNewer(at txn.Timestamp) error {
 // walkBack is walk from the last key to the first.
 func (r *Reader) walkBack(span txn.Span, at txn.Timestamp, visit visitor) error {
 	lower, upper := DataBounds(span)
-	r.stands = false
+	r.stands, r.inMemory = false, false
 	ok := r.it.SeekLT(upper)
 	for ok && Compare(r.it.Key(), lower) >= 0 {
 		key, err := r.enter()

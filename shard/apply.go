@@ -15,7 +15,10 @@ type applying struct {
 	state   mvcc.ShardState
 	intents []intentChange
 	rows    []rowChange
-	told    []told
+	// versions is what a leader's memory of the newest versions is to learn, if it has one.
+	versions []versionChange
+	learns   bool
+	told     []told
 	// What the batch holds and later commands of it must see. An entry is
 	// never cut in two: its applied index goes with all of it (I10).
 	staged  map[string]staged // by key
@@ -95,7 +98,7 @@ func (r *Replica) applyLate() error {
 func (r *Replica) startApply() *applying {
 	return &applying{batch: r.o.State.NewBatch(), state: r.mu.state,
 		staged: map[string]staged{}, records: map[txn.ID]txn.Record{}, dropped: r.mu.dropped,
-		usage: map[txn.KeyspaceID]*txn.Usage{}, base: r.mu.usage}
+		usage: map[txn.KeyspaceID]*txn.Usage{}, base: r.mu.usage, learns: r.mu.newest != nil}
 }
 
 // commitApply makes the batch visible together with its intents (M14), then
@@ -120,6 +123,7 @@ func (r *Replica) commitApply(a *applying) error {
 		for id, u := range a.usage { // order: an entry for each
 			r.mu.usage[id] = *u
 		}
+		r.learnVersions(a.versions)
 		r.mu.state, r.mu.dropped = a.state, a.dropped
 		r.wakeReaders()
 	}
@@ -221,6 +225,7 @@ func versionBytes(key txn.Key, value []byte) int64 {
 // key's newest versions do not tell of any more.
 func (a *applying) putVersion(o *op, ts txn.Timestamp) {
 	mvcc.PutEncoded(a.batch, o.key, ts, o.value)
+	a.learn(versionChange{kind: versionPut, key: o.key, ts: ts, value: o.value})
 	if o.evicted != nil {
 		a.putRow(o.key, o.evicted.id, &o.evicted.row)
 	}
@@ -359,6 +364,7 @@ func (r *Replica) resolveVersion(a *applying, in *mvcc.Intent, value []byte, c *
 		return r.removeVersion(a, in, value)
 	}
 	a.count(in.Key, txn.Usage{Keys: in.KeysDelta, LiveBytes: in.BytesDelta})
+	a.learn(versionChange{kind: versionMoved, key: in.Key, from: in.TS, ts: c.ts})
 	if value == nil {
 		return mvcc.MoveVersion(r.o.State, a.batch, in.Key, in.TS, c.ts)
 	}
@@ -376,6 +382,7 @@ func (r *Replica) removeVersion(a *applying, in *mvcc.Intent, value []byte) (err
 	}
 	a.count(in.Key, txn.Usage{Versions: -1, Bytes: -versionBytes(in.Key, value)})
 	mvcc.DeleteVersion(a.batch, in.Key, in.TS)
+	a.learn(versionChange{kind: versionRemoved, key: in.Key})
 	return err
 }
 

@@ -31,7 +31,8 @@ type crashGroup struct {
 func (g *crashGroup) open() (err error) {
 	g.r, err = New(Options{Member: 1, Route: g.route, State: g.w.state, Log: g.w.log,
 		Points: locks.NewTSCache(1 << 10), Newest: new(Newest), TruncateBytes: 1, KeepBytes: 1,
-		Env: &manualEnv{wall: 1_000_000, stopped: make(chan *parked)}})
+		Versions: mvcc.NewVersionCache(0),
+		Env:      &manualEnv{wall: 1_000_000, stopped: make(chan *parked)}})
 	return err
 }
 

@@ -208,6 +208,7 @@ func (r *Replica) applyDrop(a *applying, c *command) (ok bool) {
 		return true
 	}
 	r.o.Ephemeral.DropKeyspace(c.keyspace)
+	a.learn(versionChange{kind: versionsErased})
 	mvcc.EraseSpan(a.batch, txn.KeyspaceSpan(c.keyspace).Intersect(r.o.Route.Span))
 	u := a.used(c.keyspace)
 	a.state.Keys -= u.Keys

@@ -109,7 +109,8 @@ func (m *groupMember) start() {
 	}
 	o := Options{Member: m.id, Route: m.g.route, State: m.state,
 		Log: m.log, Points: locks.NewTSCache(16), Newest: new(Newest), Env: groupEnv{m.g}, Meta: m.meta,
-		Wanted: func() []uint64 { return m.g.wanted }, TruncateBytes: 1 << 10, KeepBytes: m.g.keep}
+		Versions: mvcc.NewVersionCache(0),
+		Wanted:   func() []uint64 { return m.g.wanted }, TruncateBytes: 1 << 10, KeepBytes: m.g.keep}
 	if m.g.route.Shard != shardrpc.MetaShard {
 		o.Meta = nil
 	}

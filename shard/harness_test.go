@@ -156,7 +156,8 @@ func (w *world) start() {
 		w.tb.Fatal(err)
 	}
 	o := Options{Member: 1, Route: w.metaRoute(), State: w.state, Log: w.log,
-		Points: w.points, Newest: w.newest, Env: w.env, Meta: w.meta, RequestWindow: 4}
+		Points: w.points, Newest: w.newest, Env: w.env, Meta: w.meta, RequestWindow: 4,
+		Versions: mvcc.NewVersionCache(0)}
 	if w.metaR, err = New(o); err != nil {
 		w.tb.Fatal(err)
 	}

@@ -70,6 +70,9 @@ func (r *Replica) watchLeadership() {
 			answered: make(map[uint64]bool),
 			volatile: volatile{life: r.o.Ephemeral.begin()}}
 		r.lead.records, r.lead.rows = r.collectors()
+		r.mu.Lock()
+		r.knowVersions(r.o.Versions.Begin())
+		r.mu.Unlock()
 		r.lease.begin(st.GetTerm(), r.o.Quorum)
 		r.noteGroup()
 	}
@@ -181,6 +184,7 @@ func (r *Replica) dropLeadership() {
 	}
 	r.mu.Lock()
 	r.mu.latches = locks.NewLatches()
+	r.knowVersions(nil)
 	r.wakeReaders()
 	r.mu.Unlock()
 }

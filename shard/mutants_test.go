@@ -62,6 +62,7 @@ func TestDirected(t *testing.T) {
 		{mutant.C12Since, "TestScenarios/request_since"},
 		{mutant.C12Window, "TestRequestsHappenOnce"},
 		{mutant.M1, "TestScenarios/foreign"},
+		{mutant.M6, "TestReaderTellsNothingOld"},
 		{mutant.M14, "TestReaderTakesAllAtOnce"},
 		{mutant.K2, "TestScenarios/lock_reads"},
 		{mutant.K3, "TestScenarios/lock_commit"},

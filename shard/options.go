@@ -74,6 +74,8 @@ type Options struct {
 	Meta   *meta.State                // of the meta group's replica only
 	Full   *atomic.Pointer[txn.Error] // set while the disk has no room for growth; nil: never
 
+	// Versions is the memory for the newest versions of keys, of the process. nil: none
+	Versions *mvcc.VersionCache
 	// Ephemeral is the memory for ephemeral keys, of the process. One of its own
 	Ephemeral *Ephemeral
 	// Wake, from any goroutine, makes the driver step Confirm soon. Required

@@ -41,7 +41,8 @@ func (r *Replica) Read(
 		return &shardrpc.ReadResponse{Err: err}, nil
 	}
 	r.o.Newest.Raise(m.At)
-	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans}
+	v := &view{r: r, at: m.At, keys: m.Keys, spans: spans,
+		plain: m.Scan == nil && m.History == nil && m.Revision == nil}
 	blocked, err := v.open(ctx, floorOf(m.At))
 	if e, ok := errors.AsType[*txn.Error](err); ok && e.Kind == txn.NotFound {
 		return &shardrpc.ReadResponse{Err: e}, nil
@@ -165,6 +166,8 @@ type view struct {
 	keys  []txn.Key
 	spans []txn.Span
 	self  txn.ID        // whose own intents do not matter
+	plain bool          // asks for the versions of keys at at, and for nothing else
+	known []txn.Version // what is known without a look into the engine: nothing, or of all keys
 	it    mvcc.Iterator // of its own
 	lent  *reader       // or one of r.readers
 	rd    *mvcc.Reader
@@ -241,6 +244,12 @@ func (v *view) take() ([]shardrpc.Blocker, *env.Future, error) {
 	hidden, blocked := v.intents()
 	if blocked != nil {
 		return blocked, r.waitForChange(), nil
+	}
+	if v.plain && v.it == nil && len(hidden) == 0 {
+		known, err := v.knows()
+		if known || err != nil {
+			return nil, nil, err
+		}
 	}
 	if v.it == nil && len(v.spans) == 0 {
 		var err error
@@ -361,6 +370,9 @@ func (v *view) close() {
 func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 	if m.History != nil {
 		return v.history(m)
+	}
+	if v.plain {
+		return v.versions()
 	}
 	resp := &shardrpc.ReadResponse{Versions: make([]txn.Version, len(m.Keys))}
 	for i, k := range m.Keys {

@@ -73,7 +73,8 @@ type Replica struct {
 		dropped dropped
 		usage   map[txn.KeyspaceID]txn.Usage
 		latches *locks.Latches
-		changed *env.Future // resolved when a reader that waits should look again
+		newest  *mvcc.NewestVersions // that a leader knows
+		changed *env.Future          // resolved when a reader that waits should look again
 		// For Status.
 		term             uint64
 		voters, learners []uint64

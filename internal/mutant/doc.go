@@ -74,6 +74,8 @@ const (
 	M1 Name = "M1"
 	// M2 commits on top of what has expired since a write was prepared on it.
 	M2 Name = "M2"
+	// M6 remembers as newest what a reader has found, whatever was applied meanwhile.
+	M6 Name = "M6"
 	// A2 makes a record whatever has become of the last one.
 	A2 Name = "A2"
 	// A3 refuses a request that would have to wait for its latches.

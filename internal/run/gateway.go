@@ -73,7 +73,7 @@ func (g *Gateway) Flags(f *pflag.FlagSet) {
 		`keys that cut the keyspace into shards at the first start (default ":,h,p")`)
 	f.StringSliceVar(&g.Hosts, "host", nil,
 		"names besides loopback under which clients may reach this gateway")
-	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB")
+	f.Int64Var(&g.CacheMiB, "cache", 128, "block cache in MiB; half as much for newest versions")
 	f.Int64Var(&g.Ephemeral, "ephemeral-bytes", shard.EphemeralBytesDefault,
 		"memory for ephemeral keys; those that are used least have to go when it is full")
 	f.StringVar(&g.Commit, "commit", "parallel", "how transactions over several shards commit: "+

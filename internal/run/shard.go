@@ -78,7 +78,7 @@ func (s *Shard) Flags(f *pflag.FlagSet) {
 		"a leader that is silent for ten of these is replaced; the same for all members")
 	f.DurationVar(&s.Retention, "request-retention", shard.RetentionDefault,
 		"how long the outcome of a transaction can be asked for; the same for all members")
-	f.Int64Var(&s.CacheMiB, "cache", 128, "block cache in MiB")
+	f.Int64Var(&s.CacheMiB, "cache", 128, "block cache in MiB; half as much for newest versions")
 	f.Int64Var(&s.Ephemeral, "ephemeral-bytes", shard.EphemeralBytesDefault,
 		"memory for ephemeral keys; those that are used least have to go when it is full")
 	f.BoolVar(&s.PProf, "pprof", false, "serve /debug/pprof/")

@@ -72,10 +72,11 @@ func startMember(p *process) error {
 	p.member = m
 	points := locks.NewTSCache(p.w.plan.cacheSlots)
 	newest := new(shard.Newest)
+	versions := mvcc.NewVersionCache(0)
 	for _, g := range n.hosts {
 		rep := &replica{m: m, g: g, requests: map[uint64]request{}}
 		o := shard.Options{Member: n.member, Route: g.route, State: m.state, Log: n.log,
-			Points: points, Newest: newest, Env: p, Full: &m.full,
+			Points: points, Newest: newest, Env: p, Full: &m.full, Versions: versions,
 			Now:  m.now,
 			Wake: rep.wake, Quorum: p.w.plan.quorum,
 			Retention:     p.w.plan.retention,

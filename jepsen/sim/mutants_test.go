@@ -56,6 +56,7 @@ var mutants = []struct {
 	{mutant.C12Since, 3000},
 	{mutant.M1, 500},
 	{mutant.M2, 6000},
+	{mutant.M6, 1000},
 	{mutant.M14, 1000},
 	{mutant.K2, 8000},
 	{mutant.A1, 6000},

@@ -174,12 +174,14 @@ func (m *Member) openReplicas() error {
 		m.workers = append(m.workers, newWorker(m))
 	}
 	points := locks.NewTSCache(locks.TSCacheSlots)
+	versions := mvcc.NewVersionCache(m.o.CacheBytes / 2)
 	m.memory = shard.NewEphemeral(m.o.EphemeralBytes)
 	all := append([]shardrpc.Route{{Shard: shardrpc.MetaShard, Epoch: 1}}, m.routes...)
 	for i, route := range all {
 		o := shard.Options{Member: m.dir.id.Member, Route: route, State: m.state, Log: m.log,
-			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full, Ephemeral: m.memory,
-			Lease: m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
+			Points: points, Newest: &m.newest, Env: m.o.Env, Full: &m.full, Versions: versions,
+			Ephemeral: m.memory,
+			Lease:     m.o.TickInterval * shard.ElectionTicks, Quorum: m.o.QuorumReads,
 			Retention: m.o.Retention, Keyspace: m.meta.Keyspace,
 			Wanted: m.wanted, TruncateBytes: m.o.TruncateBytes, KeepBytes: m.o.KeepBytes}
 		h := &hosted{worker: m.workers[i%len(m.workers)]}

@@ -49,7 +49,7 @@ type Options struct {
 	Env          env.Env       // required
 	FS           vfs.FS        // nil: the disk, with health checks
 	Watched      bool          // health checks with an FS, too
-	CacheBytes   int64         // 128 MiB
+	CacheBytes   int64         // of blocks, half as much for newest versions; 128 MiB
 	TickInterval time.Duration // 40ms; ten of them are a lease
 	// QuorumReads makes every read ask a quorum instead of trusting clocks to
 	// run at the same rate within 2 %.
