@@ -126,14 +126,15 @@ func (r *Reader) NthRequest(
 	if r.inMemory && int(r.known.newer) < n && r.known.since <= after {
 		return id, row, err
 	}
-	all, newer := r.inMemory, 0
+	newest := r.inMemory || r.stands && r.at == txn.Forever && r.cache != nil
+	newer := 0
 	for ; ts > after && err == nil; newer++ {
 		if newer == n-1 {
 			return r.request(ts)
 		}
 		ts, err = r.below(key, ts)
 	}
-	if err == nil && all {
+	if err == nil && newest {
 		r.cache.count(key, newer, after)
 	}
 	return id, row, err

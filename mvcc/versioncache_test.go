@@ -97,7 +97,8 @@ func (w *cachedWorld) compare() (hits int) {
 		w.Fatal(err)
 	}
 	defer it.Close()
-	cached := NewReader(it, nil)
+	hidden := w.hidden()
+	cached := NewReader(it, hidden)
 	cached.UseCache(w.known)
 	for range 4 {
 		key, at := benchKey(w.rng.IntN(cachedKeys)), w.now-txn.Timestamp(w.rng.IntN(10))
@@ -107,10 +108,13 @@ func (w *cachedWorld) compare() (hits int) {
 		n, after := 1+w.rng.IntN(5), max(0, w.now-txn.Timestamp(w.rng.IntN(20)))
 		id := txn.RequestID{1: byte(w.now - txn.Timestamp(w.rng.IntN(10)))}
 		got := answers(w.T, cached, key, id, at, n, after)
-		want := answers(w.T, NewReader(it, nil), key, id, at, n, after)
+		want := answers(w.T, NewReader(it, hidden), key, id, at, n, after)
 		if got != want {
 			got.value, want.value = got.value[:min(9, len(got.value))], want.value[:min(9, len(want.value))]
 			w.Fatalf("%v at %d, %d after %d: with the cache %+v, without %+v", key, at, n, after, got, want)
+		}
+		if len(hidden) > 0 { // then nobody asks the cache alone, nor tells it anything
+			continue
 		}
 		if v, ok, err := w.known.Get(key, at); err != nil || ok && (v.TS != want.ts || string(v.Value.Data) != want.value) {
 			w.Fatalf("%v at %d: known is %d, %v, want %d", key, at, v.TS, err, want.ts)
@@ -128,6 +132,20 @@ func (w *cachedWorld) compare() (hits int) {
 	return hits
 }
 
+// hidden is nothing, or the newest version of some key, aborted or committed.
+func (w *cachedWorld) hidden() []Hidden {
+	k := w.rng.IntN(3 * cachedKeys)
+	at := w.at[k]
+	if len(at) == 0 {
+		return nil
+	}
+	h := Hidden{Key: benchKey(k), TS: at[len(at)-1]}
+	if w.rng.IntN(2) == 0 {
+		h.CommitTS = w.now
+	}
+	return []Hidden{h}
+}
+
 type readerAnswers struct {
 	ts, next      txn.Timestamp
 	value         string
@@ -141,7 +159,7 @@ func answers(
 	t *testing.T, r *Reader, key txn.Key, id txn.RequestID, at txn.Timestamp, n int, after txn.Timestamp,
 ) (a readerAnswers) {
 	t.Helper()
-	var errs [6]error
+	var errs [7]error
 	var v txn.Version
 	v, errs[0] = r.Get(key, at)
 	a.ts, a.value = v.TS, string(v.Value.Data)
@@ -149,6 +167,7 @@ func answers(
 	a.next = v.TS
 	a.changed, errs[2] = r.ChangedKey(key, after, at)
 	a.request, errs[3] = r.Request(key, id, n, after)
+	_, errs[6] = r.Newest(key) // as who writes it has asked
 	if _, a.last, errs[4] = r.NthRequest(key, at, n, after); a.last.Status == txn.Absent {
 		a.last = txn.RequestRow{} // whatever else it says
 	}

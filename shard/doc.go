@@ -20,6 +20,7 @@
 // transactions in record.go and intents.go, and the collector of what nobody
 // asks for any more in collect.go.
 //
-// What a leader promises from memory (latches, timestamp cache, refused ids,
-// known outcomes) dies with its leadership; rule L3 stands in for it.
+// What a leader knows of the newest versions of keys, in versions.go, is what
+// the engine has, and no promise. What a leader promises from memory (latches,
+// timestamp cache, refused ids, known outcomes) dies with its leadership; rule L3 stands in for it.
 package shard
