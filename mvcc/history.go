@@ -33,8 +33,7 @@ func (r *Reader) whole(ts txn.Timestamp) (txn.Version, error) {
 	return decodeVersion(ts, b, withAnnotation)
 }
 
-// below goes on from the version at ts, which the iterator is on, to the next
-// older one.
+// below goes on from the version at ts, which was found, to the next older one.
 func (r *Reader) below(key txn.Key, ts txn.Timestamp) (txn.Timestamp, error) {
 	// Of a hidden version the order of the timestamps is not that of the keys.
 	if r.inMemory || r.hiddenAt(key) != nil {

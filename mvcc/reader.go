@@ -30,12 +30,12 @@ type Reader struct {
 	// key asks for it several times in a row.
 	stands bool
 	at, ts txn.Timestamp
-	// cache, if set, is asked before the iterator; inMemory says that the version found is
-	// known, and that the iterator has not moved.
+	// cache, if set, is asked before the iterator; inMemory says that known is the version that
+	// was found, and that the iterator is somewhere else.
 	cache    *NewestVersions
 	inMemory bool
 	known    cachedVersion
-	buf      []byte // of known's value
+	buf      []byte // for known's value
 }
 
 // NewReader reads through it, whose bounds must hold every key asked for.
@@ -140,7 +140,7 @@ func (r *Reader) NthRequest(
 	return id, row, err
 }
 
-// request is what the version that the iterator is on carries out.
+// request is what the version that was found carries out.
 func (r *Reader) request(ts txn.Timestamp) (id txn.RequestID, row txn.RequestRow, err error) {
 	b, err := r.value()
 	if err != nil {
@@ -265,7 +265,7 @@ func (r *Reader) hiddenAt(key txn.Key) *Hidden {
 	return &r.hidden[i]
 }
 
-// decode is the version that the iterator is on, as of timestamp ts.
+// decode is the version that was found, as of timestamp ts.
 func (r *Reader) decode(ts txn.Timestamp) (txn.Version, error) {
 	b, err := r.value()
 	if err != nil {

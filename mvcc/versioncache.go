@@ -22,8 +22,8 @@ type VersionCache struct {
 	parts atomic.Uint64
 }
 
-// NewVersionCache takes up to bytes of memory, 512 KiB at least. It holds the versions
-// that came last, of keys with less than a thousandth of that.
+// NewVersionCache takes up to bytes of memory, 512 KiB at least. It holds the keys that came
+// last; key and version together may take a thousandth of it, and a version 4 KiB.
 func NewVersionCache(bytes int64) *VersionCache {
 	return &VersionCache{c: freecache.NewCacheCustomTimer(int(bytes), stopped{})}
 }

@@ -77,6 +77,21 @@ func measure(ctx context.Context, s System, r load.Run) (*load.Result, error) {
 	if release != nil {
 		defer release()
 	}
+	disk, err := watchDisk(ctx, r, s.Processes())
+	if err != nil {
+		return nil, err
+	}
+	res, err := follow(ctx, s, r, op)
+	longest, diskErr := disk.end()
+	if err = errors.Join(err, diskErr); err != nil {
+		return nil, err
+	}
+	res.LongestSync = longest
+	return res, nil
+}
+
+// follow measures op, and what the processes use meanwhile.
+func follow(ctx context.Context, s System, r load.Run, op load.Op) (*load.Result, error) {
 	var begin, end map[int]load.Usage
 	over := make(map[int][]load.Room)
 	res, err := load.Measure(ctx, r, op, func() (err error) {

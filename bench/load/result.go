@@ -24,6 +24,9 @@ type Result struct {
 	Seconds   []int64 `json:"seconds"` // operations that ended well in each second
 	// Hole is the longest time in which none ended well, of all callers.
 	Hole time.Duration `json:"hole"`
+	// LongestSync is the longest that a sync of a small file took meanwhile, on the disk that the
+	// system has its data on; 0: not known.
+	LongestSync time.Duration `json:"longest_sync,omitempty"`
 	// Processes are those of the system, and the one that made the load.
 	Processes []Usage `json:"processes"`
 }

@@ -14,6 +14,7 @@ func longRun(t *testing.T, workload string, ops int64) *File {
 	r.Workload, r.Last = workload, time.Minute
 	f.Samples = []Sample{sample(t, "cairn", 1, r, ops, 10)}
 	f.Samples[0].Seconds, f.Samples[0].Hole = []int64{1, 5, 3}, 1500*time.Millisecond
+	f.Samples[0].LongestSync = 1400 * time.Millisecond
 	f.Samples[0].Elapsed = 3 * time.Second
 	return f
 }
@@ -32,7 +33,7 @@ func TestSteadiness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"1,500", "0.01", "1", "3", "5"}
+	want := []string{"1,500", "1,400", "0.01", "1", "3", "5"}
 	if got := rowOf(t, steadiness(groups), "put"); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
