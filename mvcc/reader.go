@@ -88,7 +88,9 @@ func (r *Reader) GetNewest(key txn.Key, at txn.Timestamp) (v txn.Version, b []by
 	if b, err = r.value(); err != nil {
 		return v, nil, err
 	}
-	v, err = decodeVersion(ts, b, 0)
+	if v, err = decodeVersion(ts, b, 0); err != nil {
+		b = nil
+	}
 	return v, b, err
 }
 

@@ -371,8 +371,8 @@ func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 	if m.History != nil {
 		return v.history(m)
 	}
-	if v.plain {
-		return v.versions()
+	if v.known != nil {
+		return &shardrpc.ReadResponse{Versions: v.known}, nil
 	}
 	resp := &shardrpc.ReadResponse{Versions: make([]txn.Version, len(m.Keys))}
 	for i, k := range m.Keys {
@@ -381,7 +381,7 @@ func (v *view) answer(m *shardrpc.ReadRequest) (*shardrpc.ReadResponse, error) {
 		if i == 0 && m.Revision != nil {
 			ver, err = v.rd.GetRevision(k, *m.Revision, m.At)
 		} else {
-			ver, err = v.rd.Get(k, m.At)
+			ver, err = v.get(k)
 		}
 		if err != nil {
 			return nil, err

@@ -3,7 +3,6 @@ package shard
 import (
 	"github.com/cairnkv/cairn/internal/mutant"
 	"github.com/cairnkv/cairn/mvcc"
-	"github.com/cairnkv/cairn/proto/shardrpc"
 	"github.com/cairnkv/cairn/txn"
 )
 
@@ -81,25 +80,14 @@ func (v *view) knows() (bool, error) {
 	return true, nil
 }
 
-// versions are those of v's keys. What the engine had to be asked for the leader's memory
-// learns, unless something has been applied since.
-func (v *view) versions() (*shardrpc.ReadResponse, error) {
-	resp := &shardrpc.ReadResponse{Versions: v.known}
-	if v.known != nil {
-		return resp, nil
+// get is the version of key that v sees. If it is the newest one the leader's memory learns of
+// it, unless something has been applied since v looked.
+func (v *view) get(key txn.Key) (txn.Version, error) {
+	version, value, err := v.rd.GetNewest(key, v.at)
+	if value != nil {
+		v.tell(key, version.TS, value)
 	}
-	resp.Versions = make([]txn.Version, len(v.keys))
-	for i, k := range v.keys {
-		version, value, err := v.rd.GetNewest(k, v.at)
-		if err != nil {
-			return nil, err
-		}
-		if value != nil {
-			v.tell(k, version.TS, value)
-		}
-		resp.Versions[i] = mvcc.CloneVersion(version)
-	}
-	return resp, nil
+	return version, err
 }
 
 // tell lets the leader's memory know the newest version of key.

@@ -12,11 +12,9 @@ import (
 	"github.com/cairnkv/cairn/bench/load"
 )
 
-// How often, and by which runs, the disk is asked how long it takes. A shorter run is not asked
-// why it stood still.
+// How often the disk is asked how long it takes, and by how much.
 const (
 	syncEvery = 200 * time.Millisecond
-	syncedMin = time.Minute
 	syncBytes = 4 << 10
 )
 
@@ -33,7 +31,7 @@ type diskWatch struct {
 // the run is a short one.
 func watchDisk(ctx context.Context, r load.Run, processes map[int]load.Usage) (*diskWatch, error) {
 	dir := dataDir(processes)
-	if r.Last < syncedMin || dir == "" {
+	if !r.Long() || dir == "" {
 		return nil, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(dir), "sync-")

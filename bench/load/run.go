@@ -38,6 +38,12 @@ const (
 	ZipfMax = 8
 )
 
+// longMin is how long a run must be for a word on what happened in the course of it.
+const longMin = time.Minute
+
+// Long reports whether there is something to say of the course of r.
+func (r Run) Long() bool { return r.Last >= longMin }
+
 // Validate says all that is wrong with a run, but for its workload, way and width, which only a
 // system knows.
 func (r Run) Validate() error {

@@ -9,25 +9,23 @@ import (
 
 const mebi = 1 << 20
 
-// long is how long a round must be for a word on what happened in the course of it.
-const long = time.Minute
-
 func (g *Group) long() bool {
-	return len(g.Samples) > 0 && g.Samples[0].Run.Last >= long
+	return len(g.Samples) > 0 && g.Samples[0].Run.Long()
 }
 
 // Hole is the longest time without an operation that ended well, of any round.
-func (g *Group) Hole() (longest time.Duration) {
-	for _, s := range g.Samples {
-		longest = max(longest, s.Hole)
-	}
-	return longest
+func (g *Group) Hole() time.Duration {
+	return g.longest(func(s Sample) time.Duration { return s.Hole })
 }
 
 // longestSync is the longest sync of a file that is not the system's, of any round.
-func (g *Group) longestSync() (longest time.Duration) {
+func (g *Group) longestSync() time.Duration {
+	return g.longest(func(s Sample) time.Duration { return s.LongestSync })
+}
+
+func (g *Group) longest(of func(Sample) time.Duration) (longest time.Duration) {
 	for _, s := range g.Samples {
-		longest = max(longest, s.LongestSync)
+		longest = max(longest, of(s))
 	}
 	return longest
 }
